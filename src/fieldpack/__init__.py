@@ -1,0 +1,1 @@
+"""fieldpack: query + documents + token budget -> the evidence, verbatim, inside the budget, with its reasons."""

@@ -1,0 +1,46 @@
+"""Files that ship with fieldpack (`models/` in the source tree, `fieldpack/_models/` in a wheel) and their checksums."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from fieldpack.errors import AssetError
+
+_HERE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def root() -> Path:
+    """The folder that holds manifest.json."""
+    for folder in (_HERE / "_models", _HERE.parents[1] / "models"):
+        if (folder / "manifest.json").is_file():
+            return folder
+    raise AssetError(f"the model files of fieldpack are missing (looked beside {_HERE}); reinstall the package")
+
+
+@functools.cache
+def manifest() -> dict[str, Any]:
+    """{"files": {relative path: sha256}, "models": {name: {...}}}."""
+    parsed: dict[str, Any] = json.loads((root() / "manifest.json").read_text("utf-8"))
+    return parsed
+
+
+@functools.cache
+def verified(relative: str) -> Path:
+    """The path of a shipped file after its sha256 was compared with the manifest's (once per process).
+
+    Raises AssetError when the manifest does not list it, it is missing, or it was changed.
+    """
+    expected = manifest()["files"].get(relative)
+    path = root() / relative
+    if expected is None or not path.is_file():
+        raise AssetError(f"{relative} is not among the shipped model files; reinstall fieldpack")
+    with path.open("rb") as f:
+        found = hashlib.file_digest(f, "sha256").hexdigest()
+    if found != expected:
+        raise AssetError(f"{path} is damaged: sha256 {found[:12]}…, expected {expected[:12]}…; reinstall fieldpack")
+    return path

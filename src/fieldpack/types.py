@@ -1,0 +1,112 @@
+"""The frozen records that cross the stages. One index space: segment i is row i of every array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with a name. `id` is unique in a call; `title` is shown in citations and counts as evidence of what it names."""
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Segment(NamedTuple):
+    """A half-open character range of a document: `documents[s.doc].text[s.start:s.end]` is its text, always.
+
+    `tokens` is what the text costs alone (-1: not counted yet). `kind` is one of KINDS. `parent` numbers the paragraph
+    (0, 1, ... over all documents) that the segment is a part of: sentences of one paragraph share it.
+    """
+
+    doc: int
+    start: int
+    end: int
+    tokens: int
+    kind: str
+    parent: int
+
+
+KINDS = ("paragraph", "sentence", "heading", "code", "table", "list")
+
+
+@dataclass(frozen=True, eq=False)
+class Segments(Sequence[Segment]):
+    """n segments as columns: int64 arrays (n,) sorted by (doc, start), disjoint. Indexing gives a `Segment`.
+
+    `kind` holds indices into KINDS (int8).
+    """
+
+    doc: IntArray
+    start: IntArray
+    end: IntArray
+    tokens: IntArray
+    kind: npt.NDArray[np.int8]
+    parent: IntArray
+
+    def __len__(self) -> int:
+        return len(self.doc)
+
+    @overload
+    def __getitem__(self, i: int) -> Segment: ...
+    @overload
+    def __getitem__(self, i: slice) -> tuple[Segment, ...]: ...
+    def __getitem__(self, i: int | slice) -> Segment | tuple[Segment, ...]:
+        if isinstance(i, slice):
+            return tuple(self[j] for j in range(*i.indices(len(self))))
+        return Segment(
+            int(self.doc[i]),
+            int(self.start[i]),
+            int(self.end[i]),
+            int(self.tokens[i]),
+            KINDS[self.kind[i]],
+            int(self.parent[i]),
+        )
+
+    def __iter__(self) -> Iterator[Segment]:
+        columns = (self.doc, self.start, self.end, self.tokens, self.kind, self.parent)
+        for doc, start, end, tokens, kind, parent in zip(*(c.tolist() for c in columns), strict=True):
+            yield Segment(doc, start, end, tokens, KINDS[kind], parent)
+
+    def texts(self, documents: Sequence[Document]) -> list[str]:
+        """The verbatim text of every segment, in row order."""
+        rows = zip(self.doc.tolist(), self.start.tolist(), self.end.tolist(), strict=True)
+        bodies = [d.text for d in documents]
+        return [bodies[d][a:b] for d, a, b in rows]
+
+
+class Kept(NamedTuple):
+    """One segment that was packed; `score` is its calibrated relevance in [0, 1], `tokens` what it costs alone."""
+
+    doc_id: str
+    start: int
+    end: int
+    text: str
+    tokens: int
+    score: float
+    reason: str
+
+
+class Dropped(NamedTuple):
+    """One segment that was not packed, and what would have let it in."""
+
+    doc_id: str
+    start: int
+    end: int
+    text: str
+    tokens: int
+    score: float
+    reason: str
