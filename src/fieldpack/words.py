@@ -1,0 +1,65 @@
+"""Texts as flat word ids: read once, then shared by the static vectors, BM25 and token resonance.
+
+A word is a maximal run of letters and digits, lower-cased with accents removed, as BERT's uncased pre-tokenizer has it;
+every CJK character (kana too, which BERT keeps together) is a word of its own. Punctuation is not a word.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# Scripts written without spaces, where one character is the unit: Han, kana, and their extensions (Hangul has spaces).
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+_WORD_ASCII = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+_MARKS = re.compile("[\u0300-\u036f]+")
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """`ids[offsets[i]:offsets[i + 1]]` are the words of text i, as indices into `vocabulary` (in order of first sight).
+
+    ids: int32 (m,); offsets: int64 (n + 1,).
+    """
+
+    vocabulary: list[str]
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """(n,) words per text."""
+        return np.diff(self.offsets)
+
+
+def split(text: str) -> list[str]:
+    """The words of one text, in order."""
+    if text.isascii():
+        return _WORD_ASCII.findall(text.lower())
+    # Marks are dropped after decomposition, so that "é" and "e\u0301" are one word with "e".
+    return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFD", text.lower())))
+
+
+def words_of(texts: Iterable[str], vocabulary: Sequence[str] = ()) -> Words:
+    """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids."""
+    index: defaultdict[str, int] = defaultdict()
+    index.default_factory = index.__len__
+    for word in vocabulary:
+        index[word]
+    flat: list[int] = []
+    ends = [0]
+    lookup = index.__getitem__
+    for text in texts:
+        flat.extend(map(lookup, split(text)))
+        ends.append(len(flat))
+    return Words(list(index), np.array(flat, np.int32), np.array(ends, np.int64))
