@@ -15,8 +15,8 @@ LONGEST_WORD = 100
 def wordpieces(word: str, vocabulary: Mapping[str, int]) -> list[int]:
     """The rows of the pieces of one word (lower-cased, without spaces), in order; never empty.
 
-    The longest prefix in the vocabulary is taken, then the longest "##" piece of the rest, and so on. Where no piece fits,
-    the whole word is the one unknown piece.
+    The longest prefix in the vocabulary is taken, then the longest "##" piece of the rest, and so on. Where no piece
+    fits, the whole word is the one unknown piece.
     """
     whole = vocabulary.get(word)
     if whole is not None and len(word) <= LONGEST_WORD:
