@@ -1,0 +1,103 @@
+"""What a system is given besides the query (one embedder, one token counter), and what it gives back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fieldpack.bench.corpora import Query, Span
+from fieldpack.protocols import Embedder, Tokenizer
+from fieldpack.types import Document, FloatArray
+
+SEPARATOR = "\n\n"
+Render = Callable[[Sequence[Document]], str]
+"""Passages in packing order to the string that a library's own prompt step makes of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a system packed. `text` is the final string and `spans` the characters of the passages that it holds.
+
+    `rendered` is the string that the library's users would send: taken while the sum of the passages' own counts fits,
+    then joined by the library's usual step. It differs from `text`, which is cut by the count of the final string.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+    rendered: str
+
+
+@dataclass
+class Context:
+    """Shared by all systems of a run; keeps token counts and measures what is embedded."""
+
+    embedder: Embedder
+    tokenizer: Tokenizer
+    embed_seconds: float = 0.0
+    embedded_chars: int = 0
+    _counts: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        """float32 (n, d) unit rows; its time and characters are added up."""
+        start = time.perf_counter()
+        rows = self.embedder.embed(list(texts))
+        self.embed_seconds += time.perf_counter() - start
+        self.embedded_chars += sum(map(len, texts))
+        return rows
+
+    def count(self, text: str) -> int:
+        """Tokens of a passage, kept for the next system."""
+        if text not in self._counts:
+            self._counts[text] = self.tokenizer.count(text)
+        return self._counts[text]
+
+    def cosines(self, case: Query) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(n,) cosine of each passage with the query, (n, d) rows, (d,) query vector."""
+        rows, query = self.embed([p.text for p in case.passages]), self.embed([case.query])[0]
+        return rows @ query, rows, query
+
+
+def blank_line(passages: Sequence[Document]) -> str:
+    """Texts joined by a blank line, as LangChain's stuff chain does."""
+    return SEPARATOR.join(p.text for p in passages)
+
+
+def cut(order: Iterable[int], case: Query, budget: int, context: Context, render: Render = blank_line) -> Packed:
+    """Take passages in the order given, skipping what does not fit: most peers know no budget, so one is lent to them.
+
+    The text is the passages joined by a blank line, at most `budget` tokens counted on the final string.
+    """
+    ranked = list(dict.fromkeys(int(i) for i in order))
+    kept = _fit(ranked, [p.text for p in case.passages], budget, context)
+    naive, left = [], budget
+    for i in ranked:
+        cost = context.count(case.passages[i].text)
+        if cost <= left:
+            naive.append(case.passages[i])
+            left -= cost
+    whole = tuple(Span(case.passages[i].id, 0, len(case.passages[i].text)) for i in kept)
+    return Packed(SEPARATOR.join(case.passages[i].text for i in kept), whole, render(naive))
+
+
+def _fit(order: Sequence[int], texts: Sequence[str], budget: int, context: Context) -> list[int]:
+    """Indices whose joined text fits. A passage with its separator costs count(text + separator): exact but for rare
+    merges across the join, so the final string is counted, and the last passages go while it is over."""
+    kept: list[int] = []
+    used = 0
+    for i in order:
+        if used + context.count(texts[i]) <= budget:
+            kept.append(i)
+            used += context.count(texts[i] + SEPARATOR)
+    while kept and context.tokenizer.count(SEPARATOR.join(texts[i] for i in kept)) > budget:
+        kept.pop()
+    return kept
+
+
+def descending(scores: npt.NDArray[np.floating[Any]]) -> list[int]:
+    """Indices by falling score; ties in reading order."""
+    return [int(i) for i in np.argsort(-scores, kind="stable")]
