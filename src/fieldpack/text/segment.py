@@ -1,0 +1,135 @@
+"""Documents to segments: half-open character ranges that are sorted, disjoint, and cover all that is not white space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Literal
+
+import numpy as np
+
+from fieldpack.errors import SettingsError
+from fieldpack.text.blocks import HEADING, PARAGRAPH, SENTENCE, Block, Limits, limited, normalised, plain_blocks
+from fieldpack.text.code import code_blocks, python_blocks
+from fieldpack.text.markdown import markdown_blocks
+from fieldpack.text.sentences import sentence_spans
+from fieldpack.types import Document, Segments
+
+MAX_CHARS = 1600
+MAX_BLOCK_CHARS = 4000
+
+Reader = Callable[[str, int, int, Limits], list[Block]]
+READERS: dict[str, Reader] = {
+    "plain": plain_blocks,
+    "markdown": markdown_blocks,
+    "html": markdown_blocks,  # what read() makes of HTML has Markdown's headings
+    "rst": plain_blocks,
+    "python": python_blocks,
+    "code": code_blocks,
+}
+_MARKDOWN = re.compile(r"^(?:#{1,6} +\S[^\n]*$|```|~~~)", re.MULTILINE)
+_CODE = re.compile(
+    r"^(?:#!/|#include\b|(?:def|class) +\w+[^\n]*:[^\S\n]*$|from +[\w.]+ +import +|import +[\w.]+[^\S\n]*;?$"
+    r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*$)",
+    re.MULTILINE,
+)
+_PYTHON = re.compile(r"^(?:(?:async +)?def|class) +\w+[^\n]*:[^\S\n]*$", re.MULTILINE)
+_SNIFFED = 20_000  # characters
+
+
+def sniff(text: str) -> str:
+    """The kind of a text that came without one, from its first characters: code by two sure signs, Markdown by one."""
+    head = normalised(text[:_SNIFFED])
+    markdown = _MARKDOWN.search(head)
+    if markdown and markdown[0][0] in "`~":
+        return "markdown"
+    if len(_CODE.findall(head)) >= 2:
+        return "python" if _PYTHON.search(head) else "code"
+    return "markdown" if markdown else "plain"
+
+
+def kind_of(document: Document) -> str:
+    """What metadata["kind"] says when it is one of READERS, else what the text looks like."""
+    kind = document.metadata.get("kind")
+    return kind if isinstance(kind, str) and kind in READERS else sniff(document.text)
+
+
+def segment(
+    documents: Sequence[Document],
+    unit: Literal["paragraph", "sentence"] = "paragraph",
+    max_chars: int = MAX_CHARS,
+    max_block_chars: int = MAX_BLOCK_CHARS,
+) -> Segments:
+    """All segments of all documents, by paragraph or by sentence, with tokens = -1.
+
+    `documents[s.doc].text[s.start:s.end]` starts and ends on a character that is not white space. `parent` numbers the
+    paragraphs over all documents, and is the same in both units: sentences refine paragraphs, nothing else changes. Prose
+    is cut at `max_chars` (sentence ends first); code, tables and lists stay whole up to `max_block_chars`. In the
+    sentence unit a heading is a segment of its own, and a code, table or list block longer than `max_chars` is cut.
+
+    Raises SettingsError for an unknown unit or a limit below 1.
+    """
+    if unit not in ("paragraph", "sentence"):
+        raise SettingsError(f"unknown unit {unit!r}; allowed: 'paragraph', 'sentence'")
+    if max_chars < 1 or max_block_chars < 1:
+        raise SettingsError(f"max_chars={max_chars}, max_block_chars={max_block_chars}: both must be at least 1")
+    limits = Limits(max_chars, max(max_chars, max_block_chars))
+    gather = _sentences if unit == "sentence" else _paragraphs
+    counts: list[int] = []
+    rows: list[Block] = []
+    for document in documents:
+        text = normalised(document.text)
+        blocks = READERS[kind_of(document)](text, 0, len(text), limits)
+        before = len(rows)
+        rows += gather(text, blocks, limits)
+        counts.append(len(rows) - before)
+    return _columns(rows, counts)
+
+
+def _paragraphs(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
+    """Blocks that go together as one; its kind is that of the first block that is no heading."""
+    if not any(b.joined for b in blocks):
+        return blocks
+    merged: list[Block] = []
+    for block in blocks:
+        if block.joined and merged:
+            last = merged[-1]
+            kind = block.kind if last.kind == HEADING else last.kind
+            merged[-1] = Block(last.start, block.end, kind, False)
+        else:
+            merged.append(block)
+    return merged
+
+
+def _sentences(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
+    """Every block cut further; `joined` now says "of the same paragraph as the segment before"."""
+    finer: list[Block] = []
+    for block in blocks:
+        start, end, kind, joined = block
+        if kind == PARAGRAPH:
+            spans = sentence_spans(text, start, end)
+            finer.append(Block(*spans[0], SENTENCE, joined))
+            finer += [Block(a, b, SENTENCE, True) for a, b in spans[1:]]
+        else:
+            parts = limited(text, block, Limits(limits.prose, limits.prose))
+            finer.append(parts[0])
+            finer += [p._replace(joined=True) for p in parts[1:]]
+    return finer
+
+
+def _columns(rows: list[Block], counts: list[int]) -> Segments:
+    n = len(rows)
+    table = np.array(rows, dtype=np.int64).reshape(n, 4)
+    doc = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    fresh = table[:, 3] == 0
+    firsts = [at for at, size in zip(accumulate(counts, initial=0), counts, strict=False) if size]
+    fresh[firsts] = True  # a paragraph never reaches over two documents
+    return Segments(
+        doc=doc,
+        start=table[:, 0].copy(),
+        end=table[:, 1].copy(),
+        tokens=np.full(n, -1, dtype=np.int64),
+        kind=table[:, 2].astype(np.int8),
+        parent=np.cumsum(fresh, dtype=np.int64) - 1,
+    )
