@@ -1,0 +1,66 @@
+"""One body of code for numpy arrays and torch tensors.
+
+The array chooses the library: torch is looked up in `sys.modules` and never imported from here, and a tensor stays on
+its device. `Array` in the signatures of `fieldpack.field` means either of the two, float32 unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fieldpack.errors import InputError
+
+Array = Any
+
+
+def library(x: Array) -> Any:
+    """`torch` for a tensor, else `numpy`."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and isinstance(x, torch.Tensor) else np
+
+
+def like(values: Any, x: Array) -> Array:
+    """`values` as an array of the library, the device and the type of `x`."""
+    if library(x) is np:
+        return np.asarray(host(values), dtype=x.dtype)
+    return library(x).as_tensor(values if hasattr(values, "device") else np.asarray(values), dtype=x.dtype).to(x.device)
+
+
+def indices(values: npt.NDArray[np.int64], x: Array) -> Array:
+    """Row numbers as an index for `x` on its device."""
+    return values if library(x) is np else library(x).as_tensor(values, device=x.device)
+
+
+def host(x: Array) -> npt.NDArray[Any]:
+    """The numbers as a numpy array in main memory."""
+    return np.asarray(x) if library(x) is np else x.detach().cpu().numpy()
+
+
+def total(x: Array) -> Array:
+    """(d,) float64: the sum of the rows. float32 would lose digits after some 10,000 rows."""
+    return x.sum(0, dtype=library(x).float64)
+
+
+def unit(x: Array) -> Array:
+    """Rows scaled to length 1; a zero row stays zero."""
+    xp = library(x)
+    norm = xp.sqrt((x * x).sum(-1))[..., None]
+    return x / xp.where(norm > 0, norm, xp.ones_like(norm))
+
+
+def rows(x: Array, name: str = "x") -> Array:
+    """`x` as a float32 matrix (n, d) with finite entries, or InputError. A tensor in half precision stays as it is."""
+    xp = library(x)
+    if xp is np:
+        x = np.asarray(x)
+        if x.ndim == 2 and x.dtype != np.float32 and x.dtype.kind in "fiu":
+            x = x.astype(np.float32)
+    if x.ndim != 2 or (xp is np and x.dtype != np.float32):
+        raise InputError(f"{name} has shape {tuple(x.shape)} and type {x.dtype}; expected a matrix of numbers (n, d)")
+    if not np.isfinite(float(x.sum())) and not bool(xp.isfinite(x).all()):
+        raise InputError(f"{name} holds NaN or infinite numbers; check the embedder that made the vectors")
+    return x

@@ -1,0 +1,349 @@
+"""Reading a field, and the small state that survives between turns.
+
+`read` is a pure function: rows, query and state in, `Reading` out, and in it the next `FieldState`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fieldpack.errors import InputError, SettingsError
+from fieldpack.field import resonance
+from fieldpack.field.arrays import Array, host, library, like, rows, total, unit
+from fieldpack.field.attractors import Attractors, detect
+from fieldpack.field.boundary import Boundary
+from fieldpack.field.residue import STATES, Fragment, Residue, unexplained
+
+VERSION = 1
+_FADED = 0.01
+"""A carried attractor below this share of the strongest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSettings:
+    """What can be set. limit: attractors at most. sharpness: scale as a share of the trapping scale. bias: pull of the
+    query (gamma). permeability, gradient: where the boundary starts and its largest step. half_life: turns after which
+    carried attractors and fragments weigh half. fragments: carried at most."""
+
+    limit: int = 12
+    sharpness: float = 0.7
+    bias: float = 0.1
+    permeability: float = 0.7
+    gradient: float = 0.2
+    half_life: float = 3.0
+    fragments: int = 64
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "limit": (1, 4096),
+            "sharpness": (0.05, 4.0),
+            "bias": (0.0, 10.0),
+            "permeability": (0.1, 0.9),
+            "gradient": (0.0, 1.0),
+            "half_life": (0.1, 1000.0),
+            "fragments": (0, 4096),
+        }
+        for name, (low, high) in allowed.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise SettingsError(f"{name} is {value!r}; allowed: a number from {low} to {high}")
+
+    @staticmethod
+    def of(values: dict[str, Any]) -> FieldSettings:
+        """From a mapping such as a parsed file; unknown keys are a SettingsError that lists the known ones."""
+        known = [f.name for f in fields(FieldSettings)]
+        if unknown := sorted(set(values) - set(known)):
+            raise SettingsError(f"unknown field setting {', '.join(map(repr, unknown))}; known: {', '.join(known)}")
+        return FieldSettings(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class FieldState:
+    """What survives between turns: small and bounded, whatever the number of documents.
+
+    turn: readings so far. centers (k, d), strength (k,): carried attractors. boundary, residue: theirs.
+    count, sums (d,) float64, squares: statistics of all rows absorbed, from which mean and resonance follow exactly.
+    """
+
+    turn: int = 0
+    centers: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    strength: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    boundary: Boundary = field(default_factory=Boundary)
+    residue: Residue = field(default_factory=Residue)
+    count: int = 0
+    sums: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0, np.float64))
+    squares: float = 0.0
+
+    @staticmethod
+    def start(settings: FieldSettings | None = None) -> FieldState:
+        """The state before the first turn."""
+        s = settings or FieldSettings()
+        return FieldState(boundary=Boundary(s.permeability, s.gradient), residue=Residue((), s.half_life, s.fragments))
+
+    @property
+    def dims(self) -> int:
+        """d, or 0 as long as nothing was read."""
+        return len(self.sums) or self.centers.shape[1] or (len(self.residue) and len(self.residue.fragments[0].vector))
+
+    @property
+    def resonance(self) -> float:
+        """Overall resonance of all rows absorbed, as `resonance.overall` would give it; 0.0 for fewer than two."""
+        if self.count < 2:
+            return 0.0
+        return float((float(self.sums @ self.sums) - self.squares) / (self.count * (self.count - 1)))
+
+    def absorb(self, x: Array) -> FieldState:
+        """With the statistics of further rows x (n, d) added: costs only those rows."""
+        x = rows(x)
+        self._fits(x.shape[1])
+        sums = host(total(x)).astype(np.float64)
+        return replace(
+            self,
+            count=self.count + len(x),
+            sums=sums if self.count == 0 else self.sums + sums,
+            squares=self.squares + float((x * x).sum(dtype=library(x).float64)),
+        )
+
+    def integrate(self, keys: Any, vectors: Array, strength: Any = None, **more: Any) -> FieldState:
+        """With the residue after this turn's pack: see `Residue.integrate`."""
+        return replace(self, residue=self.residue.integrate(keys, vectors, strength, **more))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON, without the vectors."""
+        return {
+            "turn": self.turn,
+            "attractors": [{"strength": round(float(s), 6)} for s in self.strength],
+            "permeability": self.boundary.permeability,
+            "gradient": self.boundary.gradient,
+            "resonance": self.boundary.resonance,
+            "residue": [
+                {"key": f.key, "strength": round(f.strength, 6), "state": f.state, "age": f.age}
+                for f in self.residue.fragments
+            ],
+            "rows": self.count,
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Writes field.json and field.npz into the folder, each by a temporary file that is then renamed."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        np.savez(buffer, centers=self.centers, strength=self.strength, sums=self.sums, fragments=self.residue.vectors())
+        facts = {
+            "version": VERSION,
+            "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+            "turn": self.turn,
+            "count": self.count,
+            "squares": self.squares,
+            "boundary": asdict(self.boundary),
+            "half_life": self.residue.half_life,
+            "fragment_limit": self.residue.limit,
+            "fragments": [[f.key, f.strength, f.state, f.age] for f in self.residue.fragments],
+        }
+        _write(folder / "field.npz", buffer.getvalue())
+        _write(folder / "field.json", json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8"))
+
+    @staticmethod
+    def load(folder: str | Path) -> FieldState:
+        """The state saved in the folder. Raises InputError when it is missing, damaged or of another version."""
+        folder = Path(folder)
+        facts, arrays = _read(folder)
+        try:
+            rows_ = [(str(k), float(s), str(state), int(age)) for k, s, state, age in facts["fragments"]]
+            if any(state not in STATES for _, _, state, _ in rows_) or len(rows_) != len(arrays["fragments"]):
+                raise ValueError("the fragments do not fit their vectors")
+            kept = tuple(Fragment(*row, vector) for row, vector in zip(rows_, arrays["fragments"], strict=True))
+            return FieldState(
+                int(facts["turn"]),
+                arrays["centers"],
+                arrays["strength"],
+                Boundary(**facts["boundary"]),
+                Residue(kept, float(facts["half_life"]), int(facts["fragment_limit"])),
+                int(facts["count"]),
+                arrays["sums"],
+                float(facts["squares"]),
+            )
+        except (KeyError, TypeError, ValueError) as e:
+            raise InputError(f"{folder / 'field.json'} is damaged ({e}); delete the folder and start anew") from e
+
+    def _fits(self, dims: int) -> None:
+        if self.dims not in (0, dims):
+            raise InputError(
+                f"the state holds vectors of {self.dims} dims, the rows have {dims}: another model made it; "
+                "use that model or start with a new state"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the field says of n segments.
+
+    attractors: those of these rows (`basin` (n,) says whose a row is). demand (k,): how much the query wants each of
+    them, sums to 1 (by strength when there is no query). attraction (n,) in [0, 1]: pull of the attractors, carried
+    ones included, on each row. resonance: overall, in [-1, 1]; row_resonance (n,): mean similarity of each row to the
+    others. residue (n,) in [0, 1]: how much a row says again what earlier turns carry. unexplained (n,) in [0, 1]: the
+    part of a row that lies outside the span of the attractors. permeability: share of mass the boundary lets in.
+    state: for the next turn.
+    """
+
+    attractors: Attractors
+    demand: npt.NDArray[np.float32]
+    attraction: npt.NDArray[np.float32]
+    resonance: float
+    row_resonance: npt.NDArray[np.float32]
+    residue: npt.NDArray[np.float32]
+    unexplained: npt.NDArray[np.float32]
+    permeability: float
+    state: FieldState
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON: the field as a whole, without the arrays over segments."""
+        a = self.attractors
+        size = np.bincount(a.basin[a.basin >= 0], minlength=len(a))
+        return {
+            "attractors": [
+                {
+                    "strength": round(float(a.strength[k]), 6),
+                    "cohesion": round(float(a.cohesion[k]), 6),
+                    "segments": int(size[k]),
+                    "demand": round(float(self.demand[k]), 6),
+                }
+                for k in range(len(a))
+            ],
+            "beta": round(a.beta, 6),
+            "resonance": round(self.resonance, 6),
+            "permeability": round(self.permeability, 6),
+            "turn": self.state.turn,
+            "residue": len(self.state.residue),
+        }
+
+
+def read(
+    x: Array,
+    query: Array | None = None,
+    state: FieldState | None = None,
+    mass: Array | None = None,
+    settings: FieldSettings | None = None,
+) -> Reading:
+    """Reads the field of the unit rows x (n, d).
+
+    query (d,) or (q, d). state: of the turn before. mass (n,): weights of the rows >= 0, default equal.
+    The rows are not absorbed into the state's statistics: say `state.absorb(new_rows)` once for each new row.
+    """
+    x = rows(x)
+    settings = settings or FieldSettings()
+    state = state or FieldState.start(settings)
+    state._fits(x.shape[1])
+    found = detect(
+        x,
+        mass,
+        query=query,
+        bias=settings.bias,
+        limit=settings.limit,
+        sharpness=settings.sharpness,
+        background=_background(x, state, mass),
+    )
+    overall = resonance.overall(x)
+    boundary = state.boundary.step(min(1.0, max(-1.0, overall))) if len(x) else state.boundary
+    centers, strength = carry(state, found, settings)
+    after = replace(state, turn=state.turn + 1, centers=centers, strength=strength, boundary=boundary)
+    return Reading(
+        found,
+        _demand(found, query, x),
+        _attraction(x, found, centers, strength),
+        overall,
+        host(resonance.per_row(x)),
+        state.residue.echo(x),
+        host(unexplained(x, found.centers)),
+        boundary.permeability,
+        after,
+    )
+
+
+def carry(
+    state: FieldState, found: Attractors, settings: FieldSettings
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Centers (k, d) and strength (k,) after a turn: the old ones fade by their half-life, near ones merge into the
+    new, the weak are forgotten, at most `limit` stay, the strongest first."""
+    keep = 0.5 ** (1 / settings.half_life)
+    centers, strength = [*found.centers], [float(s) for s in found.strength]
+    for old, s in zip(state.centers, state.strength * keep, strict=True):
+        near = found.centers @ old if len(found) else np.zeros(0)
+        k = int(near.argmax()) if len(near) else -1
+        if k >= 0 and near[k] > max(1 - 0.5 / found.beta, 0.5):
+            centers[k] = centers[k] * strength[k] + old * s
+            centers[k] /= max(float(np.linalg.norm(centers[k])), 1e-12)
+            strength[k] = max(strength[k], float(s))
+        else:
+            centers.append(old)
+            strength.append(float(s))
+    order = np.argsort(-np.array(strength), kind="stable")[: settings.limit]
+    order = order[np.array(strength)[order] > _FADED * max([*strength, 1e-12])] if len(order) else order
+    return (
+        np.array([centers[i] for i in order], np.float32).reshape(len(order), found.centers.shape[1]),
+        np.array([strength[i] for i in order], np.float32),
+    )
+
+
+def _background(x: Array, state: FieldState, mass: Array | None) -> Array | None:
+    """The mean of all rows known: those absorbed before and these. None: of these alone."""
+    if state.count == 0 or len(x) == 0:
+        return None
+    return (total(x) + like(state.sums, x)) / (len(x) + state.count)
+
+
+def _demand(found: Attractors, query: Array | None, x: Array) -> npt.NDArray[np.float32]:
+    if len(found) == 0:
+        return np.zeros(0, np.float32)
+    wanted = found.strength.astype(np.float64)
+    if query is not None:
+        q = np.atleast_2d(host(like(query, x))).astype(np.float32)
+        wanted = wanted * np.maximum(found.affinity(q), 0).mean(0)
+    whole = wanted.sum()
+    return np.asarray(wanted / whole if whole > 0 else np.full(len(found), 1 / len(found)), np.float32)
+
+
+def _attraction(
+    x: Array, found: Attractors, centers: npt.NDArray[np.float32], strength: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    if len(centers) == 0 or len(x) == 0:
+        return np.zeros(len(x), np.float32)
+    y = unit(x - like(found.background, x))
+    near = host(y @ like(centers, x).T) * np.sqrt(strength / strength.max())
+    return np.asarray(np.clip(near.max(1), 0, 1), np.float32)
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    try:
+        facts = json.loads((folder / "field.json").read_text("utf-8"))
+        content = (folder / "field.npz").read_bytes()
+    except OSError as e:
+        raise InputError(f"no field state in {folder} ({e.strerror}); expected field.json and field.npz") from e
+    except ValueError as e:
+        raise InputError(f"{folder / 'field.json'} is damaged ({e}); delete the folder and start anew") from e
+    if not isinstance(facts, dict) or facts.get("version") != VERSION:
+        version = facts.get("version") if isinstance(facts, dict) else None
+        raise InputError(f"{folder} holds a field state of version {version!r}; this fieldpack reads version {VERSION}")
+    if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
+        raise InputError(f"{folder / 'field.npz'} does not match its checksum (cut short or changed); start anew")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return facts, {name: archive[name] for name in ("centers", "strength", "sums", "fragments")}
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as e:
+        raise InputError(f"{folder / 'field.npz'} is damaged ({e}); delete the folder and start anew") from e
