@@ -34,18 +34,28 @@ class Packed:
 
 @dataclass
 class Context:
-    """Shared by all systems of a run; keeps token counts and measures what is embedded."""
+    """Shared by all systems of a run; keeps token counts and orders, and measures what is embedded.
+
+    An order that does not depend on the budget is made once per query: `replayed_seconds` adds up what the repeats
+    would have taken, so that times per query stay true.
+    """
 
     embedder: Embedder
     tokenizer: Tokenizer
     embed_seconds: float = 0.0
     embedded_chars: int = 0
+    replayed_seconds: float = 0.0
     _counts: dict[str, int] = field(default_factory=dict, repr=False)
+    _rows: dict[str, FloatArray] = field(default_factory=dict, repr=False)
+    _orders: dict[str, tuple[str, list[int], float, int]] = field(default_factory=dict, repr=False)
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
-        """float32 (n, d) unit rows; its time and characters are added up."""
+        """float32 (n, d) unit rows, each text embedded once a run; its time and characters are added up."""
         start = time.perf_counter()
-        rows = self.embedder.embed(list(texts))
+        new = list(dict.fromkeys(t for t in texts if t not in self._rows))
+        if new:
+            self._rows.update(zip(new, self.embedder.embed(new), strict=True))
+        rows = np.array([self._rows[t] for t in texts], np.float32)
         self.embed_seconds += time.perf_counter() - start
         self.embedded_chars += sum(map(len, texts))
         return rows
@@ -55,6 +65,19 @@ class Context:
         if text not in self._counts:
             self._counts[text] = self.tokenizer.count(text)
         return self._counts[text]
+
+    def order(self, system: str, case: Query, make: Callable[[], Iterable[int]]) -> list[int]:
+        """The order that `system` gives the passages of this query; made when the query changes, replayed otherwise."""
+        held = self._orders.get(system)
+        if held is None or held[0] != case.id:
+            start, embedding, chars = time.perf_counter(), self.embed_seconds, self.embedded_chars
+            made = [int(i) for i in make()]
+            seconds = time.perf_counter() - start - (self.embed_seconds - embedding)
+            self._orders[system] = (case.id, made, seconds, self.embedded_chars - chars)
+            return made
+        self.replayed_seconds += held[2]
+        self.embedded_chars += held[3]
+        return held[1]
 
     def cosines(self, case: Query) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(n,) cosine of each passage with the query, (n, d) rows, (d,) query vector."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.types import Document
 
+T = TypeVar("T")
 MODES = ("all", "any", "none", "topical")
 
 
@@ -81,7 +82,10 @@ def discover(folder: str | Path) -> dict[str, Path]:
 
 
 def load(path: str | Path, limit: int | None = None) -> list[Query]:
-    """The first `limit` queries of a set, in file order. Raises InputError when the format is none of those known."""
+    """The queries of a set in file order; `limit` takes that many, spread evenly (neighbours often share a document).
+
+    Raises InputError when the format is none of those known.
+    """
     from fieldpack.bench import official
 
     source = Path(path)
@@ -90,11 +94,11 @@ def load(path: str | Path, limit: int | None = None) -> list[Query]:
     if not source.is_file():
         raise InputError(f"no such data set: {source}")
     if ".queries." in source.name:
-        return _pooled(source, limit)
+        return spread(_pooled(source), limit)
     if source.name.endswith((".jsonl", ".jsonl.gz")):
-        return _lines(source, limit)
+        return spread(_lines(source), limit)
     if source.name.endswith((".json", ".json.gz")):
-        return official.from_json(source, limit)
+        return spread(official.from_json(source), limit)
     raise InputError(f"{source.name}: unknown kind of file; expected .jsonl, .jsonl.gz, .json or a BEIR folder")
 
 
@@ -104,6 +108,13 @@ def load_named(folder: str | Path, name: str, limit: int | None = None) -> list[
     if name not in sets:
         raise UnknownNameError("data set", name, sets)
     return load(sets[name], limit)
+
+
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
+    """`limit` of the items at even distances, the first among them; all of them when there are no more."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[i * len(items) // limit] for i in range(limit)]
 
 
 def open_text(path: Path) -> Iterator[str]:
@@ -127,20 +138,18 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _lines(path: Path, limit: int | None) -> list[Query]:
+def _lines(path: Path) -> list[Query]:
     from fieldpack.bench import official
 
     out: list[Query] = []
     for row in records(path):
-        if limit is not None and len(out) >= limit:
-            break
         out.append(official.musique_row(row) if "paragraphs" in row else _query(row, _passages(row, path), path))
-    if not out and limit != 0:
+    if not out:
         raise InputError(f"{path.name}: no queries in it")
     return out
 
 
-def _pooled(path: Path, limit: int | None) -> list[Query]:
+def _pooled(path: Path) -> list[Query]:
     """NAME.queries.jsonl beside NAME.passages.jsonl: a query with `doc` has that document's passages as candidates."""
     pool_path = path.with_name(path.name.replace(".queries.", ".passages."))
     if not pool_path.is_file():
@@ -151,14 +160,12 @@ def _pooled(path: Path, limit: int | None) -> list[Query]:
         passage = _passage(row, pool_path)
         by_doc.setdefault(row.get("doc"), []).append(passage)
         everything.append(passage)
+    pools, pool = {doc: tuple(passages) for doc, passages in by_doc.items()}, tuple(everything)
     out: list[Query] = []
     for row in records(path):
-        if limit is not None and len(out) >= limit:
-            break
-        if "doc" in row and row["doc"] not in by_doc:
+        if "doc" in row and row["doc"] not in pools:
             raise InputError(f"{path.name}: query {row.get('id')!r} has doc {row['doc']!r}, which no passage has")
-        candidates = by_doc[row["doc"]] if "doc" in row else everything
-        out.append(_query(row, tuple(candidates), path))
+        out.append(_query(row, pools[row["doc"]] if "doc" in row else pool, path))
     return out
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fieldpack.bench.corpora import Query, Span, open_text, records
+from fieldpack.bench.corpora import Query, Span, open_text, records, spread
 from fieldpack.errors import InputError
 from fieldpack.types import Document
 
@@ -17,19 +16,19 @@ BEIR_DEPTH = 1000
 """A larger BEIR corpus is cut to the BM25 best of each query; only gold inside that pool is measured."""
 
 
-def from_json(path: Path, limit: int | None) -> list[Query]:
+def from_json(path: Path) -> list[Query]:
     """A .json file: SQuAD is an object with `data`, HotpotQA and 2WikiMultiHopQA a list with `context`."""
     try:
         content = json.loads("".join(open_text(path)))
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}, line {error.lineno}: not JSON ({error.msg})") from None
     if isinstance(content, dict) and isinstance(content.get("data"), list):
-        return list(islice(_squad(content["data"], path.name), limit))
+        return list(_squad(content["data"], path.name))
     if isinstance(content, list) and content and isinstance(content[0], dict):
         if "supporting_facts" in content[0] and "context" in content[0]:
-            return [_hotpot(row) for row in content[:limit]]
+            return [_hotpot(row) for row in content]
         if "paragraphs" in content[0]:
-            return [musique_row(row) for row in content[:limit]]
+            return [musique_row(row) for row in content]
     raise InputError(f"{path.name}: neither SQuAD (an object with `data`) nor HotpotQA (a list with `context`)")
 
 
@@ -100,7 +99,7 @@ def beir(folder: Path, limit: int | None) -> list[Query]:
     corpus = [Document(str(r["_id"]), r["text"], r.get("title") or "") for r in records(folder / "corpus.jsonl")]
     queries = {str(r["_id"]): r["text"] for r in records(folder / "queries.jsonl")}
     judged = _qrels(folder / "qrels" / "test.tsv")
-    wanted = [(q, gold) for q, gold in judged.items() if q in queries][:limit]
+    wanted = spread([(q, gold) for q, gold in judged.items() if q in queries], limit)
     pools = _bm25_pools([queries[q] for q, _ in wanted], corpus)
     out = []
     for (name, gold), pool in zip(wanted, pools, strict=True):

@@ -111,13 +111,13 @@ def haystack_render(passages: Sequence[Document]) -> str:
 
 
 # --- pyversity
-def pyversity(strategy: str) -> Rank:
-    """diversify() at its middle setting (diversity 0.5) over all passages."""
+def pyversity(strategy: str, diversity: float = 0.5) -> Rank:
+    """diversify() over all passages, at its default setting of diversity unless told."""
 
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         scores, rows, _ = context.cosines(case)
         diversify = require("pyversity").diversify
-        found = diversify(embeddings=rows, scores=scores, k=len(rows), strategy=strategy, diversity=0.5)
+        found = diversify(embeddings=rows, scores=scores, k=len(rows), strategy=strategy, diversity=diversity)
         return [int(i) for i in found.indices]
 
     return rank
@@ -174,14 +174,15 @@ def systems() -> tuple[System, ...]:
         Ranked("langchain_mmr", "LangChain", langchain_mmr(0.5)),
         Ranked("langchain_mmr_0.7", "LangChain", langchain_mmr(0.7)),
         Ranked("llamaindex_mmr", "LlamaIndex", llamaindex_mmr, llamaindex_render),
-        Ranked("llamaindex_optimizer", "LlamaIndex", llamaindex_optimizer, llamaindex_render),
+        Ranked("llamaindex_optimizer", "LlamaIndex", llamaindex_optimizer, llamaindex_render, budgeted=True),
         Ranked("haystack_mmr", "Haystack", haystack("maximum_margin_relevance"), haystack_render),
         Ranked("haystack_diversity", "Haystack", haystack("greedy_diversity_order"), haystack_render),
         Ranked("pyversity_dpp", "pyversity", pyversity("dpp")),
         Ranked("pyversity_msd", "pyversity", pyversity("msd")),
         Ranked("pyversity_mmr", "pyversity", pyversity("mmr")),
-        Ranked("submodlib_flqmi", "submodlib", facility_location_query),
-        Ranked("submodlib_fl", "submodlib", facility_location),
+        Ranked("pyversity_mmr_0.3", "pyversity", pyversity("mmr", 0.3)),
+        Ranked("submodlib_flqmi", "submodlib", facility_location_query, budgeted=True),
+        Ranked("submodlib_fl", "submodlib", facility_location, budgeted=True),
     )
 
 

@@ -33,15 +33,23 @@ class System(Protocol):
 
 @dataclass(frozen=True)
 class Ranked:
-    """A system that gives passages an order; the budget is cut from it, and its rendering is the library's own."""
+    """A system that gives passages an order; the budget is cut from it, and its rendering is the library's own.
+
+    `budgeted`: the order depends on the budget, so it is made anew for each.
+    """
 
     name: str
     family: str
     rank: Rank
     render: Render = blank_line
+    budgeted: bool = False
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
-        return cut(self.rank(case, budget, context), case, budget, context, self.render)
+        if self.budgeted:
+            order: Iterable[int] = self.rank(case, budget, context)
+        else:
+            order = context.order(self.name, case, lambda: self.rank(case, budget, context))
+        return cut(order, case, budget, context, self.render)
 
 
 def require(module: str) -> Any:

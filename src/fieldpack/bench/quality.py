@@ -1,0 +1,230 @@
+"""Evidence kept under a budget, by every system on every set: the table that fieldpack stands or falls by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fieldpack.bench import budgets, corpora, summary
+from fieldpack.bench.context import Context
+from fieldpack.bench.corpora import Query
+from fieldpack.bench.measures import Row, measure
+from fieldpack.bench.shards import Shard
+from fieldpack.bench.systems import System, all_systems, named
+from fieldpack.errors import MissingExtraError, SettingsError
+from fieldpack.protocols import Embedder, Progress
+
+QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s", "rrf", "pyversity_mmr", "oracle")
+QUICK_QUERIES = 20
+PEER_PACKAGES = (
+    "langchain-core",
+    "langchain-classic",
+    "langchain-community",
+    "llama-index-core",
+    "haystack-ai",
+    "sentence-transformers-haystack",
+    "pyversity",
+    "submodlib-py",
+    "bm25s",
+    "sentence-transformers",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure. Empty `sets`, `systems`, `budgets` mean all of them and the budgets that suit each set.
+
+    data: a data set or a folder of them. limit: queries of each set. embedder: what every system that needs vectors is
+    given (any name that EmbeddingService takes). out: folder for shards and vectors, which make a run resumable.
+    redo: systems whose stored rows are measured anew. quick: few queries and systems, static vectors, two minutes.
+    """
+
+    data: str | Path
+    sets: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+    budgets: tuple[float, ...] = ()
+    limit: int | None = 100
+    embedder: str = "minilm"
+    encoding: str = "o200k_base"
+    out: Path | None = None
+    redo: tuple[str, ...] = ()
+    quick: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise SettingsError(f"limit is {self.limit}; allowed: 1 or more")
+
+
+def run(options: Options, progress: Progress | None = None, embedder: Embedder | None = None) -> dict[str, Any]:
+    """Measure and summarise; the result is what goes to JSON and what tables.py draws (see summary.py).
+
+    progress is called as progress(set, queries done, queries). `embedder` replaces the one that options name.
+    Raises InputError for data it cannot read, UnknownNameError for a set or system that does not exist.
+    """
+    from fieldpack.text.tokens import tokenizer
+
+    options = _quicker(options) if options.quick else options
+    found = corpora.discover(options.data)
+    names = options.sets or tuple(found)
+    systems = named(options.systems) if options.systems else tuple(all_systems().values())
+    context = Context(embedder or _embedder(options), tokenizer(options.encoding))
+    sets: dict[str, Any] = {}
+    rows: list[Row] = []
+    skipped: dict[str, str] = {}
+    for name in names:
+        cases = corpora.load_named(options.data, name, options.limit)
+        about, measured = _measure_set(name, cases, systems, options, context, progress, skipped)
+        sets[name] = about
+        rows.extend(measured)
+    return {
+        "kind": "quality",
+        "machine": machine(),
+        "embedder": context.embedder.fingerprint,
+        "encoding": options.encoding,
+        "versions": versions(),
+        "sets": sets,
+        "systems": {s.name: s.family for s in systems if s.name not in skipped},
+        "skipped": skipped,
+        "cells": summary.cells(rows, {s.name: s.family for s in systems}, options.seed),
+    }
+
+
+def _quicker(options: Options) -> Options:
+    from dataclasses import replace
+
+    known = all_systems()
+    systems = options.systems or tuple(s for s in QUICK_SYSTEMS if s in known)
+    limit = min(options.limit or QUICK_QUERIES, QUICK_QUERIES)
+    return replace(options, systems=systems, limit=limit, embedder="static")
+
+
+def _embedder(options: Options) -> Embedder:
+    from fieldpack.embed.service import EmbeddingService
+
+    if options.out is None or options.embedder == "static":
+        return EmbeddingService(options.embedder)
+    options.out.mkdir(parents=True, exist_ok=True)
+    return EmbeddingService(options.embedder, cache=options.out / "vectors.sqlite")
+
+
+def _measure_set(
+    name: str,
+    cases: Sequence[Query],
+    systems: Sequence[System],
+    options: Options,
+    context: Context,
+    progress: Progress | None,
+    skipped: dict[str, str],
+) -> tuple[dict[str, Any], list[Row]]:
+    totals = budgets.candidate_tokens(cases, context.tokenizer)
+    chosen = budgets.choose(options.budgets, totals)
+    shards = {s.name: _shard(name, s.name, options, context) for s in systems}
+    context.embed([*(p.text for c in cases for p in c.passages), *(c.query for c in cases)])
+    for done, (case, total) in enumerate(zip(cases, totals, strict=True)):
+        limits = {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}
+        for system in systems:
+            todo = {at: n for at, n in limits.items() if not shards[system.name].has(case.id, at)}
+            if system.name in skipped or not todo:
+                continue
+            try:
+                shards[system.name].add(list(_rows(system, case, todo, context)))
+            except MissingExtraError as error:
+                skipped[system.name] = str(error)
+        if progress is not None:
+            progress(name, done + 1, len(cases))
+    asked, at = {c.id for c in cases}, {budgets.label(b) for b in chosen}
+    rows = [r for s in shards.values() for r in s.rows if r["id"] in asked and r["at"] in at]
+    return _about(cases, totals, chosen, context), [{"set": name, **r} for r in rows]
+
+
+def _rows(system: System, case: Query, limits: dict[str, int], context: Context) -> Iterator[Row]:
+    for at, budget in limits.items():
+        start, embedding = time.perf_counter(), context.embed_seconds
+        chars, replayed = context.embedded_chars, context.replayed_seconds
+        head: Row = {"id": case.id, "at": at, "system": system.name}
+        try:
+            packed = system.select(case, budget, context)
+        except MissingExtraError:
+            raise
+        except Exception as error:  # a peer that fails on a query must not end the run: it is counted
+            yield {**head, "error": f"{type(error).__name__}: {error}"[:300]}
+            continue
+        seconds = time.perf_counter() - start - (context.embed_seconds - embedding)
+        seconds += context.replayed_seconds - replayed
+        yield {
+            **head,
+            "mode": case.mode,
+            "ms": round(1000 * seconds, 3),
+            "embedded": context.embedded_chars - chars,
+            **measure(case, packed, budget, context),
+        }
+
+
+def _shard(name: str, system: str, options: Options, context: Context) -> Shard:
+    if options.out is None:
+        return Shard(None)
+    settings = f"{context.embedder.fingerprint} {context.tokenizer.name}"
+    folder = options.out / f"shards-{hashlib.sha256(settings.encode()).hexdigest()[:8]}" / name
+    path = folder / f"{system}.jsonl"
+    if system in options.redo:
+        path.unlink(missing_ok=True)
+    return Shard(path)
+
+
+def _about(cases: Sequence[Query], totals: Sequence[int], chosen: Sequence[float], context: Context) -> dict[str, Any]:
+    return {
+        "queries": len(cases),
+        "passages": round(sum(len(c.passages) for c in cases) / len(cases), 1),
+        "tokens": round(sum(totals) / len(totals)),
+        "budgets": [budgets.label(b) for b in chosen],
+        "embedding_ms_per_1000_chars": _embedding_cost(cases, context),
+    }
+
+
+def _embedding_cost(cases: Sequence[Query], context: Context, sample: int = 64) -> float:
+    """Milliseconds for 1,000 characters with no cache, on some of the set's passages, so that times can include it."""
+    embedder = getattr(context.embedder, "embedder", context.embedder)  # the service's own, without its cache
+    texts = list(dict.fromkeys(p.text for c in cases for p in c.passages))
+    texts = texts[:: max(1, len(texts) // sample)][:sample]
+    start = time.perf_counter()
+    embedder.embed(texts)
+    return round(1e6 * (time.perf_counter() - start) / sum(map(len, texts)), 3)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    import os
+
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The installed versions of fieldpack and the peers."""
+    found = {}
+    for package in ("fieldpack", *PEER_PACKAGES):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def save(results: dict[str, Any], path: Path) -> None:
+    """Write results as JSON, one cell a line so that a diff of two runs can be read."""
+    cells = ",\n".join("  " + json.dumps(c, ensure_ascii=False) for c in results["cells"])
+    head = json.dumps({k: v for k, v in results.items() if k != "cells"}, ensure_ascii=False, indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{head[:-2]},\n "cells": [\n{cells}\n ]\n}}\n', "utf-8")

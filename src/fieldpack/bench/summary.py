@@ -1,0 +1,89 @@
+"""Rows of single queries to the cells of a table: means, confidence intervals, a paired test against the best peer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fieldpack.bench.measures import Row
+
+MEASURES = ("evidence", "complete", "answer", "recall")
+OURS, CEILING = "fieldpack", "oracle"
+
+
+def cells(rows: Sequence[Row], families: Mapping[str, str], seed: int = 0) -> list[dict[str, Any]]:
+    """One cell for each (set, budget, system), in the order of the rows; fieldpack's carry the comparison with the best
+    peer of that set and budget (`against`, `ahead`, `ahead_ci`, `p`)."""
+    grouped: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for row in rows:
+        grouped.setdefault((row["set"], row["at"]), {}).setdefault(row["system"], []).append(row)
+    out = []
+    for (name, at), systems in grouped.items():
+        table = {system: _cell(name, at, system, found, seed) for system, found in systems.items()}
+        best = best_peer(table.values(), families)
+        for system, cell in table.items():
+            if best is not None and families.get(system) == OURS:
+                cell |= _compare(systems[system], systems[best["system"]], best["system"], seed)
+            out.append(cell)
+    return out
+
+
+def best_peer(table: Any, families: Mapping[str, str], measure: str = "evidence") -> dict[str, Any] | None:
+    """The cell of the system that is neither fieldpack nor the oracle and keeps most; None when there is none."""
+    peers = [c for c in table if families.get(c["system"]) not in (OURS, CEILING) and c.get(measure) is not None]
+    return max(peers, key=lambda c: c[measure], default=None)
+
+
+def _cell(name: str, at: str, system: str, rows: Sequence[Row], seed: int) -> dict[str, Any]:
+    from fieldpack.metrics import bootstrap_ci
+
+    good = [r for r in rows if "error" not in r]
+    cell: dict[str, Any] = {"set": name, "budget": at, "system": system, "queries": len(good)}
+    if errors := [r["error"] for r in rows if "error" in r]:
+        cell |= {"errors": len(errors), "error": errors[0]}
+    for measure in MEASURES:
+        values = [float(r[measure]) for r in good if r[measure] is not None]
+        if values:
+            cell[measure] = round(sum(values) / len(values), 4)
+            if measure in ("evidence", "answer"):
+                cell[f"{measure}_ci"] = [round(float(x), 4) for x in bootstrap_ci(values, seed=seed)]
+    nothing = [r for r in good if r["mode"] == "none"]
+    if nothing:
+        cell["empty_without_evidence"] = round(sum(r["tokens"] == 0 for r in nothing) / len(nothing), 4)
+    if good:
+        cell |= {
+            "empty": round(sum(r["tokens"] == 0 for r in good if r["mode"] != "none") / len(good), 4),
+            "used": round(_mean([r["tokens"] / r["budget"] for r in good]), 4),
+            "over": sum(r["tokens"] > r["budget"] for r in good),
+            "rendered_over": sum(r["rendered"] > r["budget"] for r in good),
+            "ms": round(_median([r["ms"] for r in good]), 3),
+            "embedded_chars": round(_mean([r["embedded"] for r in good])),
+        }
+    return cell
+
+
+def _compare(mine: Sequence[Row], theirs: Sequence[Row], name: str, seed: int) -> dict[str, Any]:
+    """Paired over the queries that both answered: mean difference in evidence, its interval, and a p value."""
+    from fieldpack.metrics import paired_test
+
+    other = {r["id"]: r["evidence"] for r in theirs if r.get("evidence") is not None}
+    pairs = [(r["evidence"], other[r["id"]]) for r in mine if r.get("evidence") is not None and r["id"] in other]
+    if not pairs:
+        return {"against": name}
+    found = paired_test([a for a, _ in pairs], [b for _, b in pairs], seed=seed)
+    return {
+        "against": name,
+        "ahead": round(float(found.difference), 4),
+        "ahead_ci": [round(float(found.low), 4), round(float(found.high), 4)],
+        "p": round(float(found.p), 4),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

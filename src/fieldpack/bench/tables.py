@@ -1,0 +1,165 @@
+"""Markdown tables made from benchmark results, put between markers in a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldpack.bench.summary import CEILING, OURS, best_peer
+from fieldpack.errors import InputError
+
+Cell = Mapping[str, Any]
+Results = Mapping[str, Any]
+
+
+def quality_page(results: Results) -> str:
+    """All tables of a quality run: the mean, one table a set, the comparison, budgets and times."""
+    parts = [_setup(results), "### Mean over the sets", mean_table(results, "evidence")]
+    for name, about in results["sets"].items():
+        size = (
+            f"{about['queries']} queries, {about['passages']:g} passages and {about['tokens']:,} tokens of candidates"
+        )
+        parts += [f"### {name}", f"{size} each.", set_table(results, name)]
+    parts += ["### Against the best peer", comparison_table(results)]
+    parts += ["### Budgets and time", cost_table(results)]
+    return "\n\n".join(parts)
+
+
+def set_table(results: Results, name: str) -> str:
+    """Evidence kept by budget, then answers kept; a column's best peer is in bold, fieldpack comes with 95 % CIs."""
+    budgets = results["sets"][name]["budgets"]
+    cells = {(c["system"], c["budget"]): c for c in results["cells"] if c["set"] == name}
+    best = {b: best_peer([c for c in cells.values() if c["budget"] == b], results["systems"]) for b in budgets}
+    answers = any("answer" in c for c in cells.values())
+    head = ["system", *(f"evidence {b}" for b in budgets), *(f"answer {b}" for b in budgets if answers)]
+    lines = []
+    for system in _order(results, name):
+        row = [_label(system, results)]
+        for b in budgets:
+            text = _figure(cells.get((system, b)), "evidence", with_interval=results["systems"][system] == OURS)
+            row.append(f"**{text}**" if best[b] is not None and best[b]["system"] == system else text)  # type: ignore[index]
+        row += [_figure(cells.get((system, b)), "answer") for b in budgets if answers]
+        lines.append(row)
+    return markdown(head, lines)
+
+
+def mean_table(results: Results, measure: str) -> str:
+    """Mean over sets at each position of the budget (tightest first), for systems that ran on every set."""
+    depth = min(len(s["budgets"]) for s in results["sets"].values())
+    lines = []
+    for system in results["systems"]:
+        columns = []
+        for position in range(depth):
+            wanted = {(name, s["budgets"][position]) for name, s in results["sets"].items()}
+            found = [
+                c[measure]
+                for c in results["cells"]
+                if c["system"] == system and (c["set"], c["budget"]) in wanted and measure in c
+            ]
+            columns.append(sum(found) / len(found) if len(found) == len(wanted) else None)
+        if None not in columns:
+            lines.append((system, columns))
+    lines.sort(key=lambda line: -sum(line[1]))  # type: ignore[arg-type]
+    head = ["system", *(f"budget {i + 1}" for i in range(depth))]
+    return markdown(head, [[_label(s, results), *(f"{v:.3f}" for v in columns)] for s, columns in lines])
+
+
+def comparison_table(results: Results) -> str:
+    """fieldpack minus the best peer of each set and budget, paired over queries."""
+    lines = []
+    for c in results["cells"]:
+        if "ahead" not in c:
+            continue
+        low, high = c["ahead_ci"]
+        verdict = "ahead" if low > 0 else "behind" if high < 0 else "level"
+        interval = f"{c['ahead']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        lines.append(
+            [c["set"], c["budget"], _label(c["system"], results), c["against"], interval, f"{c['p']:.3f}", verdict]
+        )
+    head = ["set", "budget", "system", "best peer", "difference in evidence, 95 % CI", "p", ""]
+    return markdown(head, lines) if lines else "No fieldpack system in this run."
+
+
+def cost_table(results: Results) -> str:
+    """Overruns as the libraries render, share of the budget used, and median time without and with embedding."""
+    lines = []
+    for system in results["systems"]:
+        cells = [c for c in results["cells"] if c["system"] == system and c["queries"]]
+        if not cells:
+            continue
+        queries = sum(c["queries"] for c in cells)
+        over, rendered = sum(c["over"] for c in cells), sum(c["rendered_over"] for c in cells)
+        used = sum(c["used"] * c["queries"] for c in cells) / queries
+        times = sorted((c["ms"], c["ms"] + embedding_ms(c, results)) for c in cells)
+        bare, whole = times[len(times) // 2][0], sorted(t for _, t in times)[len(times) // 2]
+        errors = sum(c.get("errors", 0) for c in cells)
+        lines.append(
+            [
+                _label(system, results),
+                f"{over} of {queries}",
+                f"{rendered} of {queries}",
+                f"{used:.2f}",
+                f"{bare:.1f}",
+                f"{whole:.0f}" if whole >= 100 else f"{whole:.1f}",
+                str(errors),
+            ]
+        )
+    head = ["system", "over the budget", "over as rendered", "budget used", "ms", "ms with embedding", "errors"]
+    return markdown(head, lines)
+
+
+def embedding_ms(cell: Cell, results: Results) -> float:
+    """What embedding the texts that a system asked for costs with no cache, at the rate measured on the set."""
+    rate = results["sets"][cell["set"]].get("embedding_ms_per_1000_chars", 0.0)
+    return float(rate) * float(cell["embedded_chars"]) / 1000
+
+
+def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are aligned right."""
+    rule = ["---", *("--:" for _ in head[1:])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+
+
+def insert(page: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a page."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    old = page.read_text("utf-8")
+    if begin not in old or end not in old:
+        raise InputError(f"{page.name} has no markers {begin} and {end}; add them where the table belongs")
+    before, rest = old.split(begin, 1)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end, 1)[1]}", "utf-8")
+
+
+def _order(results: Results, name: str) -> list[str]:
+    """fieldpack first, then the peers by falling mean evidence, the oracle last."""
+    mean: dict[str, list[float]] = {}
+    for c in results["cells"]:
+        if c["set"] == name and "evidence" in c:
+            mean.setdefault(c["system"], []).append(c["evidence"])
+    rank = {OURS: 0, CEILING: 2}
+    systems = results["systems"]
+    return sorted(mean, key=lambda s: (rank.get(systems[s], 1), -sum(mean[s]) / len(mean[s])))
+
+
+def _label(system: str, results: Results) -> str:
+    return f"**{system}**" if results["systems"][system] == OURS else system
+
+
+def _figure(cell: Cell | None, measure: str, with_interval: bool = False) -> str:
+    if cell is None or measure not in cell:
+        return ""
+    text = f"{cell[measure]:.3f}"
+    if with_interval and f"{measure}_ci" in cell:
+        low, high = cell[f"{measure}_ci"]
+        text += f" [{low:.2f}, {high:.2f}]"
+    return text
+
+
+def _setup(results: Results) -> str:
+    m = results["machine"]
+    packages = ", ".join(f"{k} {v}" for k, v in results["versions"].items())
+    return (
+        f"Vectors: `{results['embedder']}`; counts: `{results['encoding']}`; {m['system']} {m['processor']}, "
+        f"{m['cores']} cores, Python {m['python']}; {packages}."
+    )
