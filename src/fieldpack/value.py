@@ -185,7 +185,9 @@ def _general(vocabulary: Sequence[str], background: Floats | None) -> npt.NDArra
     total = sum(letters.values()) + len(vocabulary) + len(letters)
     cost = {letter: np.log2(total / (count + 1)) for letter, count in letters.items()}
     stop = np.log2(total / len(vocabulary)) if vocabulary else 0.0  # the end of the word is a letter too
-    spelled = np.exp2(-np.array([stop + sum(cost[letter] for letter in word) for word in vocabulary]))
+    spelled: npt.NDArray[np.float64] = np.exp2(
+        -np.array([stop + sum(cost[letter] for letter in word) for word in vocabulary])
+    )
     if background is None:
         return spelled
     p = np.asarray(background, np.float64)
