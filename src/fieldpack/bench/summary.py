@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fieldpack.bench.measures import Row
+from fieldpack.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 
 MEASURES = ("evidence", "complete", "answer", "recall")
+RESAMPLES = 2000
 OURS, CEILING = "fieldpack", "oracle"
 
 
@@ -35,8 +39,6 @@ def best_peer(table: Any, families: Mapping[str, str], measure: str = "evidence"
 
 
 def _cell(name: str, at: str, system: str, rows: Sequence[Row], seed: int) -> dict[str, Any]:
-    from fieldpack.metrics import bootstrap_ci
-
     good = [r for r in rows if "error" not in r]
     cell: dict[str, Any] = {"set": name, "budget": at, "system": system, "queries": len(good)}
     if errors := [r["error"] for r in rows if "error" in r]:
@@ -46,7 +48,7 @@ def _cell(name: str, at: str, system: str, rows: Sequence[Row], seed: int) -> di
         if values:
             cell[measure] = round(sum(values) / len(values), 4)
             if measure in ("evidence", "answer"):
-                cell[f"{measure}_ci"] = [round(float(x), 4) for x in bootstrap_ci(values, seed=seed)]
+                cell[f"{measure}_ci"] = _interval(values, seed)
     nothing = [r for r in good if r["mode"] == "none"]
     if nothing:
         cell["empty_without_evidence"] = round(sum(r["tokens"] == 0 for r in nothing) / len(nothing), 4)
@@ -63,20 +65,25 @@ def _cell(name: str, at: str, system: str, rows: Sequence[Row], seed: int) -> di
 
 
 def _compare(mine: Sequence[Row], theirs: Sequence[Row], name: str, seed: int) -> dict[str, Any]:
-    """Paired over the queries that both answered: mean difference in evidence, its interval, and a p value."""
-    from fieldpack.metrics import paired_test
-
+    """Paired over the queries that both answered: mean difference in evidence, bootstrap interval, permutation p."""
     other = {r["id"]: r["evidence"] for r in theirs if r.get("evidence") is not None}
     pairs = [(r["evidence"], other[r["id"]]) for r in mine if r.get("evidence") is not None and r["id"] in other]
     if not pairs:
         return {"against": name}
-    found = paired_test([a for a, _ in pairs], [b for _, b in pairs], seed=seed)
+    ours, best = [a for a, _ in pairs], [b for _, b in pairs]
+    found = paired_bootstrap(ours, best, np.random.default_rng(seed), resamples=RESAMPLES)
+    p = paired_permutation(ours, best, np.random.default_rng(seed), resamples=RESAMPLES)
     return {
         "against": name,
-        "ahead": round(float(found.difference), 4),
-        "ahead_ci": [round(float(found.low), 4), round(float(found.high), 4)],
-        "p": round(float(found.p), 4),
+        "ahead": round(found.difference, 4),
+        "ahead_ci": [round(found.low, 4), round(found.high, 4)],
+        "p": round(p, 4),
     }
+
+
+def _interval(values: Sequence[float], seed: int) -> list[float]:
+    found = bootstrap_ci(values, np.random.default_rng(seed), resamples=RESAMPLES)
+    return [round(found.low, 4), round(found.high, 4)]
 
 
 def _mean(values: Sequence[float]) -> float:
