@@ -31,12 +31,11 @@ _FADED = 0.01
 
 @dataclass(frozen=True, slots=True)
 class FieldSettings:
-    """What can be set. limit: attractors at most. sharpness: scale as a share of the trapping scale. bias: pull of the
+    """What can be set. limit: attractors at most. bias: pull of the
     query (gamma). permeability, gradient: where the boundary starts and its largest step. half_life: turns after which
     carried attractors and fragments weigh half. fragments: carried at most."""
 
     limit: int = 12
-    sharpness: float = 0.7
     bias: float = 0.1
     permeability: float = 0.7
     gradient: float = 0.2
@@ -46,7 +45,6 @@ class FieldSettings:
     def __post_init__(self) -> None:
         allowed = {
             "limit": (1, 4096),
-            "sharpness": (0.05, 4.0),
             "bias": (0.0, 10.0),
             "permeability": (0.1, 0.9),
             "gradient": (0.0, 1.0),
@@ -250,7 +248,6 @@ def read(
         query=query,
         bias=settings.bias,
         limit=settings.limit,
-        sharpness=settings.sharpness,
         background=_background(x, state, mass),
     )
     overall = resonance.overall(x)

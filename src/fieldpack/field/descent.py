@@ -1,0 +1,152 @@
+"""Descent to the fixed points of a field, by similarities alone.
+
+A point `z ~ sum_i a_i x_i + b` is held as its similarities to the rows and to the bias, so that a step costs one
+product with the resonance matrix and no vector of d numbers is touched until the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fieldpack.field.arrays import Array, host, indices, library, unit
+
+_ROUNDS, _STEPS = 2, 4
+_TOLERANCE = 1e-3
+
+Trace = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """All similarities that the descent needs: r (s + 1, s + 1) of the s rows and, last, the bias b; log mass (s,)."""
+
+    r: Array
+    log_mass: Array
+
+    @staticmethod
+    def of(x: Array, weight: Array, b: Array) -> Pairs:
+        """Of rows x (s, d), weight (s,) > 0 or 0, bias b (d,)."""
+        xp = library(x)
+        both = xp.concatenate([x, b[None]])
+        tiny = xp.clip(weight / weight.sum(), 1e-30, None)
+        return Pairs(both @ both.T, xp.log(tiny))
+
+    def __len__(self) -> int:
+        return len(self.log_mass)
+
+
+def starts(pairs: Pairs, beta: float, most: int) -> Array:
+    """Weights (k, s + 1) of up to `most` points to descend from, the deepest first.
+
+    Every row proposes the place where its neighbours, without itself, put it (a row alone would hold itself), and
+    goes one step on from there.
+    """
+    similarity = pairs.r[: len(pairs)] * 1.0
+    similarity[range(len(pairs)), range(len(pairs))] = -np.inf
+    a, _ = _weights(similarity, pairs, beta)
+    a, energy = _weights(_similarity(a, pairs), pairs, beta)
+    return a[indices(_distinct(a, energy, pairs, beta, most), a)]
+
+
+def fixed_points(a: Array, pairs: Pairs, beta: float) -> Array:
+    """Weights (k, s + 1) of the fixed points `unit(weights @ [rows; bias])` below the points a; those that meet on the
+    way become one, the deepest first."""
+    for _ in range(_ROUNDS):
+        a, energy, moved = _descend(a, pairs, beta)
+        a = a[indices(_distinct(a, energy, pairs, beta, len(a)), a)]
+        if moved < _TOLERANCE:
+            break
+    return a
+
+
+def polish(z: Array, x: Array, weight: Array, beta: float, b: Array, steps: int = 6) -> tuple[Array, Trace]:
+    """The fixed points of the field of rows x (n, d) below the points z (k, d), and the energies (steps, k)."""
+    trace = []
+    for _ in range(steps):
+        after, energy = step(z, x, weight, beta, b)
+        trace.append(host(energy).astype(np.float64))
+        moved = float(abs(after - z).max()) if len(z) else 0.0
+        z = after
+        if moved < _TOLERANCE:
+            break
+    return z, np.array(trace).reshape(len(trace), len(z))
+
+
+def step(z: Array, x: Array, weight: Array, beta: float, b: Array) -> tuple[Array, Array]:
+    """One descent step from z (k, d): the next points (k, d) and the energies (k,) at z.
+
+    E(z) = -(1/beta) log sum_i m_i exp(beta z.x_i) - b.z; weight m (n,) sums to 1.
+    """
+    xp = library(x)
+    s = beta * (z @ x.T)
+    top = xp.amax(s, 1)
+    p = xp.exp(s - top[:, None]) * weight
+    mass = p.sum(1)
+    return unit(p @ x / mass[:, None] + b), -(xp.log(mass) + top) / beta - z @ b
+
+
+def merging_cosine(beta: float) -> float:
+    """Two bumps of width 1/sqrt(beta) whose centers are closer than that are one: cosine above 1 - 1 / (2 beta)."""
+    return max(1 - 0.5 / beta, 0.5)
+
+
+def distinct(near: npt.NDArray[np.bool_], energy: npt.NDArray[np.floating], most: int) -> npt.NDArray[np.int64]:
+    """Of points with neighbours `near` (k, k), those that are no neighbour of a deeper one kept: at most `most`."""
+    order = np.argsort(energy, kind="stable")
+    free = np.ones(len(order), bool)
+    kept: list[int] = []
+    for i in order.tolist():
+        if free[i]:
+            kept.append(i)
+            if len(kept) == most:
+                break
+            free &= ~near[i]
+    return np.array(kept, np.int64)
+
+
+def _similarity(a: Array, pairs: Pairs) -> Array:
+    """(k, s + 1) similarity of the points with weights `a` to rows and bias."""
+    u = a @ pairs.r
+    return u / _length(a, u)[:, None]
+
+
+def _length(a: Array, u: Array) -> Array:
+    xp = library(a)
+    return xp.sqrt(xp.clip((u * a).sum(1), 1e-12, None))
+
+
+def _weights(similarity: Array, pairs: Pairs, beta: float) -> tuple[Array, Array]:
+    """The next weights (k, s + 1), the bias' own weight 1 last, and the energies (k,)."""
+    xp, s = library(similarity), len(pairs)
+    a = beta * similarity
+    a[:, :s] += pairs.log_mass
+    a[:, s] = -np.inf
+    top = xp.amax(a, 1)
+    a = xp.exp(a - top[:, None])
+    mass = a.sum(1)
+    a /= mass[:, None]
+    a[:, s] = 1.0
+    return a, -(xp.log(mass) + top) / beta - similarity[:, s]
+
+
+def _descend(a: Array, pairs: Pairs, beta: float) -> tuple[Array, Array, float]:
+    """A few steps: weights, energies (k,) and how far the similarities moved in the last one."""
+    moved = np.inf
+    before = _similarity(a, pairs)
+    for _ in range(_STEPS):
+        a, energy = _weights(before, pairs, beta)
+        after = _similarity(a, pairs)
+        moved, before = float(abs(after - before).max()), after
+        if moved < _TOLERANCE:
+            break
+    return a, energy, moved
+
+
+def _distinct(a: Array, energy: Array, pairs: Pairs, beta: float, most: int) -> npt.NDArray[np.int64]:
+    u = a @ pairs.r
+    size = _length(a, u)
+    cosine = (u @ a.T) / (size[:, None] * size)
+    return distinct(host(cosine) > merging_cosine(beta), host(energy), most)

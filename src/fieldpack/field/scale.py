@@ -1,0 +1,97 @@
+"""Scales of a field, relative to its own rows: where rows trap themselves, what noise looks like, how clean a split is.
+
+R below is the resonance matrix (s, s) of some rows, `R_ij = x_i.x_j`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from fieldpack.field.arrays import Array, host
+
+_SOME = 48
+_PAIRS = 128
+
+Float64 = npt.NDArray[np.float64]
+
+
+def trapping_scale(r: Array) -> float:
+    """The beta at which the median row weighs as much in the softmax at itself as all others together.
+
+    Solves median_i sum_{j != i} exp(beta (R_ij - 1)) = 1; beyond it rows are fixed points of their own. It grows
+    like log(s) / (1 - typical similarity), in the units of the model at hand. From 1.0 to 1000.0.
+    """
+    s = len(r)
+    some = np.arange(0, s, max(1, s // _SOME))
+    gap = host(r[some]) - 1.0
+    gap[range(len(some)), some] = -np.inf
+    low, high = 1.0, 1000.0
+    for points in (9, 5, 5):  # nested grids: three passes of one exponential each, in place of a long bisection
+        grid = np.geomspace(low, high, points).astype(gap.dtype)
+        held = np.median(np.exp(grid[:, None, None] * gap).sum(2), axis=1)
+        k = int(np.clip((held > 1.0).sum(), 1, points - 1))
+        low, high = float(grid[k - 1]), float(grid[k])
+    return float((low * high) ** 0.5)
+
+
+def noise_scale(r: Array, dims: int) -> float:
+    """Standard deviation of the similarity of unrelated rows: the lower spread (median - 16 % quantile) over pairs.
+
+    Related rows fill the upper tail, so the lower half is what chance alone gives. At least 1/sqrt(dims), the value
+    of isotropic noise.
+    """
+    step = max(1, len(r) // _PAIRS)
+    part = host(r[::step, ::step])
+    pairs = part[_upper(len(part))]
+    if len(pairs) == 0:
+        return float(dims**-0.5)
+    at = [int(0.16 * (len(pairs) - 1)), len(pairs) // 2]
+    low, middle = np.partition(pairs, at)[at]
+    return float(max(middle - low, dims**-0.5))
+
+
+def null_cohesion(size: Float64, n: int, sigma: float) -> Float64:
+    """What the mean pair similarity of the best subset of `size` rows among n reaches in isotropic noise.
+
+    Two effects: the cap (a subset on one side of the sphere shares a direction: (phi(q_s) / s)^2 sigma^2 for the share
+    s = size / n) and the search (a maximum over C(n, size) subsets of a mean over size (size - 1) / 2 pairs:
+    sigma sqrt(2 / (size (size - 1))) sqrt(2 log C(n, size)) <= sigma sqrt(4 (log(n / size) + 1) / (size - 1))).
+    """
+    share = np.clip(size / n, 1e-9, 1.0)
+    search = sigma * np.sqrt(4 * (np.log(1 / share) + 1) / np.maximum(size - 1, 1e-9))
+    return np.asarray(search + (sigma * _cap(share)) ** 2)
+
+
+def silhouette(affinity: npt.NDArray[np.floating], weight: npt.NDArray[np.floating]) -> float:
+    """How cleanly k attractors divide the rows, in [0, 1]: the mean of (b - a) / b, where a is the distance
+    1 - affinity of a row to its nearest attractor and b to the second nearest (the simplified silhouette).
+
+    affinity (n, k), weight (n,) sums to 1. 0.0 for k < 2.
+    """
+    if affinity.shape[1] < 2:
+        return 0.0
+    two = np.partition(affinity, -2, axis=1)[:, -2:]
+    a, b = 1 - two[:, 1], np.maximum(1 - two[:, 0], 1e-6)
+    return float(weight @ ((b - a) / b))
+
+
+def _cap(share: Float64) -> Float64:
+    """Mean of a standard normal number above its upper quantile `share`: phi(q) / share."""
+    grid, upper, density = _normal()
+    q = np.interp(share, upper[::-1], grid[::-1])
+    return np.asarray(np.interp(q, grid, density) / share)
+
+
+@functools.cache
+def _normal() -> tuple[Float64, Float64, Float64]:
+    grid = np.linspace(-7, 7, 2801)
+    density = np.exp(-grid * grid / 2) / np.sqrt(2 * np.pi)
+    return grid, 1 - np.cumsum(density) * (grid[1] - grid[0]), density
+
+
+@functools.lru_cache(maxsize=8)
+def _upper(s: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return np.triu_indices(s, 1)
