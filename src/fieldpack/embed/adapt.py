@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fieldpack.embed.rows import same, unit_rows
+from fieldpack.embed.rows import RowError, unit_rows
 from fieldpack.errors import EmbeddingError, FieldpackError
 from fieldpack.types import FloatArray
 
@@ -74,19 +74,23 @@ class AdaptedEmbedder:
         return unit_rows(raw, 1, self._dims, self.name)
 
 
-def failure(who: str, texts: Sequence[str], error: Exception, where: Callable[[int], int] = same) -> EmbeddingError:
+def failure(who: str, texts: Sequence[str], error: Exception) -> RowError:
     """The EmbeddingError for an exception inside an embedder; a text that no encoder can take is named."""
     for i, text in enumerate(texts):
         try:
             text.encode()
         except UnicodeEncodeError as bad:
-            return EmbeddingError(
-                f"{who} cannot embed text {where(i)}: it holds the lone surrogate U+{ord(text[bad.start]):04X} at "
-                f"character {bad.start}, no character; read the text with its right encoding, or errors='replace'"
+            return RowError(
+                f"{who} cannot embed text ",
+                i,
+                f": it holds the lone surrogate U+{ord(text[bad.start]):04X} at "
+                f"character {bad.start}, no character; read the text with its right encoding, or errors='replace'",
             )
-    return EmbeddingError(
-        f"{who} failed on {len(texts)} texts (from text {where(0)} on): {type(error).__name__}: {str(error)[:300]}; "
-        "embed one text alone to see whether the model or a text is at fault"
+    return RowError(
+        f"{who} failed on {len(texts)} texts (from text ",
+        0,
+        f" on): {type(error).__name__}: {str(error)[:300]}; "
+        "embed one text alone to see whether the model or a text is at fault",
     )
 
 

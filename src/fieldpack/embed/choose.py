@@ -163,7 +163,7 @@ def name_of(model: object) -> str:
     """A short name for messages and reports; never the user, password or query of a URL."""
     kind = kind_of(model)
     if kind == "remote":
-        from fieldpack.embed.remote import shown_url
+        from fieldpack.embed.remote_server import shown_url
 
         return shown_url(str(model))
     if kind != "object":

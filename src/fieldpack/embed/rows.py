@@ -14,6 +14,18 @@ from fieldpack.types import FloatArray
 _UNIT = 4e-6
 
 
+class RowError(EmbeddingError):
+    """Trouble with one text; the message is `head`, its index, `tail`."""
+
+    def __init__(self, head: str, row: int, tail: str) -> None:
+        super().__init__(f"{head}{row}{tail}")
+        self.head, self.row, self.tail = head, row, tail
+
+    def at(self, where: Callable[[int], int]) -> RowError:
+        """The same trouble, with the index that the caller knows the text by."""
+        return RowError(self.head, where(self.row), self.tail)
+
+
 def check_texts(texts: Sequence[str]) -> list[str]:
     """The texts as a list. InputError for a lone str, for what is no sequence, and for an item that is not a str."""
     if isinstance(texts, str | bytes):
@@ -51,14 +63,16 @@ def unit_rows(raw: Any, n: int, dims: int | None, who: str, where: Callable[[int
     """
     array = _matrix(raw, who)
     if array.ndim != 2 or len(array) != n:
-        raise EmbeddingError(
-            f"{who} returned an array of shape {array.shape} for {n} texts (from text {where(0) if n else 0} on), "
-            f"expected ({n}, {dims or 'dims'}): it must return one row of numbers per text, in order"
+        raise RowError(
+            f"{who} returned an array of shape {array.shape} for {n} texts (from text ",
+            where(0) if n else 0,
+            f" on), expected ({n}, {dims or 'dims'}): it must return one row of numbers per text, in order",
         )
     if array.shape[1] == 0 or (dims is not None and array.shape[1] != dims):
-        raise EmbeddingError(
-            f"{who} returned rows of {array.shape[1]} numbers for {n} texts (from text {where(0) if n else 0} on), "
-            f"expected {dims or 'at least 1'}: all vectors of one model have the same length"
+        raise RowError(
+            f"{who} returned rows of {array.shape[1]} numbers for {n} texts (from text ",
+            where(0) if n else 0,
+            f" on), expected {dims or 'at least 1'}: all vectors of one model have the same length",
         )
     squares = np.einsum("ij,ij->i", array, array, dtype=np.float64)
     if np.all(np.abs(squares - 1.0) <= _UNIT):
@@ -93,18 +107,21 @@ def _normalised(
     if len(bad):
         values = array[bad[0]]
         found = "NaN" if np.isnan(values).any() else "an infinite number"
-        raise EmbeddingError(
-            f"{who} returned {found} in the vector of text {where(int(bad[0]))} ({len(bad)} of {len(array)} rows): "
-            "embed that text alone to see whether the model or the text is at fault (half precision overflows, "
-            "so try full precision)"
+        raise RowError(
+            f"{who} returned {found} in the vector of text ",
+            where(int(bad[0])),
+            f" ({len(bad)} of {len(array)} rows): embed that text alone to see whether the model or the text is at "
+            "fault (half precision can overflow: try device='cpu')",
         )
     # Scaled by the largest entry first: the squares of 1e30 or 1e-30 would leave the range.
     largest = np.abs(array).max(axis=1)
     zero = np.flatnonzero(largest == 0)
     if len(zero):
-        raise EmbeddingError(
-            f"{who} returned a vector of zeros for text {where(int(zero[0]))} ({len(zero)} of {len(array)} rows): "
-            "a zero vector has no direction; give such texts a fixed non-zero vector, or leave them out"
+        raise RowError(
+            f"{who} returned a vector of zeros for text ",
+            where(int(zero[0])),
+            f" ({len(zero)} of {len(array)} rows): a zero vector has no direction; give such texts a fixed non-zero "
+            "vector, or leave them out",
         )
     unit = array.astype(np.float32)
     rows = np.flatnonzero(np.abs(squares - 1.0) > _UNIT)

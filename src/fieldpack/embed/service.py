@@ -11,7 +11,7 @@ import numpy as np
 
 from fieldpack.embed.adapt import failure
 from fieldpack.embed.choose import Options, choose, each_index, kind_of, name_of
-from fieldpack.embed.rows import blank_row, check_texts, is_blank, unit_rows
+from fieldpack.embed.rows import RowError, blank_row, check_texts, is_blank, unit_rows
 from fieldpack.errors import FieldpackError, InputError
 from fieldpack.protocols import Embedder, Progress
 from fieldpack.types import FloatArray
@@ -243,10 +243,12 @@ class EmbeddingService:
         embedder, where = self.embedder, each_index(positions)
         try:
             raw = embedder.embed(texts)
+            # An adapted object learns its width here, so that no probe is needed; every other embedder knows it.
+            dims = None if self.kind == "object" and self._cache_path is None else embedder.dims
+            return unit_rows(raw, len(texts), dims, self.name)
+        except RowError as error:
+            raise error.at(where) from error.__cause__
         except FieldpackError:
             raise
         except Exception as error:
-            raise failure(self.name, texts, error, where) from error
-        # An adapted object learns its width here, so that no probe is needed; every other embedder knows it.
-        dims = None if self.kind == "object" and self._cache_path is None else embedder.dims
-        return unit_rows(raw, len(texts), dims, self.name, where)
+            raise failure(self.name, texts, error).at(where) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,11 +33,11 @@ def windows(text: str, count: Callable[[str], int], limit: int) -> list[str]:
             done.append(piece)
             continue
         # A tenth more room than the average needs, so that uneven pieces are not cut once more.
-        todo.extend(reversed(_cut(piece, max(2, -(-size * 10 // (9 * max(1, limit)))))))
+        todo.extend(reversed(cut(piece, max(2, -(-size * 10 // (9 * max(1, limit)))))))
     return done
 
 
-def _cut(text: str, parts: int) -> list[str]:
+def cut(text: str, parts: int) -> list[str]:
     """`parts` pieces at most, never an empty one."""
     step = max(1, len(text) // parts)
     cuts = [0]
@@ -63,6 +64,10 @@ class Plan:
 
     pieces: list[str]
     spans: list[slice]
+
+    def text_of(self, piece: int) -> int:
+        """Which text a piece is a part of."""
+        return bisect.bisect_right(self.spans, piece, key=lambda span: int(span.start)) - 1
 
     def pooled(self, rows: FloatArray) -> FloatArray:
         """(n, dims) unit rows of the texts from the (m, dims) unit rows of the pieces, weighted by characters."""
