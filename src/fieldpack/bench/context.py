@@ -46,6 +46,7 @@ class Context:
     embedded_chars: int = 0
     replayed_seconds: float = 0.0
     _counts: dict[str, int] = field(default_factory=dict, repr=False)
+    _held: dict[str, Any] = field(default_factory=dict, repr=False)
     _rows: dict[str, FloatArray] = field(default_factory=dict, repr=False)
     _orders: dict[str, tuple[str, list[int], float, int]] = field(default_factory=dict, repr=False)
 
@@ -59,6 +60,12 @@ class Context:
         self.embed_seconds += time.perf_counter() - start
         self.embedded_chars += sum(map(len, texts))
         return rows
+
+    def held(self, name: str, make: Callable[[], Any]) -> Any:
+        """What a system builds once a run (a packer with its model)."""
+        if name not in self._held:
+            self._held[name] = make()
+        return self._held[name]
 
     def count(self, text: str) -> int:
         """Tokens of a passage, kept for the next system."""

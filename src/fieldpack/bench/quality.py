@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fieldpack.bench import budgets, corpora, summary
 from fieldpack.bench.context import Context
 from fieldpack.bench.corpora import Query
+from fieldpack.bench.machine import machine, versions
 from fieldpack.bench.measures import Row, measure
 from fieldpack.bench.shards import Shard
 from fieldpack.bench.systems import System, all_systems, named
@@ -23,19 +22,6 @@ from fieldpack.protocols import Embedder, Progress
 
 QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s", "rrf", "pyversity_mmr", "oracle")
 QUICK_QUERIES = 20
-PEER_PACKAGES = (
-    "langchain-core",
-    "langchain-classic",
-    "langchain-community",
-    "llama-index-core",
-    "haystack-ai",
-    "sentence-transformers-haystack",
-    "pyversity",
-    "submodlib-py",
-    "bm25s",
-    "sentence-transformers",
-)
-
 
 @dataclass(frozen=True)
 class Options:
@@ -197,29 +183,6 @@ def _embedding_cost(cases: Sequence[Query], context: Context, sample: int = 64) 
     start = time.perf_counter()
     embedder.embed(texts)
     return round(1e6 * (time.perf_counter() - start) / sum(map(len, texts)), 3)
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    import os
-
-    return {
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """The installed versions of fieldpack and the peers."""
-    found = {}
-    for package in ("fieldpack", *PEER_PACKAGES):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def save(results: dict[str, Any], path: Path) -> None:

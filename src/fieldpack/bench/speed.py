@@ -1,0 +1,206 @@
+"""How long a pack takes, side by side with LangChain's EmbeddingsFilter, and how long a fresh process takes.
+
+Only ratios within one run are worth quoting: the machine's load moves every figure of a run together. Rounds are
+interleaved, and the fastest round of each side is compared: on a busy machine it is the one least disturbed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldpack.bench.machine import machine, versions
+from fieldpack.bench.systems import require
+from fieldpack.types import Document
+
+QUERY = "How does the parser report an error in its arguments?"
+MODULES = ("argparse", "asyncio", "collections", "datetime", "decimal", "difflib", "email", "http.client", "json")
+MORE = ("logging", "multiprocessing", "os", "pathlib", "random", "re", "shutil", "ssl", "subprocess", "typing", "zipfile")
+
+REFERENCE = """
+import gzip, sys, time
+import numpy, tokenizers, tiktoken
+from binascii import a2b_base64
+from tiktoken_ext import openai_public
+def ranks(url, expected_hash=None):
+    lines = gzip.open(sys.argv[1], 'rb').read().split()
+    return dict(zip(map(a2b_base64, lines[::2]), map(int, lines[1::2])))
+openai_public.load_tiktoken_bpe = ranks
+tiktoken.Encoding(**openai_public.o200k_base()).encode_ordinary('ready')
+"""
+"""What any packer that counts o200k_base tokens cannot start faster than: the two imports and the encoding, built by
+tiktoken's own constructor from a local file."""
+
+MEMORY = """
+import resource
+import fieldpack as fp
+from fieldpack.bench.speed import QUERY, passages
+fp.ContextPacker().pack(QUERY, passages(1000, 60), budget=4000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def passages(n: int, words: int) -> list[Document]:
+    """`n` passages of about `words` words, cut from the docstrings of Python's own library (the same on one version)."""
+    stream = _library_words()
+    return [Document(f"p{i}", " ".join(itertools.islice(stream, words))) for i in range(n)]
+
+
+def _library_words() -> Iterator[str]:
+    """Endless: what the library's docstrings have to say, then the same again with the order of its parts turned."""
+    texts = []
+    for name in (*MODULES, *MORE):
+        module = require(name)
+        for _, member in sorted(inspect.getmembers(module)):
+            text = inspect.getdoc(member) if callable(member) else None
+            if text and len(text) > 80:
+                texts.append(text.split())
+    for turn in itertools.count():
+        for words in texts:
+            yield from words[turn * 7 % len(words) :]
+
+
+def fastest(sides: Mapping[str, Callable[[], object]], rounds: Mapping[str, int]) -> dict[str, float]:
+    """Milliseconds of each side's fastest round, the sides taking turns."""
+    best = dict.fromkeys(sides, float("inf"))
+    for turn in range(max(rounds.values())):
+        for name, run in sides.items():
+            if turn < rounds[name]:
+                start = time.perf_counter()
+                run()
+                best[name] = min(best[name], 1000 * (time.perf_counter() - start))
+    return best
+
+
+def against_langchain(n: int, words: int, budget: int, rounds: int = 15, cold_rounds: int = 2) -> list[dict[str, Any]]:
+    """fieldpack's default against EmbeddingsFilter with MiniLM on the same passages: cold vectors, then kept ones."""
+    import fieldpack as fp
+
+    documents = passages(n, words)
+    packer = fp.ContextPacker()
+    index = packer.index(documents)
+    cold, cached = _langchain(documents)
+    sides: dict[str, Callable[[], object]] = {
+        "fieldpack": lambda: packer.pack(QUERY, documents, budget=budget),
+        "fieldpack, indexed": lambda: index.pack(QUERY, budget=budget),
+        "EmbeddingsFilter, cold vectors": cold,
+        "EmbeddingsFilter, cached vectors": cached,
+    }
+    for name, run in sides.items():
+        if not name.endswith("cold vectors"):
+            run()  # first calls load models and fill caches
+    counts = {name: cold_rounds if name.endswith("cold vectors") else rounds for name in sides}
+    found = fastest(sides, counts)
+    tokens = int(packer.tokenizer.count_many([d.text for d in documents]).sum())
+    case = {"passages": n, "tokens": tokens, "budget": budget}
+    return [
+        {
+            **case,
+            "what": name,
+            "ms": round(ms, 2),
+            "times_fieldpack": round(ms / found["fieldpack"], 2),
+            "times_indexed": round(ms / found["fieldpack, indexed"], 2),
+        }
+        for name, ms in found.items()
+    ]
+
+
+def _langchain(documents: Sequence[Document]) -> tuple[Callable[[], object], Callable[[], object]]:
+    """EmbeddingsFilter as documented, over MiniLM; with and without LangChain's own cache (queries cached too)."""
+    from fieldpack.embed.service import EmbeddingService
+
+    base: Any = require("langchain_core.embeddings").Embeddings
+    service = EmbeddingService("minilm")
+
+    class MiniLM(base):  # type: ignore[misc]
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            rows: list[list[float]] = service.embed(texts).tolist()
+            return rows
+
+        def embed_query(self, text: str) -> list[float]:
+            return self.embed_documents([text])[0]
+
+    cache = require("langchain_classic.embeddings").CacheBackedEmbeddings
+    store = require("langchain_core.stores").InMemoryByteStore()
+    kept = cache.from_bytes_store(
+        MiniLM(), store, namespace="minilm", key_encoder="sha256", query_embedding_cache=True
+    )
+    filters = require("langchain_classic.retrievers.document_compressors").EmbeddingsFilter
+    document = require("langchain_core.documents").Document
+    given = [document(page_content=d.text) for d in documents]
+    service.embed([QUERY])  # loading the model is not what is compared
+
+    def run(embeddings: Any) -> Callable[[], object]:
+        step = filters(embeddings=embeddings)
+        return lambda: step.compress_documents(given, QUERY)
+
+    return run(MiniLM()), run(kept)
+
+
+def cold_start(rounds: int = 7) -> list[dict[str, Any]]:
+    """A fresh `fieldpack pack` on 20 documents against a process that only has numpy, tokenizers and o200k_base ready."""
+    from fieldpack import assets
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for document in passages(20, 80):
+            path = Path(folder, f"{document.id}.txt")
+            path.write_text(document.text, "utf-8")
+            paths.append(str(path))
+        ranks = str(assets.verified("tokenizers/o200k_base.tiktoken.gz"))
+        commands = {
+            "numpy, tokenizers and o200k_base": [sys.executable, "-c", REFERENCE, ranks],
+            "fieldpack pack, 20 documents": [
+                sys.executable, "-m", "fieldpack", "pack", "--query", QUERY, "--budget", "500", *paths,
+            ],
+            "import fieldpack": [sys.executable, "-c", "import fieldpack"],
+        }  # fmt: skip
+        sides = {name: _process(command) for name, command in commands.items()}
+        found = fastest(sides, dict.fromkeys(sides, rounds))
+    floor = found["numpy, tokenizers and o200k_base"]
+    return [{"what": name, "ms": round(ms), "times_floor": round(ms / floor, 2)} for name, ms in found.items()]
+
+
+def _process(command: Sequence[str]) -> Callable[[], object]:
+    def run() -> object:
+        return subprocess.run(command, check=True, capture_output=True)
+
+    return run
+
+
+def imports(top: int = 12) -> list[dict[str, Any]]:
+    """The modules that `import fieldpack.cli` spends most on, in milliseconds of their own."""
+    command = [sys.executable, "-X", "importtime", "-c", "import fieldpack.cli"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    rows = []
+    for line in said.splitlines():
+        own, _, rest = line.removeprefix("import time:").partition("|")
+        if own.strip().isdigit():
+            rows.append({"module": rest.partition("|")[2].strip(), "ms": round(int(own) / 1000, 1)})
+    return sorted(rows, key=lambda row: -float(str(row["ms"])))[:top]
+
+
+def memory() -> float:
+    """Peak resident megabytes of a process that packs 1,000 passages with the defaults."""
+    said = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True).stdout
+    return round(float(said), 1)
+
+
+def run() -> dict[str, Any]:
+    """Everything, as the JSON that tables.speed_page draws."""
+    return {
+        "kind": "speed",
+        "machine": machine(),
+        "versions": versions(),
+        "cold_start": cold_start(),
+        "imports": imports(),
+        "packs": [*against_langchain(20, 75, 500), *against_langchain(500, 18, 2000)],
+        "memory_mb_1000_passages": memory(),
+    }
