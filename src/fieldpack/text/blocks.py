@@ -35,7 +35,7 @@ def normalised(text: str) -> str:
 
 
 def limited(text: str, block: Block, limits: Limits, gaps: tuple[re.Pattern[str], ...] = ()) -> list[Block]:
-    """The block itself, or its pieces where it is longer than its kind may be. Pieces stand alone, the first keeps `joined`."""
+    """The block itself, or its pieces where it is longer than its kind may be; only the first keeps `joined`."""
     start, end, kind, joined = block
     if end - start <= (limits.prose if kind in (PARAGRAPH, HEADING) else limits.whole):
         return [block]

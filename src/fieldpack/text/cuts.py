@@ -1,4 +1,4 @@
-"""Where a text may be cut: sentence ends first, then white space, then between two characters that a reader sees as two."""
+"""Where a text may be cut: at sentence ends first, then white space, then between two visible characters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trim(text: str, start: int, end: int) -> Span:
 
 
 def extends(char: str) -> bool:
-    """True for a character that continues the one before it: combining marks, variation selectors, skin tones, joiners."""
+    """True for a character that continues the one before it: marks, variation selectors, skin tones, joiners."""
     if char < "\u0300":
         return False
     return (
@@ -56,9 +56,9 @@ def _splits_cluster(text: str, at: int) -> bool:
 
 
 def whole_cluster(text: str, start: int, at: int) -> int:
-    """The last place at or before `at` (and after `start`) that splits no grapheme cluster; `at` itself when there is none near.
+    """The last place at or before `at`, after `start`, that splits no grapheme cluster; `at` when there is none near.
 
-    Clusters are approximated: marks, joiner sequences, flags, CR LF and surrogate pairs stay whole, up to 64 characters back.
+    Clusters are approximated: marks, joiner sequences, flags, CR LF and surrogate pairs stay whole, 64 characters back.
     """
     if at <= start or at >= len(text):
         return at
@@ -69,7 +69,7 @@ def whole_cluster(text: str, start: int, at: int) -> int:
 
 
 def _hard(text: str, start: int, end: int, limit: int) -> list[Span]:
-    """Pieces of at most `limit` characters of a range with no good place in it: at white space, else between characters."""
+    """Pieces of at most `limit` characters of a range without sentence ends: at white space, else anywhere."""
     spans: list[Span] = []
     while end - start > limit:
         cut = start + limit
@@ -97,7 +97,7 @@ def pack_spans(spans: list[Span], limit: int) -> list[Span]:
 
 
 def cut_prose(text: str, start: int, end: int, limit: int) -> list[Span]:
-    """A trimmed range as ranges of at most `limit` characters: cut at sentence ends, then white space, then anywhere."""
+    """A trimmed range as ranges of at most `limit` characters, cut at sentence ends, white space, or anywhere."""
     if end - start <= limit:
         return [(start, end)]
     pieces: list[Span] = []

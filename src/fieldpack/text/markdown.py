@@ -69,9 +69,10 @@ class _Scanner:
 
     def _give(self, low: int, high: int, kind: int) -> None:
         joined = bool(self.levels)
-        if not joined and not self.apart and self.blocks and kind in (LIST, TABLE, CODE):
-            last = self.blocks[-1]  # "as follows:" and its list, no blank line between
-            joined = last.kind == PARAGRAPH and high - last.start <= self.limits.prose
+        if not joined and self.blocks and kind in (LIST, TABLE, CODE):
+            last = self.blocks[-1]  # "as follows:" and its list, or a list right under a line of text
+            leads = last.kind == PARAGRAPH and (not self.apart or self.text[last.end - 1] == ":")
+            joined = leads and high - last.start <= self.limits.prose
         gaps = (_ITEM_GAP,) if kind == LIST else ()
         self.blocks += limited(self.text, Block(low, high, kind, joined), self.limits, gaps)
         self.levels.clear()
@@ -139,7 +140,7 @@ def markdown_blocks(text: str, start: int, end: int, limits: Limits) -> list[Blo
 
 
 def _step(scan: _Scanner, line: re.Match[str], blank: bool) -> int:
-    """Reads one line (a whole fence at once) and returns where the next one starts. `blank`: was the line before blank?"""
+    """Reads one line, or a whole fence, and returns where the next line starts. `blank`: was the line before blank?"""
     kind, start, stop = line.lastgroup, line.start(), line.end()
     if kind == "blank":
         if scan.kind == PARAGRAPH:
@@ -161,7 +162,7 @@ def _step(scan: _Scanner, line: re.Match[str], blank: bool) -> int:
             scan.rule(start, stop) if kind == "rule" else scan.extend(PARAGRAPH, start, stop)
     elif kind == "item":
         stop = _list_line(scan, line)
-    elif kind == "indent" and blank and scan.kind in (-1, CODE):
+    elif kind == "indent" and (scan.kind == CODE or (blank and scan.kind == -1)):
         scan.extend(CODE, start, stop)
     elif scan.kind == LIST and not blank:
         scan.stop = stop  # a lazy continuation line

@@ -1,4 +1,4 @@
-"""Files, folders and standard input to documents, with one clear error for what cannot be read and nothing lost in silence."""
+"""Files, folders and standard input to documents; one clear error for what cannot be read, nothing lost in silence."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _KINDS = {
     "rst": ".rst",
     "html": ".html .htm .xhtml",
     "python": ".py .pyi .pyx",
-    "code": """.c .h .cc .cpp .cxx .hpp .hh .cs .java .kt .kts .scala .go .rs .swift .js .mjs .cjs .jsx .ts .tsx .vue .svelte .php .rb
-        .pl .pm .lua .r .jl .sh .bash .zsh .fish .ps1 .sql .hs .ml .mli .ex .exs .erl .clj .dart .m .mm .zig .nim .v .sv .proto
-        .graphql .css .scss .less .tf .gradle .cmake .yaml .yml .toml .ini .cfg .conf .xml .xsd .properties""",
+    "code": """.c .h .cc .cpp .cxx .hpp .hh .cs .java .kt .kts .scala .go .rs .swift .js .mjs .cjs .jsx .ts .tsx .vue
+        .svelte .php .rb .pl .pm .lua .r .jl .sh .bash .zsh .fish .ps1 .sql .hs .ml .mli .ex .exs .erl .clj .dart .m .mm
+        .zig .nim .v .sv .proto .graphql .css .scss .less .tf .gradle .cmake .yaml .yml .toml .ini .cfg .conf .xml
+        .xsd .properties""",
     "records": ".json .jsonl .ndjson",
 }
 KIND_OF_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
@@ -42,11 +43,10 @@ def read(
 ) -> tuple[Document, ...]:
     """All documents of the files and folders, in the order given; "-" reads standard input.
 
-    A file is one document whose id is its path as given, with metadata {"path", "kind"}; .json and .jsonl files give one
-    document per record (ids from the records). Folders are read recursively in sorted order, without hidden files,
-    version-control and package folders; what a folder holds beside readable text is skipped and told to `on_skip(path, why)`.
-    HTML becomes its visible text. Text is UTF-8, or UTF-16 with a byte order mark; `encoding_errors` is "strict",
-    "replace" or "ignore".
+    A file is one document whose id is its path as given, with metadata {"path", "kind"}; .json and .jsonl files give
+    one document per record (ids from the records). Folders are read recursively in sorted order, without hidden files,
+    version-control and package folders; what is skipped in a folder is told to `on_skip(path, why)`. HTML becomes its
+    visible text. Text is UTF-8, or UTF-16 with a byte order mark; `encoding_errors` is "strict", "replace", "ignore".
 
     Raises InputError, naming the file, for: no paths, a missing, unreadable or binary file, wrong encoding, bad JSON, a
     record without text, two documents with one id.
@@ -158,14 +158,15 @@ def _decode(path: str, data: bytes, errors: str) -> str:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in data:
         raise InputError(
-            f"{path} is a binary file (NUL byte at offset {data.index(0)}); give text: .txt .md .html .json, source code"
+            f"{path} is a binary file (NUL byte at offset {data.index(0)}; "
+            "give text: .txt .md .html .json or source code"
         )
     try:
         return data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path} is not {encoding.removesuffix('-sig').upper()}: byte 0x{data[error.start]:02x} at offset {error.start}; "
-            "convert it, or read on with --encoding-errors replace (encoding_errors='replace')"
+            f"{path} is not {encoding.removesuffix('-sig').upper()}: byte 0x{data[error.start]:02x} at offset "
+            f"{error.start}; convert it, or read on with --encoding-errors replace (encoding_errors='replace')"
         ) from None
 
 

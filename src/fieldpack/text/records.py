@@ -16,10 +16,10 @@ _LIST_KEYS = ("documents", "passages", "records", "data", "items")
 
 
 def record_documents(path: str, text: str) -> list[Document]:
-    """One document per record: JSON Lines, a JSON list of records or strings, {"documents": [...]}, or one record.
+    """One document per record of JSON Lines, a JSON list of records or strings, {"documents": [...]}, or one record.
 
-    The id is the record's own, else "path#number" counted from 1. Other keys go into the metadata. Raises InputError with
-    the line for bad JSON, with the record's number for a record without text.
+    The id is the record's own, else "path#number" counted from 1. Other keys go into the metadata. Raises InputError
+    with the line for bad JSON, with the record's number for a record without text.
     """
     lines = path.lower().endswith((".jsonl", ".ndjson"))
     found = _lines(path, text) if lines else enumerate(_whole(path, text), 1)

@@ -1,4 +1,4 @@
-"""Documents to segments: half-open character ranges that are sorted, disjoint, and cover all that is not white space."""
+"""Documents to segments: half-open character ranges, sorted, disjoint, covering all that is not white space."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def segment(
     """All segments of all documents, by paragraph or by sentence, with tokens = -1.
 
     `documents[s.doc].text[s.start:s.end]` starts and ends on a character that is not white space. `parent` numbers the
-    paragraphs over all documents, and is the same in both units: sentences refine paragraphs, nothing else changes. Prose
-    is cut at `max_chars` (sentence ends first); code, tables and lists stay whole up to `max_block_chars`. In the
+    paragraphs over all documents and is the same in both units: sentences refine paragraphs, nothing else changes.
+    Prose is cut at `max_chars` (sentence ends first); code, tables and lists stay whole up to `max_block_chars`. In the
     sentence unit a heading is a segment of its own, and a code, table or list block longer than `max_chars` is cut.
 
     Raises SettingsError for an unknown unit or a limit below 1.

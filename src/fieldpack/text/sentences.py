@@ -1,14 +1,15 @@
 """Sentences of a paragraph as character ranges, by one linear pass over the places where one could end.
 
-A stop (. ! ? … and those of other scripts), with the quotes and brackets that close after it, ends a sentence when white space
-follows and what follows does not go on in lower case; a full stop must besides not belong to an abbreviation, an initial or a
-list number. The stops of scripts without spaces (。！？।) end one wherever they stand. A line break ends a sentence when
-the next word would have fitted on the line: text that was wrapped goes on, verse and log lines do not.
+A stop (. ! ? … and those of other scripts), with the quotes and brackets that close after it, ends a sentence when
+white space follows and what comes next does not go on in lower case; a full stop must besides not belong to an
+abbreviation, an initial or a list number. The stops of scripts without spaces (。！？।) end one wherever they stand. A line break
+ends one when the next word would have fitted on the line: wrapped text goes on, verse and log lines do not.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 
 Span = tuple[int, int]
 
@@ -33,17 +34,18 @@ def _words(listed: str) -> frozenset[str]:
 # Never the end of a sentence, whatever follows.
 _TITLES = _words(
     """mr mrs ms mx dr prof st rev hon gen col lt capt cmdr sgt maj gov sen rep pres mt ft messrs mme mlle fr sr sra
-    srta dña e.g i.e cf vs viz z.b d.h u.a z.t bzw ca sog resp approx al hr hrn frau p.ex ud uds dres ing dipl univ"""
+    srta dña e.g i.e cf v vs viz lit z.b d.h u.a z.t bzw ca sog resp approx al hr hrn frau p.ex ud uds dres
+    ing dipl univ"""
 )
-# Not the end before a number ("No. 5"), nor before a capital for the longer ones that only name a numbered thing.
+# Not the end before a number ("No. 5", "vol. iv").
 _NUMBERED = _words(
     """no nos nr nro art fig figs eq eqs sec sect ch chap vol vols p pp par para ref refs tab ex op lin ll bd abs kap
-    núm n° jan feb mar apr jun jul aug sep sept oct nov dec ver v"""
+    núm n° jan feb mar apr jun jul aug sep sept oct nov dec ver"""
 )
 # The end only before a word that often starts a sentence.
 _MAYBE = _words(
-    """inc ltd co corp jr bros etc dept univ assn ave blvd rd est tel ext min max a.m p.m am pm u.s u.k u.n e.u ph.d
-    m.d b.a m.a b.c a.d usw etc.. d.c l.a n.y"""
+    """inc ltd co corp jr bros etc dept univ assn ave blvd rd est tel ext min max a.m p.m u.s u.k u.n e.u ph.d
+    m.d b.a m.a b.c a.d usw d.c l.a n.y"""
 )
 _STARTERS = _words(
     """the a an this that these those he she it we they you i his her its our their my your there here in on at as by
@@ -51,9 +53,14 @@ _STARTERS = _words(
     although though because however moreover therefore thus then also another other some many most all both each
     every no not one two several such under over between during through despite according today yesterday later now"""
 )
+_ORDINATED = _words(
+    "januar februar märz april mai juni juli august september oktober november dezember jahrhundert jahrhunderts"
+)
 _OPENERS = "([{\"'“‘«‹„¿¡「『（《*_"
 _NUMBER = re.compile(r"\d+|[ivxlc]{1,5}")
-_LISTED = re.compile(r"(?:[-*+•‣◦·–—]|\(?\d{1,3}[.)]|\[?\d{1,4}[-/:.]\d)\S*\s")
+_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_BULLETS = frozenset("-*+•‣◦·([0123456789")
+_LISTED = re.compile(r"(?:[-*+•‣◦·]|\(?\d{1,3}[.)]|\[?\d{1,4}[-/:.]\d)\S*\s")
 
 
 def _last_word(text: str, low: int, stop: int) -> str:
@@ -64,7 +71,7 @@ def _last_word(text: str, low: int, stop: int) -> str:
 
 def _first_word(text: str, start: int, end: int) -> str:
     head = text[start : min(end, start + 20)].split(None, 1)
-    return head[0].strip(_OPENERS + ",;:.'’") if head else ""
+    return head[0].strip(_OPENERS + ",;:'’") if head else ""
 
 
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
@@ -75,14 +82,15 @@ def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     small = word.lower()
     if small in _TITLES:
         return True
-    following = text[after]
+    if len(word) == 1 and word.isupper():  # "J. Smith", but "from A to B. For", "So do I. The"
+        return _first_word(text, after, high).lower() not in _STARTERS
     if small in _NUMBERED:
-        return following.isdigit() or bool(_NUMBER.fullmatch(_first_word(text, after, high).lower()))
-    if word.isdigit() or (len(small) <= 4 and _NUMBER.fullmatch(small) and small != "i"):
-        return len(word) <= 3 and not text[max(low, stop - 12) : stop - len(word)].strip(_OPENERS + " \n")  # "1. First"
-    if len(word) == 1 and word.isalpha():
-        return word.isupper() and not (word == "I" and text[max(low, stop - 3) : stop].strip() != "I")
-    if small in _MAYBE or (len(word) >= 3 and word[1::2].strip(".") == "" and word[::2].isalpha()):
+        return text[after].isdigit() or bool(_NUMBER.fullmatch(_first_word(text, after, high).lower()))
+    if _NUMBER.fullmatch(small):  # "3. Oktober"; "1. First": the number of a list, at the start of what it numbers
+        if len(word) <= 2 and _first_word(text, after, high).lower() in _ORDINATED:
+            return True
+        return len(word) <= 4 and not text[max(low, stop - 12) : stop - len(word)].strip(_OPENERS + " \n")
+    if small in _MAYBE or _DOTTED.fullmatch(word):
         return _first_word(text, after, high).lower() not in _STARTERS
     return False
 
@@ -103,37 +111,35 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     return True
 
 
-def _wrapped_or_not(text: str, start: int, end: int) -> list[int]:
-    """Starts of the lines of a paragraph that begin something new: the lines above them had room for their first word."""
-    lines: list[Span] = []
-    at = start
-    while at < end:
-        stop = text.find("\n", at, end)
-        stop = end if stop < 0 else stop
-        lines.append((at, stop))
-        at = stop + 1
-    width = max(b - a for a, b in lines)
+def _new_lines(text: str, start: int, end: int) -> list[int]:
+    """Starts of the lines that begin something new: bullets, dates, and first words that had room on the line above.
+
+    Three lines or more that all begin with a capital are verse.
+    """
+    lines = text[start:end].split("\n")
+    verse = len(lines) > 2 and all(line.lstrip()[:1].isupper() for line in lines)
+    width = sys.maxsize if verse else max(map(len, lines))
     breaks: list[int] = []
-    for (a, b), (c, d) in zip(lines, lines[1:], strict=False):
-        body = text[c : min(d, c + 80)]
-        words = body.split(None, 1)
-        if not words:
-            continue
-        used = len(text[a:b].rstrip())
-        fits = used + 1 + len(words[0]) <= width
-        listed = _LISTED.match(body.lstrip()) is not None
-        if listed or (fits and (not words[0][0].islower() or used < width * 0.6)):
-            breaks.append(c + len(body) - len(body.lstrip()))
+    at, used = start + len(lines[0]) + 1, len(lines[0].rstrip())
+    for line in lines[1:]:
+        words = line[:80].split(None, 1)
+        if words:
+            first = words[0]
+            fits = used + 1 + len(first) <= width and (not first[0].islower() or used < width * 0.6)
+            if fits or (first[0] in _BULLETS and _LISTED.match(line.lstrip())):
+                breaks.append(at + len(line) - len(line.lstrip()))
+        at += len(line) + 1
+        used = len(line.rstrip())
     return breaks
 
 
 def sentence_spans(text: str, start: int, end: int) -> list[Span]:
-    """Sentences of the trimmed range [start, end): trimmed, non-empty, in order, covering all that is not white space."""
+    """Sentences of the trimmed range [start, end): trimmed, not empty, in order, covering all but white space."""
     starts: list[int] = []
     low = start
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
-    lines = _wrapped_or_not(text, start, end) if text.find("\n", start, end) >= 0 else []
+    lines = _new_lines(text, start, end) if text.find("\n", start, end) >= 0 else []
     for stop in pattern.finditer(text, start, end):
         if stop.end() < end and _ends(text, low, stop, end):
             low = stop.end()

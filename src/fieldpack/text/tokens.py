@@ -44,7 +44,7 @@ def tokenizer(spec: str | Path | Callable[[str], int] | Tokenizer) -> Tokenizer:
     - "o200k_base", "cl100k_base" (and "o200k_harmony"): from shipped ranks, no network;
     - an OpenAI model name ("gpt-4o") or another tiktoken encoding ("p50k_base", fetched by tiktoken once);
     - the path of a Hugging Face tokenizer.json, or of the folder that holds one;
-    - any callable from text to a number of tokens; or an object with `name`, `count` and `count_many`, returned as it is.
+    - any callable from text to a number of tokens, or an object with `name`, `count` and `count_many`, returned as is.
 
     Nothing is loaded before the first count. Raises UnknownNameError, or InputError for a file that is no tokenizer.
     """
@@ -60,15 +60,16 @@ def tokenizer(spec: str | Path | Callable[[str], int] | Tokenizer) -> Tokenizer:
 
 
 def check_text(documents: Sequence[Document]) -> None:
-    """Raises InputError for the first document whose text holds a lone surrogate, which no tokenizer or file can take."""
+    """Raises InputError for the first document whose text holds a surrogate, which no tokenizer or file can take."""
     for document in documents:
         if document.text.isascii():
             continue
         found = _SURROGATE.search(document.text)
         if found:
             raise InputError(
-                f"document {document.id!r}: lone surrogate U+{ord(found[0]):04X} at character {found.start()}; text must be "
-                "valid Unicode: decode it with errors='replace', or text.encode('utf-16', 'surrogatepass').decode('utf-16')"
+                f"document {document.id!r}: lone surrogate U+{ord(found[0]):04X} at character {found.start()}; text "
+                "must be valid Unicode: decode it with errors='replace', or mend it with "
+                "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
             )
 
 
@@ -108,7 +109,7 @@ class TiktokenTokenizer:
         return _distinct(texts, functools.partial(_count, self.encoding))
 
     def prefix(self, text: str, max_tokens: int) -> int:
-        """The largest character end found such that count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
+        """The largest end found with count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
         encoding = self.encoding
         return _fit(self.count, text, max_tokens, lambda head: _ends(encoding, head, max_tokens))
 
@@ -125,8 +126,8 @@ def _has_long_white(text: str) -> bool:
 
 
 def _count_by_pieces(encoding: tiktoken.Encoding, text: str) -> int:
-    """The same count by tiktoken's own split pattern in an engine that keeps no stack (as tiktoken._educational does)."""
-    import regex
+    """The same count by tiktoken's own split pattern, in an engine without a stack (as in tiktoken._educational)."""
+    import regex  # type: ignore[import-untyped]
 
     text = _without_surrogates(text)
     pieces = regex.findall(encoding._pat_str, text)
@@ -183,7 +184,7 @@ def _encoding(name: str) -> tiktoken.Encoding:
 
 def _parameters(name: str) -> dict[str, Any]:
     """What tiktoken's own constructor for `name` gives, with the shipped ranks in place of its download."""
-    from tiktoken_ext import openai_public
+    from tiktoken_ext import openai_public  # type: ignore[import-untyped]
 
     def ranks(_url: str, expected_hash: str | None = None) -> dict[bytes, int]:
         return _shipped_ranks(_RANKS_OF[name], expected_hash)
@@ -224,7 +225,7 @@ class HuggingFaceTokenizer:
         return np.array([counts[t] for t in texts], dtype=np.int64)
 
     def prefix(self, text: str, max_tokens: int) -> int:
-        """The largest character end found such that count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
+        """The largest end found with count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
 
         def guess(head: str) -> int:
             offsets = self.model.encode(_safe(head), add_special_tokens=False).offsets
@@ -261,7 +262,7 @@ class CallableTokenizer:
         return _distinct(texts, self.count)
 
     def prefix(self, text: str, max_tokens: int) -> int:
-        """The largest character end found such that count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
+        """The largest end found with count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
 
         def guess(head: str) -> int:
             low, high = 0, len(head)  # text[:low] fits; counts grow with the text but for a token or two
@@ -289,7 +290,7 @@ def _from_name(name: str) -> Tokenizer:
         "encoding",
         name,
         {*SHIPPED, *list_encoding_names()},
-        f"Shipped: {', '.join(SHIPPED)}; also OpenAI model names ('gpt-4o') and the path of a Hugging Face tokenizer.json.",
+        f"Shipped: {', '.join(SHIPPED)}; also OpenAI model names ('gpt-4o') and paths of tokenizer.json files.",
     )
 
 
