@@ -23,6 +23,7 @@ from fieldpack.protocols import Embedder, Progress
 QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s", "rrf", "pyversity_mmr", "oracle")
 QUICK_QUERIES = 20
 
+
 @dataclass(frozen=True)
 class Options:
     """What to measure. Empty `sets`, `systems`, `budgets` mean all of them and the budgets that suit each set.

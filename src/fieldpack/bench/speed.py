@@ -22,7 +22,19 @@ from fieldpack.types import Document
 
 QUERY = "How does the parser report an error in its arguments?"
 MODULES = ("argparse", "asyncio", "collections", "datetime", "decimal", "difflib", "email", "http.client", "json")
-MORE = ("logging", "multiprocessing", "os", "pathlib", "random", "re", "shutil", "ssl", "subprocess", "typing", "zipfile")
+MORE = (
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "random",
+    "re",
+    "shutil",
+    "ssl",
+    "subprocess",
+    "typing",
+    "zipfile",
+)
 
 REFERENCE = """
 import gzip, sys, time
@@ -48,22 +60,22 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def passages(n: int, words: int) -> list[Document]:
-    """`n` passages of about `words` words, cut from the docstrings of Python's own library (the same on one version)."""
+    """`n` passages of `words` words, cut from the docstrings of Python's own library (the same on one version)."""
     stream = _library_words()
     return [Document(f"p{i}", " ".join(itertools.islice(stream, words))) for i in range(n)]
 
 
 def _library_words() -> Iterator[str]:
     """Endless: what the library's docstrings have to say, then the same again with the order of its parts turned."""
-    texts = []
+    texts: dict[str, list[str]] = {}
     for name in (*MODULES, *MORE):
         module = require(name)
         for _, member in sorted(inspect.getmembers(module)):
             text = inspect.getdoc(member) if callable(member) else None
             if text and len(text) > 80:
-                texts.append(text.split())
+                texts[text] = text.split()  # many members share one text
     for turn in itertools.count():
-        for words in texts:
+        for words in texts.values():
             yield from words[turn * 7 % len(words) :]
 
 
@@ -129,9 +141,7 @@ def _langchain(documents: Sequence[Document]) -> tuple[Callable[[], object], Cal
 
     cache = require("langchain_classic.embeddings").CacheBackedEmbeddings
     store = require("langchain_core.stores").InMemoryByteStore()
-    kept = cache.from_bytes_store(
-        MiniLM(), store, namespace="minilm", key_encoder="sha256", query_embedding_cache=True
-    )
+    kept = cache.from_bytes_store(MiniLM(), store, namespace="minilm", key_encoder="sha256", query_embedding_cache=True)
     filters = require("langchain_classic.retrievers.document_compressors").EmbeddingsFilter
     document = require("langchain_core.documents").Document
     given = [document(page_content=d.text) for d in documents]
@@ -145,7 +155,7 @@ def _langchain(documents: Sequence[Document]) -> tuple[Callable[[], object], Cal
 
 
 def cold_start(rounds: int = 7) -> list[dict[str, Any]]:
-    """A fresh `fieldpack pack` on 20 documents against a process that only has numpy, tokenizers and o200k_base ready."""
+    """A fresh `fieldpack pack` of 20 documents against a process that has numpy, tokenizers and o200k_base ready."""
     from fieldpack import assets
 
     with tempfile.TemporaryDirectory() as folder:
