@@ -147,7 +147,7 @@ def _message(body: bytes) -> str:
         parsed = json.loads(text)
     except ValueError:
         return text
-    for key in ("error", "detail", "message"):
+    for key in ("error", "detail"):
         if isinstance(parsed, dict) and parsed.get(key):
             parsed = parsed[key]
     if isinstance(parsed, dict):

@@ -181,9 +181,11 @@ class EmbeddingService:
         full = [i for i, text in enumerate(texts) if not is_blank(text)]
         if len(full) == len(texts):
             return self._stored_rows(texts, positions)
-        rows = np.tile(blank_row(self.dims), (len(texts), 1))
-        if full:
-            rows[full] = self._stored_rows([texts[i] for i in full], [positions[i] for i in full])
+        if not full:
+            return np.tile(blank_row(self.dims), (len(texts), 1))
+        stored = self._stored_rows([texts[i] for i in full], [positions[i] for i in full])
+        rows = np.tile(blank_row(stored.shape[1]), (len(texts), 1))
+        rows[full] = stored
         return rows
 
     def _stored_rows(self, texts: list[str], positions: list[int]) -> FloatArray:
