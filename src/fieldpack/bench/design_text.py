@@ -109,7 +109,7 @@ class FieldAwareContextManager:
 
 
 class _Manager:
-    name, family = "design_text", "design text"
+    name, family, most = "design_text", "design text", 200.0
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         # a passage with a blank line inside would be two paragraphs to the manager: its white space is flattened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -24,6 +25,7 @@ class Fieldpack:
     unit: str = "auto"
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     family: str = "fieldpack"
+    most: float = math.inf
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         packer = context.held(self.name, lambda: self._packer(context))

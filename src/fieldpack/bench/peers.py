@@ -19,6 +19,9 @@ from fieldpack.bench.corpora import Query
 from fieldpack.bench.systems import Rank, Ranked, System, require
 from fieldpack.types import Document, FloatArray
 
+DEPTH = 200
+"""Passages that a diversity ranking is asked for: more than any budget of the benchmark holds."""
+
 Embed = Callable[[Sequence[str]], FloatArray]
 
 
@@ -48,7 +51,7 @@ def langchain_mmr(weight: float) -> Rank:
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         mmr = require("langchain_core.vectorstores.utils").maximal_marginal_relevance
         _, rows, query = context.cosines(case)
-        return mmr(query, rows.tolist(), lambda_mult=weight, k=len(rows))
+        return mmr(query, rows.tolist(), lambda_mult=weight, k=min(DEPTH, len(rows)))
 
     return rank
 
@@ -57,7 +60,7 @@ def langchain_mmr(weight: float) -> Rank:
 def llamaindex_mmr(case: Query, budget: int, context: Context) -> Iterable[int]:
     mmr = require("llama_index.core.indices.query.embedding_utils").get_top_k_mmr_embeddings
     _, rows, query = context.cosines(case)
-    return mmr(query, list(rows), similarity_top_k=len(rows), mmr_threshold=0.5)[1]
+    return mmr(query, list(rows), similarity_top_k=min(DEPTH, len(rows)), mmr_threshold=0.5)[1]
 
 
 def llamaindex_optimizer(case: Query, budget: int, context: Context) -> Iterable[int]:
@@ -117,7 +120,9 @@ def pyversity(strategy: str, diversity: float = 0.5) -> Rank:
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         scores, rows, _ = context.cosines(case)
         diversify = require("pyversity").diversify
-        found = diversify(embeddings=rows, scores=scores, k=len(rows), strategy=strategy, diversity=diversity)
+        found = diversify(
+            embeddings=rows, scores=scores, k=min(DEPTH, len(rows)), strategy=strategy, diversity=diversity
+        )
         return [int(i) for i in found.indices]
 
     return rank
@@ -170,19 +175,19 @@ def systems() -> tuple[System, ...]:
     """Every peer, under the name of its library and method."""
     return (
         Ranked("langchain_filter", "LangChain", langchain_filter),
-        Ranked("langchain_pipeline", "LangChain", langchain_pipeline),
-        Ranked("langchain_mmr", "LangChain", langchain_mmr(0.5)),
-        Ranked("langchain_mmr_0.7", "LangChain", langchain_mmr(0.7)),
-        Ranked("llamaindex_mmr", "LlamaIndex", llamaindex_mmr, llamaindex_render),
+        Ranked("langchain_pipeline", "LangChain", langchain_pipeline, most=1000),
+        Ranked("langchain_mmr", "LangChain", langchain_mmr(0.5), most=200),
+        Ranked("langchain_mmr_0.7", "LangChain", langchain_mmr(0.7), most=200),
+        Ranked("llamaindex_mmr", "LlamaIndex", llamaindex_mmr, llamaindex_render, most=200),
         Ranked("llamaindex_optimizer", "LlamaIndex", llamaindex_optimizer, llamaindex_render, budgeted=True),
-        Ranked("haystack_mmr", "Haystack", haystack("maximum_margin_relevance"), haystack_render),
-        Ranked("haystack_diversity", "Haystack", haystack("greedy_diversity_order"), haystack_render),
+        Ranked("haystack_mmr", "Haystack", haystack("maximum_margin_relevance"), haystack_render, most=60),
+        Ranked("haystack_diversity", "Haystack", haystack("greedy_diversity_order"), haystack_render, most=500),
         Ranked("pyversity_dpp", "pyversity", pyversity("dpp")),
         Ranked("pyversity_msd", "pyversity", pyversity("msd")),
         Ranked("pyversity_mmr", "pyversity", pyversity("mmr")),
         Ranked("pyversity_mmr_0.3", "pyversity", pyversity("mmr", 0.3)),
-        Ranked("submodlib_flqmi", "submodlib", facility_location_query, budgeted=True),
-        Ranked("submodlib_fl", "submodlib", facility_location, budgeted=True),
+        Ranked("submodlib_flqmi", "submodlib", facility_location_query, budgeted=True, most=1000),
+        Ranked("submodlib_fl", "submodlib", facility_location, budgeted=True, most=500),
     )
 
 

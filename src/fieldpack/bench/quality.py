@@ -113,6 +113,8 @@ def _measure_set(
 ) -> tuple[dict[str, Any], list[Row]]:
     totals = budgets.candidate_tokens(cases, context.tokenizer)
     chosen = budgets.choose(options.budgets, totals)
+    largest = max(len(c.passages) for c in cases)
+    systems = [s for s in systems if s.most >= largest]  # a system answers all queries of a set or none
     shards = {s.name: _shard(name, s.name, options, context) for s in systems}
     context.embed([*(p.text for c in cases for p in c.passages), *(c.query for c in cases)])
     for done, (case, total) in enumerate(zip(cases, totals, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import random
 import zlib
 from collections.abc import Callable, Iterable
@@ -20,13 +21,19 @@ Rank = Callable[[Query, int, Context], Iterable[int]]
 
 
 class System(Protocol):
-    """A way to spend a budget. `family` names the library; baselines and the oracle are families of their own."""
+    """A way to spend a budget. `family` names the library; baselines and the oracle are families of their own.
+
+    `most`: the largest pool that it is asked about, for those whose time grows with the square of the pool.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def family(self) -> str: ...
+
+    @property
+    def most(self) -> float: ...
 
     def select(self, case: Query, budget: int, context: Context) -> Packed: ...
 
@@ -43,6 +50,7 @@ class Ranked:
     rank: Rank
     render: Render = blank_line
     budgeted: bool = False
+    most: float = math.inf
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         if self.budgeted:
