@@ -76,7 +76,7 @@ def llamaindex_optimizer(case: Query, budget: int, context: Context) -> Iterable
         return context.embed([texts[int(s.strip("\x00"))] if s.startswith("\x00") else s for s in sentences])
 
     shorten = optimizer(
-        embed_model=_llamaindex_embedding()(embed),
+        embed_model=llamaindex_embedding()(embed),
         percentile_cutoff=min(1.0, max(1 / len(texts), share)),
         tokenizer_fn=lambda _: tags,
         context_before=0,
@@ -215,7 +215,7 @@ def _langchain_documents(case: Query) -> list[Any]:
 
 
 @functools.cache
-def _llamaindex_embedding() -> Any:
+def llamaindex_embedding() -> Any:
     base = require("llama_index.core.base.embeddings.base").BaseEmbedding
     private = require("llama_index.core.bridge.pydantic").PrivateAttr
 

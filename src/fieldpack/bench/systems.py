@@ -144,9 +144,11 @@ def baselines() -> tuple[System, ...]:
 
 def all_systems() -> dict[str, System]:
     """Every system by name; nothing heavy is imported before a system selects."""
-    from fieldpack.bench import design_text, ours, peers
+    from fieldpack.bench import design_text, ours, peers, sentences
 
-    return {s.name: s for s in (*baselines(), *peers.systems(), design_text.system(), *ours.systems())}
+    return {
+        s.name: s for s in (*baselines(), *peers.systems(), *sentences.systems(), design_text.system(), *ours.systems())
+    }
 
 
 def named(names: Iterable[str]) -> tuple[System, ...]:
