@@ -16,7 +16,7 @@ _PYTHON = re.compile(
     |(?P<statement>^[^\s)\]}"\'\#@])''',
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )
-_INNER_DEFINITION = re.compile(r"\n(?:[^\S\n]*\n)+(?=[ \t]{1,4}(?:@|async[ ]+def\b|def\b|class\b))")
+_INNER_DEFINITION = re.compile(r"(?<=\S)[^\S\n]*+\n(?:[^\S\n]*+\n)++(?=[ \t]{1,4}(?:@|async[ ]+def\b|def\b|class\b))")
 # A blank line before a line at the left margin that closes nothing.
 _TOP = re.compile(r"\n[^\S\n]*\n\s*\n?(?=^[^\s)\]}])", re.MULTILINE)
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")

@@ -13,6 +13,7 @@ _LINE = re.compile(r"\S[^\n]*")
 _PARAGRAPH_GAP = re.compile(r"\n[^\S\n]*\n\s*")
 _JOINERS = "\u200d\u200c"  # what stands after a joiner belongs to what stands before it
 _WINDOW = 100_000
+_LONGEST_FLAGS = 4096
 _LOOK_BACK = 64  # a longer run of marks on one letter is cut all the same
 
 Span = tuple[int, int]
@@ -41,7 +42,7 @@ def extends(char: str) -> bool:
     )
 
 
-def _splits_cluster(text: str, at: int) -> bool:
+def _splits_cluster(text: str, start: int, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if extends(after) or before in _JOINERS or (before == "\r" and after == "\n"):
         return True
@@ -49,8 +50,8 @@ def _splits_cluster(text: str, at: int) -> bool:
         return True
     if not ("\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff"):
         return False
-    run = 0  # flags are pairs of regional indicators, counted from the start of their run
-    while run < _LOOK_BACK and at - 1 - run >= 0 and "\U0001f1e6" <= text[at - 1 - run] <= "\U0001f1ff":
+    run = 0  # flags are pairs of regional indicators, counted from where their run or the range starts
+    while run < _LONGEST_FLAGS and at - 1 - run >= start and "\U0001f1e6" <= text[at - 1 - run] <= "\U0001f1ff":
         run += 1
     return run % 2 == 1
 
@@ -63,7 +64,7 @@ def whole_cluster(text: str, start: int, at: int) -> int:
     if at <= start or at >= len(text):
         return at
     for place in range(at, max(start, at - _LOOK_BACK), -1):
-        if not _splits_cluster(text, place):
+        if not _splits_cluster(text, start, place):
             return place
     return at
 

@@ -1,7 +1,7 @@
 """HTML to its visible text, as Markdown has it: headings with #, list items with -, preformatted text in fences.
 
 A scanner of its own, because the standard library's parser takes quadratic time on unclosed tags and comments (35 s
-for 640 kB of "<?"). No tree is built: any nesting depth costs nothing, and every character is looked at a few times at most.
+for 640 kB of "<?"). No tree is built, so nesting costs nothing, and every character is looked at a few times at most.
 """
 
 from __future__ import annotations

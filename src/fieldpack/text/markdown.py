@@ -26,7 +26,7 @@ _LINE = re.compile(
 _FENCES = {"`": re.compile(r"^[^\S\n]*(`{3,}+)[^\S\n]*$", re.M), "~": re.compile(r"^[^\S\n]*(~{3,}+)[^\S\n]*$", re.M)}
 _INNER_FENCE = re.compile(r"[^\S\n]*+(?:[-*+]|\d{1,9}[.)])?[^\S\n]*+(`{3,}+|~{3,}+)[^`\n]*+(?:\n|\Z)")
 _TABLE_RULE = re.compile(r"^[ \t]*+\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*+\|?[ \t]*+$", re.M)
-_ITEM_GAP = re.compile(r"\n(?:[^\S\n]*\n)*(?=[ ]{0,3}(?:[-*+•]|\d{1,9}[.)])[ \t])")
+_ITEM_GAP = re.compile(r"(?<=\S)[^\S\n]*+\n(?:[^\S\n]*+\n)*+(?=[ ]{0,3}(?:[-*+•]|\d{1,9}[.)])[ \t])")
 _LONG_HEADING = 400
 
 

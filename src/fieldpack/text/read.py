@@ -158,7 +158,7 @@ def _decode(path: str, data: bytes, errors: str) -> str:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in data:
         raise InputError(
-            f"{path} is a binary file (NUL byte at offset {data.index(0)}; "
+            f"{path} is a binary file (NUL byte at offset {data.index(0)}); "
             "give text: .txt .md .html .json or source code"
         )
     try:

@@ -28,7 +28,11 @@ READERS: dict[str, Reader] = {
     "python": python_blocks,
     "code": code_blocks,
 }
-_MARKDOWN = re.compile(r"^(?:#{1,6} +\S[^\n]*$|```|~~~)", re.MULTILINE)
+_MARKDOWN = re.compile(
+    r"^(?:\#{1,6}[ ]+\S[^\n]*$|(?P<fence>[^\S\n]*+(?:```|~~~))|[|:\- ]*-\|[|:\- ]*$"
+    r"|[-*+][ ]\S[^\n]*\n(?:[^\S\n]*\n)?[-*+][ ]\S)|\A\s*---\n\w[^\n]*:",
+    re.MULTILINE,
+)
 _CODE = re.compile(
     r"^(?:#!/|#include\b|(?:def|class) +\w+[^\n]*:[^\S\n]*$|from +[\w.]+ +import +|import +[\w.]+[^\S\n]*;?$"
     r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*$)",
@@ -42,7 +46,7 @@ def sniff(text: str) -> str:
     """The kind of a text that came without one, from its first characters: code by two sure signs, Markdown by one."""
     head = normalised(text[:_SNIFFED])
     markdown = _MARKDOWN.search(head)
-    if markdown and markdown[0][0] in "`~":
+    if markdown and markdown["fence"]:
         return "markdown"
     if len(_CODE.findall(head)) >= 2:
         return "python" if _PYTHON.search(head) else "code"

@@ -2,8 +2,8 @@
 
 A stop (. ! ? … and those of other scripts), with the quotes and brackets that close after it, ends a sentence when
 white space follows and what comes next does not go on in lower case; a full stop must besides not belong to an
-abbreviation, an initial or a list number. The stops of scripts without spaces (。！？।) end one wherever they stand. A line break
-ends one when the next word would have fitted on the line: wrapped text goes on, verse and log lines do not.
+abbreviation, an initial or a list number. The stops of scripts without spaces (。！？।) end one wherever they stand.
+A line break ends one when the next word would have fitted on the line: wrapped text goes on, verse and logs do not.
 """
 
 from __future__ import annotations

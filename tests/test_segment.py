@@ -1,0 +1,315 @@
+"""Segments are ranges of the original text: sorted, disjoint, covering all that is not white space, on any text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldpack.errors import SettingsError
+from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, READERS, kind_of, segment
+from fieldpack.types import Document, Segment, Segments
+
+# Pieces that mean something to some reader, mixed with any text at all.
+PIECES = (
+    """\n|\n\n|\r\n|\r|\r\n\r\n| |  |    |\t|\u2028|\u2029|\x85|\x0b|\x0c|\xa0|\u200b|\ufeff|\x00|\x1c|# |## |---\n|***\n|===\n|```\n|
+    ~~~\n|````py\n|- |* |1. |> |+++\n|a: b\n|Word. |word |Mr. |U.S. |3.14 |...|…| “Hi!” |?!|(x.) |。|你好。|؟ |। |と|」|[12]|*_|
+    👨‍👩‍👧|🇩🇪|e\u0301|\u0301|\u200d|def f(x):\n|class A:\n|@d\n|    x = 1\n|'''|\"\"\"|'|"|# c\n|}\n|{\n|\\|x\n"""
+).split("|") + ["|", "| a | b |\n", "|--|--|\n"]
+TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=40).map("".join)
+SLOW_ON_PURPOSE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def documents_of(*texts: str, kind: str | None = None) -> list[Document]:
+    metadata = {"kind": kind} if kind else {}
+    return [Document(str(i), text, metadata=metadata) for i, text in enumerate(texts)]
+
+
+def rows(text: str, unit: str = "paragraph", kind: str | None = None, **limits: int) -> list[tuple[str, str]]:
+    documents = documents_of(text, kind=kind)
+    return [(s.kind, text[s.start : s.end]) for s in segment(documents, unit, **limits)]
+
+
+def texts(text: str, unit: str = "paragraph", kind: str | None = None, **limits: int) -> list[str]:
+    return [body for _, body in rows(text, unit, kind, **limits)]
+
+
+def assert_covers(segments: Segments, documents: list[Document]) -> None:
+    """Sorted, disjoint, not empty, trimmed; and what lies between is white space."""
+    place = {d: 0 for d in range(len(documents))}
+    last = -1
+    for s in segments:
+        body = documents[s.doc].text
+        assert s.doc >= last
+        assert place[s.doc] <= s.start < s.end <= len(body)
+        assert not body[s.start].isspace() and not body[s.end - 1].isspace()
+        assert not body[place[s.doc] : s.start].strip()
+        place[s.doc], last = s.end, s.doc
+    for d, end in place.items():
+        assert not documents[d].text[end:].strip()
+
+
+def assert_refines(sentences: Segments, paragraphs: Segments) -> None:
+    """The sentences of paragraph p are those with parent p, and span exactly its range."""
+    assert paragraphs.parent.tolist() == list(range(len(paragraphs)))
+    firsts = np.flatnonzero(np.diff(sentences.parent, prepend=-1))
+    lasts = np.append(firsts[1:], len(sentences))[: len(firsts)] - 1
+    assert sentences.parent[firsts].tolist() == list(range(len(paragraphs)))
+    assert sentences.start[firsts].tolist() == paragraphs.start.tolist()
+    assert sentences.end[lasts].tolist() == paragraphs.end.tolist()
+    assert sentences.doc[firsts].tolist() == paragraphs.doc.tolist()
+
+
+@settings(SLOW_ON_PURPOSE, max_examples=250)
+@given(
+    st.lists(TEXTS, max_size=3),
+    st.sampled_from([None, *READERS]),
+    st.integers(1, 60) | st.just(MAX_CHARS),
+    st.integers(1, 90) | st.just(MAX_BLOCK_CHARS),
+)
+def test_ranges_cover_any_text_and_sentences_refine_paragraphs(
+    bodies: list[str], kind: str | None, max_chars: int, max_block_chars: int
+) -> None:
+    documents = documents_of(*bodies, kind=kind)
+    paragraphs = segment(documents, "paragraph", max_chars, max_block_chars)
+    sentences = segment(documents, "sentence", max_chars, max_block_chars)
+    assert_covers(paragraphs, documents)
+    assert_covers(sentences, documents)
+    assert_refines(sentences, paragraphs)
+    assert (paragraphs.tokens == -1).all()
+
+
+@settings(SLOW_ON_PURPOSE, max_examples=100)
+@given(TEXTS, st.integers(4, 60))
+def test_prose_never_exceeds_its_limit(body: str, max_chars: int) -> None:
+    for unit in ("paragraph", "sentence"):
+        segments = segment(documents_of(body, kind="plain"), unit, max_chars)
+        assert (segments.end - segments.start <= max_chars).all()
+
+
+@settings(SLOW_ON_PURPOSE, max_examples=100)
+@given(TEXTS.filter(lambda t: "\r" not in t), st.sampled_from(list(READERS)))
+def test_line_ends_do_not_change_what_a_segment_is(body: str, kind: str) -> None:
+    unix = [t.replace("\n", "") for t in texts(body, "sentence", kind)]
+    old_mac = [t.replace("\r", "") for t in texts(body.replace("\n", "\r"), "sentence", kind)]
+    assert old_mac == unix
+
+
+def test_crlf_gives_the_same_blocks_at_offsets_of_the_original() -> None:
+    markdown = "# Title\n\nOne line.\nAnother.\n\n```\na\n\nb\n```\n\n- x\n- y\n"
+    windows = markdown.replace("\n", "\r\n")
+    assert texts(windows) == [t.replace("\n", "\r\n") for t in texts(markdown)]
+
+
+def test_empty_and_blank_documents_have_no_segments_and_keep_their_number() -> None:
+    documents = documents_of("", "  \n\t\r\n", "text", "", "more")
+    assert segment(documents, "paragraph").doc.tolist() == [2, 4]
+    assert len(segment([], "sentence")) == 0
+    assert len(segment(documents_of("", " "), "sentence")) == 0
+
+
+def test_a_row_reads_as_a_segment() -> None:
+    documents = documents_of("One. Two.\n\nThree.")
+    assert list(segment(documents, "sentence")) == [
+        Segment(0, 0, 4, -1, "sentence", 0),
+        Segment(0, 5, 9, -1, "sentence", 0),
+        Segment(0, 11, 17, -1, "sentence", 1),
+    ]
+
+
+def test_unknown_unit_and_bad_limits_are_refused() -> None:
+    with pytest.raises(SettingsError, match="'word'.*'paragraph', 'sentence'"):
+        segment([], "word")
+    with pytest.raises(SettingsError, match="at least 1"):
+        segment([], "paragraph", 0)
+
+
+class TestPlain:
+    def test_blank_lines_separate_paragraphs_whatever_white_space_they_hold(self) -> None:
+        assert texts("a\nb\n \t\nc\r\n\r\nd\re", kind="plain") == ["a\nb", "c", "d\re"]
+
+    def test_a_wall_is_cut_at_sentence_ends(self) -> None:
+        wall = "This is a sentence. " * 300
+        parts = texts(wall)
+        assert len(parts) > 1
+        assert all(p.endswith("sentence.") and len(p) <= MAX_CHARS for p in parts)
+        assert " ".join(parts) == wall.strip()
+
+    def test_a_wall_without_stops_is_cut_at_spaces_then_anywhere(self) -> None:
+        assert texts("word " * 100, max_chars=52)[0].endswith("word")
+        assert texts("x" * 100, max_chars=40) == ["x" * 40, "x" * 40, "x" * 20]
+
+    def test_a_hard_cut_splits_no_cluster(self) -> None:
+        family, accented, flag = "👨‍👩‍👧", "e\u0301", "🇩🇪"
+        assert set(texts(family * 50, max_chars=7)) == {family}
+        assert set(texts(accented * 50, max_chars=3)) == {accented}
+        assert set(texts(flag * 50, max_chars=3)) == {flag}
+        assert texts("a" + "\u0301" * 500, max_chars=100)  # a cluster longer than the limit is cut all the same
+
+
+class TestMarkdown:
+    def test_a_heading_goes_with_what_it_heads(self) -> None:
+        text = "# Top\n\n## Sub\n\nBody one. Body two.\n\nNext.\n"
+        assert texts(text) == ["# Top\n\n## Sub\n\nBody one. Body two.", "Next."]
+        assert rows(text, "sentence") == [
+            ("heading", "# Top"),
+            ("heading", "## Sub"),
+            ("sentence", "Body one."),
+            ("sentence", "Body two."),
+            ("sentence", "Next."),
+        ]
+        assert segment(documents_of(text), "sentence").parent.tolist() == [0, 0, 0, 0, 1]
+
+    def test_a_heading_followed_by_one_as_high_heads_nothing(self) -> None:
+        assert rows("## A\n\n## B\n\ntext\n\n# C") == [
+            ("heading", "## A"),
+            ("paragraph", "## B\n\ntext"),
+            ("heading", "# C"),
+        ]
+
+    def test_setext_headings(self) -> None:
+        text = "Title\n=====\n\ntext\n\nSub\n---\nmore"
+        assert rows(text, "sentence", "markdown") == [
+            ("heading", "Title\n====="),
+            ("sentence", "text"),
+            ("heading", "Sub\n---"),
+            ("sentence", "more"),
+        ]
+
+    @pytest.mark.parametrize("fence", ["```", "~~~", "`````"])
+    def test_a_fence_is_whole_whatever_it_holds(self, fence: str) -> None:
+        code = f"{fence}py\n# no heading\n\n- no list\n\n``\n{fence}"
+        for unit in ("paragraph", "sentence"):
+            assert rows(f"Above.\n\n{code}\n\nBelow.", unit)[1] == ("code", code)
+
+    def test_an_unclosed_fence_reaches_to_the_end(self) -> None:
+        assert rows("```\na\n\nb\n\n# c") == [("code", "```\na\n\nb\n\n# c")]
+
+    def test_tables_lists_and_front_matter_are_whole(self) -> None:
+        front = "---\ntitle: x\ntags: [a]\n---"
+        table = "| a | b |\n|---|:-:|\n| 1. One. | 2 |"
+        loose = "- a\n\n- b\n  more\n\n  ```\n  code\n\n  # more\n  ```\n\n- c"
+        numbered = "1. One.\n2. Two."
+        text = f"{front}\n\n{table}\n\ntext\n\n{loose}\n\ntext\n\n{numbered}\n"
+        for unit in ("paragraph", "sentence"):
+            found = dict(map(reversed, rows(text, unit)))
+            assert found[front] == "code" and found[table] == "table"
+            assert found[loose] == "list" and found[numbered] == "list"
+
+    def test_a_table_without_outer_bars_and_text_above_it(self) -> None:
+        text = "Some text\na | b\n--|--\n1 | 2"
+        assert rows(text, "sentence", "markdown") == [("sentence", "Some text"), ("table", "a | b\n--|--\n1 | 2")]
+
+    def test_a_lead_stays_with_its_list(self) -> None:
+        text = "As follows:\n\n- a\n- b\n\nNo lead.\n\n- c"
+        assert texts(text, kind="markdown") == ["As follows:\n\n- a\n- b", "No lead.", "- c"]
+        assert rows(text, "sentence", "markdown")[:2] == [("sentence", "As follows:"), ("list", "- a\n- b")]
+
+    def test_a_long_list_is_cut_between_items_and_a_long_table_between_rows(self) -> None:
+        items = [f"- item {i} of the list\n  goes on" for i in range(50)]
+        parts = texts("\n".join(items), kind="markdown", max_chars=100, max_block_chars=300)
+        assert len(parts) > 3 and all(p.startswith("- item") and p.endswith("goes on") for p in parts)
+        table = ["| a | b |", "|---|---|", *(f"| row {i} | x |" for i in range(50))]
+        parts = texts("\n".join(table), kind="markdown", max_chars=100, max_block_chars=300)
+        assert len(parts) > 1 and all(p.endswith("|") and len(p) <= 300 for p in parts)
+
+    def test_long_code_is_whole_by_paragraph_and_cut_at_lines_by_sentence(self) -> None:
+        code = "```\n" + "\n".join(f"line {i} = {i}" for i in range(200)) + "\n```"
+        assert MAX_CHARS < len(code) < MAX_BLOCK_CHARS
+        assert texts(code) == [code]
+        parts = texts(code, "sentence")
+        assert len(parts) == 2 and parts[1].startswith("line ") and "\n".join(parts) == code
+        assert set(segment(documents_of(code), "sentence").parent.tolist()) == {0}
+
+    def test_a_rule_is_no_heading_and_stays_with_what_it_closes(self) -> None:
+        assert texts("text\n\n***\n\nmore\n\n- - -", kind="markdown") == ["text\n\n***", "more\n\n- - -"]
+
+
+class TestCode:
+    PYTHON = (
+        '"""Doc.\n\ndef not_a_function():\n"""\n\nimport a\nimport b\n\nX = (\n    1,\n)\n\n\n# about f\n@dec\n@dec2(\n    3\n)\n'
+        "def f():\n    x = '''\n\ndef inner(): pass\n'''\n\n    return x\n\n\nclass A:\n    def m(self):\n        pass\n\n"
+        "async def g(): ...\nif __name__ == '__main__':\n    f()\n"
+    )
+
+    def test_python_by_top_level_definition(self) -> None:
+        parts = texts(self.PYTHON, kind="python")
+        assert parts[0].startswith('"""Doc.') and parts[0].endswith('"""')
+        assert parts[1:3] == ["import a\nimport b", "X = (\n    1,\n)"]
+        assert parts[3].startswith("# about f\n@dec") and parts[3].endswith("return x")
+        assert parts[4].startswith("class A:") and parts[4].endswith("pass")
+        assert parts[5:] == ["async def g(): ...", "if __name__ == '__main__':\n    f()"]
+
+    def test_a_long_class_is_cut_between_its_methods(self) -> None:
+        methods = "\n".join(f"    def m{i}(self):\n        a = 1\n\n        return a\n" for i in range(40))
+        parts = texts(f"class A:\n{methods}", kind="python", max_block_chars=400, max_chars=100)
+        assert len(parts) > 2 and all(p.startswith("def m") for p in parts[1:])
+
+    def test_other_languages_by_blank_lines_at_the_margin(self) -> None:
+        text = "#include <x>\n\nint f() {\n  a();\n\n  b();\n}\n\n// about g\nvoid g() {\n\n}\n"
+        assert texts(text, kind="code") == [
+            "#include <x>",
+            "int f() {\n  a();\n\n  b();\n}",
+            "// about g\nvoid g() {\n\n}",
+        ]
+
+
+class TestKind:
+    @pytest.mark.parametrize(
+        ("text", "kind"),
+        [
+            ("Just text. With # signs and - dashes.", "plain"),
+            ("# Heading\n\ntext", "markdown"),
+            ("text\n\n```\ncode\n```", "markdown"),
+            ("#hashtag and #another", "plain"),
+            ("import os\n\n# a comment\n\ndef f(x):\n    return x\n", "python"),
+            ("#!/bin/sh\n# comment\nfunction f {\n}\n", "code"),
+            ("", "plain"),
+        ],
+    )
+    def test_sniffed_from_the_text(self, text: str, kind: str) -> None:
+        assert kind_of(Document("x", text)) == kind
+
+    def test_what_the_metadata_says_comes_first(self) -> None:
+        assert kind_of(Document("x", "# a", metadata={"kind": "plain"})) == "plain"
+        assert kind_of(Document("x", "# a", metadata={"kind": ["odd"]})) == "markdown"
+
+
+HOSTILE = (
+    "(",
+    "a",
+    "'\"",
+    "“‘\"'",
+    "\n",
+    "a\n",
+    ".)",
+    "Mr. ",
+    "```\n",
+    "|-|\n",
+    "- a\n",
+    "> ",
+    '"""\\',
+    "@a\n",
+    "\r\n",
+    "1) ",
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_repetition_is_covered_in_linear_time(piece: str) -> None:
+    # 100 kB take milliseconds in linear time and a minute in quadratic.
+    text = (piece * 100_000)[:100_000]
+    for kind in READERS:
+        documents = documents_of(text, kind=kind)
+        assert_covers(segment(documents, "sentence"), documents)
+
+
+def test_a_line_of_megabytes_and_many_tiny_paragraphs() -> None:
+    line = documents_of("The quick brown fox jumps over it. " * 30_000)  # 1 MB
+    segments = segment(line, "sentence")
+    assert_covers(segments, line)
+    assert len(segments) == 30_000
+    tiny = documents_of("ab.\n\n" * 100_000)
+    paragraphs = segment(tiny, "paragraph")
+    assert len(paragraphs) == 100_000 and paragraphs.end[-1] == 5 * 99_999 + 3
