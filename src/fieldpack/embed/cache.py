@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from fieldpack.embed.cache_file import is_damage, is_refusal, move_aside, open_file
+from fieldpack.embed.cache_file import is_damage, is_passing, is_refusal, move_aside, open_file
 from fieldpack.errors import InputError
 from fieldpack.types import FloatArray
 
@@ -106,7 +106,7 @@ class VectorCache:
                     if writes and not self._writable:
                         return otherwise
                     return work(db)
-                except (sqlite3.Error, OSError) as error:
+                except (sqlite3.Error, OSError, UnicodeError) as error:
                     if not self._again(error, writes):
                         return otherwise
             return otherwise
@@ -123,9 +123,10 @@ class VectorCache:
                 self._say("read-only", "the file cannot be written: known vectors are used, new ones are not kept")
         return self._connection
 
-    def _again(self, error: sqlite3.Error | OSError, writes: bool) -> bool:
+    def _again(self, error: sqlite3.Error | OSError | UnicodeError, writes: bool) -> bool:
         """Deals with an error; True when the work should be tried once more."""
-        self._drop()
+        if not is_passing(error):
+            self._drop()
         if is_damage(error) and self._writable and not self._healed:
             self._healed = True
             return self._heal(error)

@@ -66,9 +66,12 @@ def _refuse_others(path: Path) -> None:
 
 def _open_to_write(path: Path, wait: float) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    db.text_factory = bytes
     try:
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        if not _is_ready(db, path):
+            # Before anything is written, and only then: on a file in use it would wait for the writer.
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            db.execute("PRAGMA journal_mode = WAL").fetchall()
         # In WAL mode NORMAL loses nothing when a process is killed; a power cut may undo the last transactions.
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA journal_size_limit = 16777216").fetchall()
@@ -107,6 +110,7 @@ def _open_to_read(path: Path, wait: float) -> sqlite3.Connection:
         db = sqlite3.connect(
             f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=wait, isolation_level=None, check_same_thread=False
         )
+        db.text_factory = bytes
         try:
             if not _is_ready(db, path):
                 raise sqlite3.OperationalError("the file is empty and cannot be written")
@@ -128,7 +132,14 @@ _CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLIT
 
 def is_damage(error: BaseException) -> bool:
     """The file's content is broken (SQLITE_ERROR: a table that should be there is not)."""
-    return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+    # A broken schema can make an error message that is no UTF-8.
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+    return isinstance(error, UnicodeError) or code_of(error) in codes
+
+
+def is_passing(error: BaseException) -> bool:
+    """Somebody else's lock, or a disk that is full now: the connection is as good as before."""
+    return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -59,7 +59,7 @@ def kind_of(model: object) -> str:
     if "://" in model:
         raise InputError(f"model URL starts with {model.split('://')[0]!r}, allowed: http, https")
     path = Path(model).expanduser()
-    if path.is_dir() or path.is_absolute() or model.startswith((".", "~")):
+    if (model and path.is_dir()) or path.is_absolute() or model.startswith((".", "~")):
         return _folder_kind(path, model)
     if _HUB_NAME.match(model):
         return "hub"

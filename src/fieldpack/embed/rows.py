@@ -92,6 +92,8 @@ def _matrix(raw: Any, who: str) -> np.ndarray[Any, Any]:
         array = np.asarray(raw)
         if array.dtype.kind not in "fiub":
             array = np.asarray(raw, np.float64)
+        if array.ndim == 0:
+            raise ValueError("one value")
     except (TypeError, ValueError) as error:
         raise EmbeddingError(
             f"{who} returned {type(raw).__name__} that is no table of numbers ({error}): "
