@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fieldpack.errors import InputError
 
 Array = Any
+_BLOCK = 16_384
 
 
 def library(x: Array) -> Any:
@@ -45,10 +46,24 @@ def total(x: Array) -> Array:
     return x.sum(0, dtype=library(x).float64)
 
 
+def weighted_total(x: Array, weight: Array) -> npt.NDArray[np.float64]:
+    """(d,) float64: sum of the rows times weight (n,), in blocks: no second matrix, no digits lost over many rows."""
+    out = np.zeros(x.shape[1])
+    for first in range(0, len(x), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        out += host(weight[part] @ x[part])
+    return out
+
+
+def squares(x: Array) -> Array:
+    """(n,) squared length of each row."""
+    return library(x).einsum("ij,ij->i", x, x)
+
+
 def unit(x: Array) -> Array:
     """Rows scaled to length 1; a zero row stays zero."""
     xp = library(x)
-    norm = xp.sqrt((x * x).sum(-1))[..., None]
+    norm = xp.sqrt(squares(x))[:, None]
     return x / xp.where(norm > 0, norm, xp.ones_like(norm))
 
 

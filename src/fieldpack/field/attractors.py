@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, rows, total, unit
+from fieldpack.field.arrays import Array, host, indices, library, like, rows, squares, unit, weighted_total
 from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
 from fieldpack.field.scale import noise_scale, null_cohesion, silhouette, trapping_scale
 
@@ -56,8 +56,7 @@ class Attractors:
 
     def affinity(self, x: Array) -> npt.NDArray[np.float32]:
         """(n, k) similarity of rows to the centers, background taken away, in [-1, 1]."""
-        y = unit(x - like(self.background, x))
-        return host(y @ like(self.centers, x).T).astype(np.float32)
+        return host(_affinity(x, like(self.background, x), like(self.centers, x))).astype(np.float32)
 
 
 def detect(
@@ -83,7 +82,7 @@ def detect(
     x = rows(x)
     scales = _checked(limit, sharpness, bias, beta)
     weight = _weight(x, mass)
-    mu = like(total(x * weight[:, None]) if background is None else background, x)
+    mu = like(weighted_total(x, weight) if background is None else background, x)
     if len(x) < 3:
         return _none(x, mu, beta or 0.0)
     chosen = indices(_sample(x, mu, sample or max(SAMPLE, 12 * limit)), x)
@@ -172,8 +171,8 @@ def _basins(
     share = np.bincount(basin[held], host(weight)[held], minlength=k).astype(np.float64)
     member = like((basin[:, None] == np.arange(k)).astype(np.float32), x)
     sums = host(member.T @ x - member.sum(0)[:, None] * mu).astype(np.float64)
-    squares = host((x * x).sum(1) - 2 * (x @ mu) + (mu * mu).sum())
-    trace = np.bincount(basin[held], squares[held], minlength=k)
+    size2 = host(squares(x) - 2 * (x @ mu) + (mu * mu).sum())
+    trace = np.bincount(basin[held], size2[held], minlength=k)
     pairs = ((sums * sums).sum(1) - trace) / np.maximum(size * (size - 1), 1)
     excess = np.where(size >= 2, pairs - null_cohesion(np.maximum(size, 2), n, sigma), -1.0)
     cohesion = np.clip(pairs * size / np.maximum(trace, 1e-12), 0, 1)
@@ -181,9 +180,15 @@ def _basins(
 
 
 def _separation(x: Array, weight: Array, mu: Array, z: Array) -> float:
-    y = unit(x - mu)
     w = host(weight).astype(np.float64)
-    return silhouette(host(y @ z.T), w / w.sum())
+    return silhouette(host(_affinity(x, mu, z)), w / w.sum())
+
+
+def _affinity(x: Array, mu: Array, z: Array) -> Array:
+    """(n, k) cosine of x - mu and z, without a second matrix of the size of x."""
+    xp = library(x)
+    size = xp.clip(squares(x) - 2 * (x @ mu) + (mu * mu).sum(), 1e-12, None)
+    return (x @ z.T - mu @ z.T) / xp.sqrt(size)[:, None]
 
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:

@@ -88,19 +88,20 @@ def conformal(relevant: npt.NDArray[np.floating], alpha: float) -> float:
 
     relevant (n,): scores of rows known to be relevant, exchangeable with the new one. The threshold is the k-th
     smallest with k = floor(alpha (n + 1)); -inf (all enter) when n is too small for a promise, that is k = 0.
+    alpha is usually in (0, 1); `adapt_alpha` may carry it beyond: all enter from 0 down, the best row from 1 up.
     """
     scores = np.asarray(relevant, np.float64)
-    if scores.ndim != 1 or not 0.0 < alpha < 1.0 or np.isnan(scores).any():
-        raise InputError(f"scores {scores.shape}, alpha {alpha}; expected (n,) numbers without NaN and 0 < alpha < 1")
+    if scores.ndim != 1 or not np.isfinite(alpha) or np.isnan(scores).any():
+        raise InputError(f"scores {scores.shape}, alpha {alpha}; expected (n,) numbers without NaN and a finite alpha")
     # 0.1 * 30 is 3.0000000000000004 and 0.1 * 10 * 29 may fall short: round before the floor.
-    k = int(np.floor(round(alpha * (len(scores) + 1), 9)))
+    k = min(int(np.floor(round(alpha * (len(scores) + 1), 9))), len(scores))
     return float(np.partition(scores, k - 1)[k - 1]) if k >= 1 else float("-inf")
 
 
 def adapt_alpha(alpha: float, target: float, missed: bool, rate: float = 0.05) -> float:
-    """Adaptive conformal inference over turns: alpha + rate (target - missed), within [0.001, 0.999].
+    """Adaptive conformal inference over turns: alpha + rate (target - missed).
 
     missed: whether this turn's relevant row fell below the threshold. In the long run the share of misses is the
-    target, whatever the drift (Gibbs & Candes 2021).
+    target, whatever the drift (Gibbs & Candes 2021); for that alpha must be free to leave (0, 1) for a while.
     """
-    return float(np.clip(alpha + rate * (target - float(missed)), 0.001, 0.999))
+    return alpha + rate * (target - float(missed))

@@ -117,14 +117,14 @@ def unexplained(x: Array, packed: Array) -> Array:
         return xp.ones_like(x[:, 0])
     if packed.shape[1] != x.shape[1]:
         raise InputError(f"packed rows have {packed.shape[1]} dims and x has {x.shape[1]}; embed both with one model")
-    basis = like(_basis(host(packed)), x)
-    left = x - (x @ basis) @ basis.T
+    span = like(basis(packed), x)
+    left = x - (x @ span) @ span.T
     return xp.clip(xp.sqrt((left * left).sum(1)), 0, 1)
 
 
-def _basis(packed: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """(d, r) orthonormal columns that span the rows."""
-    u, s, _ = np.linalg.svd(packed.astype(np.float64).T, full_matrices=False)
+def basis(packed: Array) -> npt.NDArray[np.float64]:
+    """(d, r) orthonormal columns that span the rows of `packed` (m, d), m > 0; r <= min(m, d)."""
+    u, s, _ = np.linalg.svd(host(packed).astype(np.float64).T, full_matrices=False)
     return np.asarray(u[:, s > 1e-5 * max(float(s[0]), 1e-12)])
 
 

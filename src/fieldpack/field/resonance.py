@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, library, like, rows, total
+from fieldpack.field.arrays import Array, host, library, like, rows, squares, total
 
 EXACT_GRAPH = 20_000
 """Up to this many rows the neighbour graph is exact; beyond, exact search would take minutes."""
@@ -28,7 +28,8 @@ def overall(x: Array) -> float:
     if n < 2:
         return 0.0
     s = total(x)
-    return float((float((s * s).sum()) - _squares(x)) / (n * (n - 1)))
+    trace = float(squares(x).sum(dtype=library(x).float64))
+    return float((float((s * s).sum()) - trace) / (n * (n - 1)))
 
 
 def per_row(x: Array) -> Array:
@@ -37,7 +38,7 @@ def per_row(x: Array) -> Array:
     n, xp = len(x), library(x)
     if n < 2:
         return xp.zeros_like(x[:, 0])
-    return (x @ like(total(x), x) - (x * x).sum(1)) / (n - 1)
+    return (x @ like(total(x), x) - squares(x)) / (n - 1)
 
 
 def to_query(x: Array, query: Array) -> Array:
@@ -128,9 +129,3 @@ def _faiss_graph(x: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int
     self_hit[~self_hit.any(1), k] = True
     keep = ~self_hit
     return ids[keep].reshape(n, k).astype(np.int64), similarity[keep].reshape(n, k)
-
-
-def _squares(x: Array) -> float:
-    """The trace of R: n for unit rows, counted so that rows of other lengths are right too."""
-    xp = library(x)
-    return float((x * x).sum(dtype=xp.float64))

@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import zipfile
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.field import resonance
-from fieldpack.field.arrays import Array, host, library, like, rows, total, unit
+from fieldpack.field import store
+from fieldpack.field.arrays import Array, host, library, like, rows, squares, total
 from fieldpack.field.attractors import Attractors, detect
 from fieldpack.field.boundary import Boundary
-from fieldpack.field.residue import STATES, Fragment, Residue, unexplained
+from fieldpack.field.descent import merging_cosine
+from fieldpack.field.products import Products
+from fieldpack.field.residue import STATES, Fragment, Residue
 
-VERSION = 1
 _FADED = 0.01
 """A carried attractor below this share of the strongest is forgotten."""
 
@@ -109,7 +105,7 @@ class FieldState:
             self,
             count=self.count + len(x),
             sums=sums if self.count == 0 else self.sums + sums,
-            squares=self.squares + float((x * x).sum(dtype=library(x).float64)),
+            squares=self.squares + float(squares(x).sum(dtype=library(x).float64)),
         )
 
     def integrate(self, keys: Any, vectors: Array, strength: Any = None, **more: Any) -> FieldState:
@@ -133,13 +129,7 @@ class FieldState:
 
     def save(self, folder: str | Path) -> None:
         """Writes field.json and field.npz into the folder, each by a temporary file that is then renamed."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        np.savez(buffer, centers=self.centers, strength=self.strength, sums=self.sums, fragments=self.residue.vectors())
         facts = {
-            "version": VERSION,
-            "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
             "turn": self.turn,
             "count": self.count,
             "squares": self.squares,
@@ -148,31 +138,23 @@ class FieldState:
             "fragment_limit": self.residue.limit,
             "fragments": [[f.key, f.strength, f.state, f.age] for f in self.residue.fragments],
         }
-        _write(folder / "field.npz", buffer.getvalue())
-        _write(folder / "field.json", json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8"))
+        vectors = self.residue.vectors()
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "centers": self.centers,
+            "strength": self.strength,
+            "sums": self.sums,
+            "vectors": vectors,
+        }
+        store.save(Path(folder), facts, arrays)
 
     @staticmethod
     def load(folder: str | Path) -> FieldState:
         """The state saved in the folder. Raises InputError when it is missing, damaged or of another version."""
-        folder = Path(folder)
-        facts, arrays = _read(folder)
+        facts, arrays = store.load(Path(folder), ("centers", "strength", "sums", "vectors"))
         try:
-            rows_ = [(str(k), float(s), str(state), int(age)) for k, s, state, age in facts["fragments"]]
-            if any(state not in STATES for _, _, state, _ in rows_) or len(rows_) != len(arrays["fragments"]):
-                raise ValueError("the fragments do not fit their vectors")
-            kept = tuple(Fragment(*row, vector) for row, vector in zip(rows_, arrays["fragments"], strict=True))
-            return FieldState(
-                int(facts["turn"]),
-                arrays["centers"],
-                arrays["strength"],
-                Boundary(**facts["boundary"]),
-                Residue(kept, float(facts["half_life"]), int(facts["fragment_limit"])),
-                int(facts["count"]),
-                arrays["sums"],
-                float(facts["squares"]),
-            )
+            return _rebuilt(facts, arrays)
         except (KeyError, TypeError, ValueError) as e:
-            raise InputError(f"{folder / 'field.json'} is damaged ({e}); delete the folder and start anew") from e
+            raise store.damaged(Path(folder), e) from e
 
     def _fits(self, dims: int) -> None:
         if self.dims not in (0, dims):
@@ -250,20 +232,20 @@ def read(
         limit=settings.limit,
         background=_background(x, state, mass),
     )
-    overall = resonance.overall(x)
-    boundary = state.boundary.step(min(1.0, max(-1.0, overall))) if len(x) else state.boundary
     centers, strength = carry(state, found, settings)
-    after = replace(state, turn=state.turn + 1, centers=centers, strength=strength, boundary=boundary)
+    near = Products.of(x, found, centers, state.residue)
+    overall = near.overall()
+    boundary = state.boundary.step(min(1.0, max(-1.0, overall))) if len(x) else state.boundary
     return Reading(
         found,
         _demand(found, query, x),
-        _attraction(x, found, centers, strength),
+        near.attraction(strength),
         overall,
-        host(resonance.per_row(x)),
-        state.residue.echo(x),
-        host(unexplained(x, found.centers)),
+        near.row_resonance(),
+        near.residue(),
+        near.unexplained(),
         boundary.permeability,
-        after,
+        replace(state, turn=state.turn + 1, centers=centers, strength=strength, boundary=boundary),
     )
 
 
@@ -277,7 +259,7 @@ def carry(
     for old, s in zip(state.centers, state.strength * keep, strict=True):
         near = found.centers @ old if len(found) else np.zeros(0)
         k = int(near.argmax()) if len(near) else -1
-        if k >= 0 and near[k] > max(1 - 0.5 / found.beta, 0.5):
+        if k >= 0 and near[k] > merging_cosine(found.beta):
             centers[k] = centers[k] * strength[k] + old * s
             centers[k] /= max(float(np.linalg.norm(centers[k])), 1e-12)
             strength[k] = max(strength[k], float(s))
@@ -310,37 +292,21 @@ def _demand(found: Attractors, query: Array | None, x: Array) -> npt.NDArray[np.
     return np.asarray(wanted / whole if whole > 0 else np.full(len(found), 1 / len(found)), np.float32)
 
 
-def _attraction(
-    x: Array, found: Attractors, centers: npt.NDArray[np.float32], strength: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    if len(centers) == 0 or len(x) == 0:
-        return np.zeros(len(x), np.float32)
-    y = unit(x - like(found.background, x))
-    near = host(y @ like(centers, x).T) * np.sqrt(strength / strength.max())
-    return np.asarray(np.clip(near.max(1), 0, 1), np.float32)
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    try:
-        facts = json.loads((folder / "field.json").read_text("utf-8"))
-        content = (folder / "field.npz").read_bytes()
-    except OSError as e:
-        raise InputError(f"no field state in {folder} ({e.strerror}); expected field.json and field.npz") from e
-    except ValueError as e:
-        raise InputError(f"{folder / 'field.json'} is damaged ({e}); delete the folder and start anew") from e
-    if not isinstance(facts, dict) or facts.get("version") != VERSION:
-        version = facts.get("version") if isinstance(facts, dict) else None
-        raise InputError(f"{folder} holds a field state of version {version!r}; this fieldpack reads version {VERSION}")
-    if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
-        raise InputError(f"{folder / 'field.npz'} does not match its checksum (cut short or changed); start anew")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return facts, {name: archive[name] for name in ("centers", "strength", "sums", "fragments")}
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as e:
-        raise InputError(f"{folder / 'field.npz'} is damaged ({e}); delete the folder and start anew") from e
+def _rebuilt(facts: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> FieldState:
+    known = [(str(key), float(s), str(state), int(age)) for key, s, state, age in facts["fragments"]]
+    if any(state not in STATES for _, _, state, _ in known) or len(known) != len(arrays["vectors"]):
+        raise ValueError("the fragments do not fit their vectors")
+    return FieldState(
+        int(facts["turn"]),
+        arrays["centers"],
+        arrays["strength"],
+        Boundary(**facts["boundary"]),
+        Residue(
+            tuple(Fragment(*row, vector) for row, vector in zip(known, arrays["vectors"], strict=True)),
+            float(facts["half_life"]),
+            int(facts["fragment_limit"]),
+        ),
+        int(facts["count"]),
+        arrays["sums"],
+        float(facts["squares"]),
+    )
