@@ -15,7 +15,9 @@ Results = Mapping[str, Any]
 
 def quality_page(results: Results) -> str:
     """All tables of a quality run: the mean, one table a set, the comparison, budgets and times."""
-    parts = [_setup(results), "### Mean over the sets", mean_table(results, "evidence")]
+    parts = [_setup(results), "### Mean over the sets", "Evidence kept:", mean_table(results, "evidence")]
+    if any("answer" in c for c in results["cells"]):
+        parts += ["Answer kept:", mean_table(results, "answer")]
     for name, about in results["sets"].items():
         size = (
             f"{about['queries']} queries, {about['passages']:g} passages and {about['tokens']:,} tokens of candidates"
@@ -45,24 +47,26 @@ def set_table(results: Results, name: str) -> str:
 
 
 def mean_table(results: Results, measure: str) -> str:
-    """Mean over sets at each position of the budget (tightest first), for systems that ran on every set."""
-    depth = min(len(s["budgets"]) for s in results["sets"].values())
+    """Mean over the sets that have a budget and the measure, then over all of them; in brackets how many figures.
+
+    Blank where a system was not asked about one of them.
+    """
+    found = {(c["system"], c["set"], c["budget"]): c[measure] for c in results["cells"] if measure in c}
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for place in dict.fromkeys((c["set"], c["budget"]) for c in results["cells"] if measure in c):
+        columns.setdefault(place[1], []).append(place)
+    columns = dict(sorted(columns.items(), key=lambda item: (not item[0].endswith("%"), float(item[0].rstrip("%")))))
+    columns["all"] = [place for places in columns.values() for place in places]
     lines = []
     for system in results["systems"]:
-        columns = []
-        for position in range(depth):
-            wanted = {(name, s["budgets"][position]) for name, s in results["sets"].items()}
-            found = [
-                c[measure]
-                for c in results["cells"]
-                if c["system"] == system and (c["set"], c["budget"]) in wanted and measure in c
-            ]
-            columns.append(sum(found) / len(found) if len(found) == len(wanted) else None)
-        if None not in columns:
-            lines.append((system, columns))
-    lines.sort(key=lambda line: -sum(line[1]))  # type: ignore[arg-type]
-    head = ["system", *(f"budget {i + 1}" for i in range(depth))]
-    return markdown(head, [[_label(s, results), *(f"{v:.3f}" for v in columns)] for s, columns in lines])
+        values = [[found.get((system, *place)) for place in places] for places in columns.values()]
+        means = [None if None in column else sum(column) / len(column) for column in values]  # type: ignore[arg-type]
+        lines.append((system, means))
+    lines.sort(key=lambda line: (-(line[1][-1] or 0), line[0]))
+    head = ["system", *(f"{b} ({len(places)})" for b, places in columns.items())]
+    return markdown(
+        head, [[_label(s, results), *("" if m is None else f"{m:.3f}" for m in means)] for s, means in lines]
+    )
 
 
 def comparison_table(results: Results) -> str:
