@@ -113,6 +113,31 @@ def cost_table(results: Results) -> str:
     return markdown(head, lines)
 
 
+def speed_page(results: Results) -> str:
+    """Packs beside LangChain's filter, cold start, memory and imports."""
+    packs = [
+        [
+            f"{r['passages']} passages, {r['tokens']:,} tokens",
+            r["what"],
+            f"{r['ms']:.1f}",
+            f"{r['times_fieldpack']:.2f}",
+            f"{r['times_indexed']:.2f}",
+        ]
+        for r in results["packs"]
+    ]
+    start = [[r["what"], str(r["ms"]), f"{r['times_floor']:.2f}"] for r in results["cold_start"]]
+    m = results["machine"]
+    return "\n\n".join(
+        [
+            f"{m['system']} {m['processor']}, {m['cores']} cores, Python {m['python']}.",
+            markdown(["passages", "system", "ms", "x fieldpack", "x fieldpack indexed"], packs),
+            markdown(["fresh process", "ms", "x floor"], start),
+            markdown(["peak memory, 1,000 passages", "MB"], [[r["what"], f"{r['mb']:.0f}"] for r in results["memory"]]),
+            markdown(["import of fieldpack.cli", "own ms"], [[r["module"], str(r["ms"])] for r in results["imports"]]),
+        ]
+    )
+
+
 def embedding_ms(cell: Cell, results: Results) -> float:
     """What embedding the texts that a system asked for costs with no cache, at the rate measured on the set."""
     rate = results["sets"][cell["set"]].get("embedding_ms_per_1000_chars", 0.0)
