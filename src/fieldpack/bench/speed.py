@@ -69,9 +69,8 @@ def _library_words() -> Iterator[str]:
     """Endless: what the library's docstrings have to say, then the same again with the order of its parts turned."""
     texts: dict[str, list[str]] = {}
     for name in (*MODULES, *MORE):
-        module = require(name)
-        for _, member in sorted(inspect.getmembers(module)):
-            text = inspect.getdoc(member) if callable(member) else None
+        for _, member in sorted(vars(require(name)).items()):
+            text = inspect.getdoc(member) if inspect.isclass(member) or inspect.isroutine(member) else None
             if text and len(text) > 80:
                 texts[text] = text.split()  # many members share one text
     for turn in itertools.count():
