@@ -1,0 +1,106 @@
+"""A text as the units that extraction keeps or drops whole: sentences, list items, headings, tables, code blocks."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from fieldpack.compress.protect import code_blocks, protected
+from fieldpack.types import Document
+
+_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,9}[.)])[ \t]", re.MULTILINE)
+
+
+class Unit(NamedTuple):
+    """`text[start:end]` (trimmed, but code blocks and nested list items keep their indentation) of paragraph `paragraph`."""
+
+    start: int
+    end: int
+    kind: str
+    paragraph: int
+
+
+def read_units(text: str) -> list[Unit]:
+    """The units of `text` in reading order: disjoint, covering all that is not white space."""
+    # Imported here: fieldpack.text is a stage of its own, and only this module of compression reads text by it.
+    from fieldpack.text.segment import kind_of
+
+    if kind_of(Document("text", text)) in ("python", "code"):
+        return _segments(text, 0, len(text), "paragraph", 0)
+    units: list[Unit] = []
+    at = 0
+    for start, end in [*code_blocks(text), (len(text), len(text))]:
+        units += _segments(text, at, start, "sentence", _next(units))
+        if end > start:
+            units.append(Unit(start, end, "code", _next(units)))
+        at = end
+    return _rejoined(text, units)
+
+
+def assemble(text: str, units: Sequence[Unit], chosen: Sequence[int]) -> str:
+    """The chosen units (sorted indices) verbatim, joined as they stood: by a space, a line break or a blank line."""
+    parts: list[str] = []
+    before = -1
+    for i in chosen:
+        unit = units[i]
+        if parts:
+            gap = text[units[i - 1].end : unit.start]
+            parts.append(_separator(gap, before == i - 1, units[before].paragraph == unit.paragraph))
+        parts.append(text[unit.start : unit.end])
+        before = i
+    return "".join(parts)
+
+
+def _separator(gap: str, neighbours: bool, same_paragraph: bool) -> str:
+    if not same_paragraph and not (neighbours and gap.count("\n") == 1):
+        return "\n\n"
+    return "\n" if "\n" in gap else (" " if gap else "")
+
+
+def _next(units: Sequence[Unit]) -> int:
+    return units[-1].paragraph + 1 if units else 0
+
+
+def _segments(text: str, start: int, end: int, unit: str, paragraph: int) -> list[Unit]:
+    from fieldpack.text.segment import kind_of, segment
+
+    body = text[start:end]
+    whole = Document("text", body)
+    kind = kind_of(whole)
+    if unit == "sentence" and kind in ("python", "code"):
+        kind = "plain"
+    found: list[Unit] = []
+    rows = segment(
+        [Document("text", body, metadata={"kind": kind})], "paragraph" if unit == "paragraph" else "sentence"
+    )
+    for row in rows:
+        low, high = start + row.start, start + row.end
+        for a, b in _items(text, low, high) if row.kind == "list" else [(low, high)]:
+            found.append(Unit(a, b, row.kind, paragraph + row.parent))
+    return found
+
+
+def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """A list block cut before each item; a line that continues an item stays with it."""
+    cuts = [start, *(m.start() for m in _ITEM.finditer(text, start, end) if m.start() > start), end]
+    pairs = ((a, b) for a, b in pairwise(cuts))
+    return [(a, a + len(text[a:b].rstrip())) for a, b in pairs if text[a:b].strip()]
+
+
+def _rejoined(text: str, units: list[Unit]) -> list[Unit]:
+    """Neighbours whose border falls inside a protected range (a quotation of two sentences) are one unit."""
+    inner = [(a, b) for a, b in protected(text) if b - a > 1]
+    ends = [b for _, b in inner]
+    whole: list[Unit] = []
+    for unit in units:
+        if whole:
+            at = bisect_left(ends, whole[-1].end + 1)
+            cut = at < len(inner) and inner[at][0] < whole[-1].end and inner[at][1] > whole[-1].end
+            if cut and inner[at][1] > unit.start:
+                whole[-1] = whole[-1]._replace(end=max(unit.end, whole[-1].end))
+                continue
+        whole.append(unit)
+    return whole
