@@ -32,7 +32,7 @@ MORE = (
     "shutil",
     "ssl",
     "subprocess",
-    "typing",
+    "unittest",
     "zipfile",
 )
 
