@@ -1,0 +1,216 @@
+"""Trains the scorer: listwise weights, then calibration; also with each set held out.
+
+    python models/build_scorer.py --data FOLDER [--vectors minilm.npz] [--held-out OUT_FOLDER] [--limit 150]
+
+FOLDER holds labelled sets in the schema that benchmarks/README.md describes. Sets whose licence forbids commercial use
+(rgb, locomo, agnews) are never trained on. `--vectors`: an npz with "sha256" (n, 32) uint8 of the texts and
+their "vectors" (n, d) by a sentence embedder, for the "dense" weights. Writes models/scorer/weights.json, and OUT_FOLDER/<set>.json trained without that set and its kin.
+"""
+
+import argparse
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+
+from fieldpack.bench.corpora import discover, load_named
+from fieldpack.embed.static import StaticEmbedder
+from fieldpack.metrics import normalised_answer
+from fieldpack.relevance.corpus import read_corpus
+from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE, paragraph_features, sentence_features
+from fieldpack.relevance.scorer import FACTS, Layer, Scorer, facts
+from fieldpack.relevance.signals import read_query, read_signals
+from fieldpack.text.segment import segment
+
+NEVER = ("rgb", "locomo", "agnews")
+MOST_CANDIDATES = 300
+RIDGE = 1e-2
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass
+class Case:
+    """One query: feature tables (n, f) of paragraphs and, where sentences are labelled, what sentence features need."""
+
+    signals: object
+    texts: list
+    par: object
+    dense: object
+    par_label: np.ndarray
+    sent_label: np.ndarray | None
+    known: float
+
+
+def kin(name):
+    """Sets of one origin: what is held out together."""
+    return {"xquad": "squad"}.get(name.split("_")[0], name.split("_")[0])
+
+
+def read_set(folder, name, limit, static, vectors):
+    cache, cases = {}, []
+    for query in load_named(folder, name, limit):
+        key = tuple(d.id for d in query.passages)
+        if key not in cache:
+            atoms = segment(query.passages, "sentence")
+            texts = atoms.texts(query.passages)
+            corpus = read_corpus(texts, [d.title for d in query.passages], atoms.parent, atoms.doc, static.word_vectors)
+            cache[key] = atoms, texts, corpus, dense_rows(query.passages, atoms, vectors)
+        atoms, texts, corpus, rows = cache[key]
+        facing = read_query(query.query, corpus, static.word_vectors)
+        signals = read_signals(corpus, facing)
+        dense = None
+        if rows is not None and digest(query.query) in vectors:
+            dense = rows @ vectors[digest(query.query)]
+        par = paragraph_features(signals)
+        with_dense = paragraph_features(signals, dense) if dense is not None else None
+        gold = {d: k for k, d in enumerate(x.id for x in query.passages)}
+        spans = [(gold[s.doc_id], s.start, s.end) for s in query.evidence() if s.doc_id in gold]
+        hit = overlaps(atoms, spans)
+        par_label = np.maximum.reduceat(hit, corpus.starts)
+        sent_label = sentence_labels(query, atoms, texts, hit)
+        cases.append(Case(signals, texts, par, with_dense, par_label, sent_label, facing.known))
+    return cases
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def dense_rows(passages, atoms, vectors):
+    """(g, d): the passage's vector stands for each of its paragraphs."""
+    if not vectors or any(digest(d.text) not in vectors for d in passages):
+        return None
+    rows = np.stack([vectors[digest(d.text)] for d in passages])
+    return rows[atoms.doc[np.flatnonzero(np.diff(atoms.parent, prepend=-1))]]
+
+
+def overlaps(atoms, spans):
+    hit = np.zeros(len(atoms))
+    for doc, start, end in spans:
+        hit[(atoms.doc == doc) & (atoms.start < end) & (atoms.end > start)] = 1
+    return hit
+
+
+def sentence_labels(query, atoms, texts, hit):
+    """Sentences that overlap a gold span; without spans, sentences of gold passages that hold an answer; else None."""
+    if query.gold_spans:
+        return hit
+    answers = [a for a in map(normalised_answer, query.answers) if a not in ("", "yes", "no")]
+    if not answers or not hit.any():
+        return None
+    label = np.zeros(len(atoms))
+    for i in np.flatnonzero(hit):
+        text = f" {normalised_answer(texts[i])} "
+        label[i] = any(f" {a} " in text or (len(text) > 30 and text.strip() in a) for a in answers)
+    return label if label.any() else None
+
+
+def listwise(tables, labels, weights):
+    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge |b|^2, and its final scores' unit is nats."""
+    rng = np.random.default_rng(0)
+    xs, ys, ws = [], [], []
+    for x, y, w in zip(tables, labels, weights, strict=True):
+        if 0 < y.sum() < len(y):
+            other = np.flatnonzero(y == 0)
+            other = rng.choice(other, MOST_CANDIDATES, replace=False) if len(other) > MOST_CANDIDATES else other
+            rows = np.r_[np.flatnonzero(y), other]
+            xs.append(x[rows]), ys.append(y[rows]), ws.append(w)
+    sizes = [len(y) for y in ys]
+    x, y, w = np.concatenate(xs).astype(float), np.concatenate(ys), np.array(ws)
+    at = np.cumsum([0, *sizes[:-1]])
+    query = np.repeat(np.arange(len(sizes)), sizes)
+    share = (y / np.add.reduceat(y, at)[query]) * w[query]
+
+    def loss(b):
+        s = x @ b
+        e = np.exp(s - np.maximum.reduceat(s, at)[query])
+        p = e / np.add.reduceat(e, at)[query]
+        return -(share * np.log(p + 1e-30)).sum() + RIDGE * b @ b, -(share - p * w[query]) @ x + 2 * RIDGE * b
+
+    return minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
+
+
+def calibrate(names, weights, cases, kind):
+    """slope and bias by logistic regression over all candidates of all queries; every query counts the same."""
+    xs, ys, ws = [], [], []
+    for case, weight in cases:
+        table, label, raw = kind(case)
+        if label is None:
+            continue
+        score = table @ weights
+        f = facts(score, raw, case.known)
+        xs.append(np.c_[score, np.repeat(f[None, 1:], len(score), 0)])
+        ys.append(label)
+        ws.append(np.full(len(label), weight / len(label)))
+    x, y, w = np.concatenate(xs), np.concatenate(ys), np.concatenate(ws)
+    fitted = LogisticRegression(C=10.0, max_iter=2000).fit(x, y, sample_weight=w * len(w) / w.sum())
+    bias = np.r_[fitted.intercept_, fitted.coef_[0][1:]]
+    return Layer(names, np.asarray(weights, np.float32), max(float(fitted.coef_[0][0]), 1e-3), bias.astype(np.float32))
+
+
+def train(sets):
+    cases = [(c, 1 / len(cs)) for cs in sets.values() for c in cs]
+    w = [weight for _, weight in cases]
+
+    def paragraphs(c):
+        return c.par.table, c.par_label, c.par.raw
+
+    def with_dense(c):
+        return (c.dense.table, c.par_label, c.dense.raw) if c.dense is not None else (None, None, None)
+
+    par = listwise([c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
+    paragraph = calibrate(PARAGRAPH, par, cases, paragraphs)
+    have = [(c, x) for c, x in cases if c.dense is not None]
+    dense = paragraph
+    names = (*PARAGRAPH, DENSE)
+    if have:
+        b = listwise([c.dense.table for c, _ in have], [c.par_label for c, _ in have], [x for _, x in have])
+        dense = calibrate(names, b, have, with_dense)
+    else:
+        dense = Layer(names, np.append(paragraph.weights, 0).astype(np.float32), paragraph.slope, paragraph.bias)
+    tables = {id(c): sentence_features(c.signals, c.par.table @ par, c.texts) for c, _ in cases}
+    have = [(c, x) for c, x in cases if c.sent_label is not None]
+    b = listwise([tables[id(c)].table for c, _ in have], [c.sent_label for c, _ in have], [x for _, x in have])
+    empty = [(c, x) for c, x in cases if not c.par_label.any()]
+
+    def sentences(c):
+        t = tables[id(c)]
+        return t.table, c.sent_label if c.sent_label is not None else np.zeros(len(t.table)), t.raw
+
+    seen = {id(c) for c, _ in have}
+    return Scorer(
+        paragraph, dense, calibrate(SENTENCE, b, have + [e for e in empty if id(e[0]) not in seen], sentences)
+    )
+
+
+def write(path, scorer, sets):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = {k: getattr(scorer, k).to_dict() for k in ("paragraph", "dense", "sentence")}
+    path.write_text(json.dumps({**parts, "trained_on": sorted(sets), "facts": FACTS}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--vectors")
+    parser.add_argument("--held-out")
+    parser.add_argument("--limit", type=int, default=150)
+    parser.add_argument("--static", type=Path, help="a folder with another static table")
+    options = parser.parse_args()
+    static = StaticEmbedder(options.static) if options.static else StaticEmbedder()
+    vectors = {}
+    if options.vectors:
+        stored = np.load(options.vectors)
+        vectors = {key.tobytes().hex(): row for key, row in zip(stored["sha256"], stored["vectors"], strict=True)}
+    names = [n for n in discover(options.data) if not n.startswith(NEVER)]
+    sets = {n: read_set(options.data, n, options.limit, static, vectors) for n in names}
+    print({n: (len(c), sum(x.dense is not None for x in c)) for n, c in sets.items()})
+    write(HERE / "scorer" / "weights.json", train(sets), sets)
+    if options.held_out:
+        for name in [*names, "rgb_en_fact"]:
+            rest = {n: c for n, c in sets.items() if kin(n) != kin(name)}
+            write(Path(options.held_out) / f"{name}.json", train(rest), rest)

@@ -1,0 +1,163 @@
+"""Which rows a packed row calls for, and which it makes superfluous. Word ids and weights only; no text.
+
+Chain coupling: in a chain of evidence the next piece is the one that a packed piece *names* (a title that occurs in it,
+or, where rows have no names of their own, rare words that both share). Near-duplicates repel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldpack.types import FloatArray, IntArray
+
+REVERSE = 0.5
+"""A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
+DUPLICATE = 0.9
+"""Cosine from which two rows begin to say the same; at 1 they do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Postings:
+    """word -> (target, weight): CSR columns sorted by word. ptr (u + 1,), target (m,), weight (m,)."""
+
+    ptr: IntArray
+    target: IntArray
+    weight: FloatArray
+    targets: int
+
+    @staticmethod
+    def of(ids: IntArray, target: IntArray, weight: FloatArray, words: int, targets: int) -> Postings:
+        """Each (word, target) pair counts once."""
+        keep = weight > 0
+        key = np.unique(ids[keep].astype(np.int64) * max(targets, 1) + target[keep])
+        word = key // max(targets, 1)
+        by_word = np.zeros(words, np.float32)
+        by_word[ids] = weight
+        return Postings(
+            np.searchsorted(word, np.arange(words + 1)), key % max(targets, 1), by_word[word], targets
+        )
+
+    def totals(self) -> FloatArray:
+        """(targets,) sum of the weights of each target's words."""
+        return np.bincount(self.target, self.weight, self.targets).astype(np.float32)
+
+    def overlap(self, ids: IntArray) -> FloatArray:
+        """(targets,) sum of the weights of the distinct words `ids` that each target holds."""
+        ids = np.unique(ids)
+        sizes = self.ptr[ids + 1] - self.ptr[ids]
+        ends = np.cumsum(sizes)
+        total = int(ends[-1]) if len(ends) else 0
+        at = np.arange(total) - np.repeat(ends - sizes - self.ptr[ids], sizes)
+        return np.bincount(self.target[at], self.weight[at], self.targets).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """Links between n rows, share in [0, 1] each.
+
+    words (m,), offsets (n + 1,): each row's words. names, name_offsets: the words of what each of t owners is called;
+    owner (n,): the row's owner. weight (u,): what a word is worth (idf; 0 for the query's own words, which link
+    everything), worth (u,): the same without that. named: whether owners are told apart by their names.
+    """
+
+    words: IntArray
+    offsets: IntArray
+    owner: IntArray
+    names: IntArray
+    name_offsets: IntArray
+    weight: FloatArray
+    worth: FloatArray
+    vectors: FloatArray
+    named: bool
+    postings: Postings
+    name_postings: Postings
+    totals: FloatArray
+
+    @staticmethod
+    def of(
+        words: IntArray,
+        offsets: IntArray,
+        owner: IntArray,
+        names: IntArray,
+        name_offsets: IntArray,
+        worth: FloatArray,
+        asked: IntArray,
+        vectors: FloatArray,
+        named: bool,
+    ) -> Coupling:
+        """asked: the query's word ids. vectors (n, d): unit rows, for duplicates."""
+        weight = worth.copy()
+        weight[asked] = 0
+        n, t = len(offsets) - 1, len(name_offsets) - 1
+        row = np.repeat(np.arange(n), np.diff(offsets))
+        holder = np.repeat(np.arange(t), np.diff(name_offsets))
+        postings = Postings.of(words, row, weight[words], len(worth), n)
+        name_postings = Postings.of(names, holder, weight[names], len(worth), t)
+        if named:
+            totals = Postings.of(names, holder, worth[names], len(worth), t).totals()
+        else:
+            totals = postings.totals()
+        return Coupling(
+            words, offsets, owner, names, name_offsets, weight, worth, vectors, named, postings, name_postings, totals
+        )
+
+    def _words(self, row: int) -> IntArray:
+        return self.words[self.offsets[row] : self.offsets[row + 1]]
+
+    def _names(self, owner: int) -> IntArray:
+        return self.names[self.name_offsets[owner] : self.name_offsets[owner + 1]]
+
+    def links(self, row: int) -> FloatArray:
+        """(n,) in [0, 1]: how much the packed `row` calls for each other row."""
+        if not self.named:
+            shared = self.postings.overlap(self._words(row))
+            out = shared / np.sqrt(np.maximum(self.totals * self.totals[row], 1e-12))
+            out[row] = 0
+            return np.asarray(np.minimum(out, 1), np.float32)
+        mine = self.owner[row]
+        said = np.concatenate([self._words(row), self._names(mine)])
+        called = self.name_postings.overlap(said) / np.maximum(self.totals, 1e-9)
+        calls = self.postings.overlap(self._names(mine)) / max(float(self.totals[mine]), 1e-9)
+        out = np.maximum(called[self.owner], REVERSE * calls)
+        out[self.owner == mine] = 0
+        return np.asarray(np.minimum(out, 1), np.float32)
+
+    def duplicates(self, row: int) -> FloatArray:
+        """(n,) in [0, 1]: 0 up to cosine DUPLICATE with the packed `row`, 1 at cosine 1."""
+        similar = self.vectors @ self.vectors[row]
+        similar[row] = 0
+        return np.clip((similar - DUPLICATE) / (1 - DUPLICATE), 0, 1).astype(np.float32)
+
+    def take(self, rows: IntArray) -> Coupling:
+        """The coupling among some rows (ascending), re-numbered 0, 1, ..."""
+        sizes = np.diff(self.offsets)[rows]
+        ends = np.cumsum(sizes)
+        at = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - sizes - self.offsets[rows], sizes)
+        asked = np.flatnonzero((self.weight == 0) & (self.worth > 0))
+        return Coupling.of(
+            self.words[at],
+            np.append(0, ends),
+            self.owner[rows],
+            self.names,
+            self.name_offsets,
+            self.worth,
+            asked,
+            self.vectors[rows],
+            self.named,
+        )
+
+
+def distinct_names(name_offsets: IntArray, groups: int, distinct: int) -> bool:
+    """Whether owners are named well enough for links by name: most have a name, and not all the same one."""
+    sizes = np.diff(name_offsets)
+    return bool(len(sizes) and (sizes > 0).mean() > 0.5 and distinct > max(2, 0.3 * groups))
+
+
+def nothing(n: int, dims: int = 1) -> Coupling:
+    """No links, no duplicates."""
+    zero = np.zeros(0, np.int64)
+    empty = np.zeros((n, dims), np.float32)
+    at = np.zeros(n + 1, np.int64)
+    return Coupling.of(zero, at, np.arange(n), zero, at, np.zeros(1, np.float32), zero, empty, False)

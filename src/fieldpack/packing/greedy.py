@@ -1,0 +1,240 @@
+"""The greedy packer: the most probable evidence first, given what is packed already.
+
+Objective, for a set S of rows with log odds l:
+
+    F(S) = sum_{i in S} sigmoid(l_i + chain max_{j in S} link(j, i) - repel max_{j in S before i} duplicate(j, i))
+         + cover sum_q w_q max_{i in S} best(q, i)
+
+"before" is the order of l, so that F depends on the set alone. Gains are weighed by cost^rho; of several rho the best F
+stays (Lin & Bilmes 2010), and after each step the best single row that still fits is tried too (Greedy+Max: Yaroslavtsev
+et al. 2020). `bound` is never below the optimum: every row at its best conceivable log odds, in a fractional knapsack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldpack.errors import SettingsError
+from fieldpack.packing.coupling import Coupling
+from fieldpack.types import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class PackingSettings:
+    """chain, repel: log odds that a full link adds, a full duplicate takes away (>= 0). cover: worth of seeing every word
+    of the query, in rows. rho: exponents of the cost to try, each in [0, 1]. complete: log odds added to the neighbours
+    of a packed row inside its paragraph. attract: worth of reaching every attractor of the field, in rows."""
+
+    chain: float = 3.0
+    repel: float = 3.0
+    cover: float = 1.0
+    rho: tuple[float, ...] = (0.0,)
+    complete: float = 0.5
+    attract: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("chain", "repel", "cover", "complete", "attract"):
+            if not 0 <= getattr(self, name) <= 1e6:
+                raise SettingsError(f"packing setting {name} is {getattr(self, name)!r}; allowed: a number >= 0")
+        if not self.rho or not all(0 <= r <= 1 for r in self.rho):
+            raise SettingsError(f"packing setting rho is {self.rho!r}; allowed: one or more numbers from 0 to 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """n rows. logit (n,), cost (n,) tokens > 0, coupling among them, best (q, n) and its weights (q,) that sum to 1 (or
+    to 0), attraction (k, n) and weights (k,) likewise, paragraph (n,), pinned (n,): must be in, open (n,): may be in,
+    opening (n,): tokens that the first row of its document costs once more (a header), document (n,)."""
+
+    logit: FloatArray
+    cost: IntArray
+    coupling: Coupling | None
+    best: FloatArray
+    best_weight: FloatArray
+    attraction: FloatArray
+    attraction_weight: FloatArray
+    paragraph: IntArray
+    document: IntArray
+    opening: IntArray
+    pinned: BoolArray
+    open: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.logit)
+
+    def take(self, rows: IntArray) -> Problem:
+        """The problem of some rows (ascending), re-numbered 0, 1, ..."""
+        return Problem(
+            self.logit[rows],
+            self.cost[rows],
+            None if self.coupling is None else self.coupling.take(rows),
+            self.best[:, rows],
+            self.best_weight,
+            self.attraction[:, rows],
+            self.attraction_weight,
+            self.paragraph[rows],
+            self.document[rows],
+            self.opening[rows],
+            self.pinned[rows],
+            self.open[rows],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link (n,):
+    log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of F; used: tokens
+    by the costs of the problem; rho: the exponent that won."""
+
+    chosen: IntArray
+    gain: FloatArray
+    link: FloatArray
+    duplicate: FloatArray
+    value: float
+    bound: float
+    used: int
+    rho: float
+
+
+def pack(problem: Problem, budget: int, settings: PackingSettings | None = None) -> Packing:
+    """The best of the greedy runs over settings.rho. Pinned rows are in first, whatever they cost (check before)."""
+    settings = settings or PackingSettings()
+    runs = [_run(problem, budget, settings, rho) for rho in settings.rho]
+    best = max(runs, key=lambda r: (r.value, -r.rho))
+    return Packing(**{**_fields(best), "bound": max(bound(problem, budget, settings), best.value)})
+
+
+def _fields(packing: Packing) -> dict[str, object]:
+    return {name: getattr(packing, name) for name in Packing.__dataclass_fields__}
+
+
+def sigmoid(x: FloatArray) -> FloatArray:
+    """1 / (1 + e^-x), without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), np.float32)
+
+
+class _Growing:
+    """A pack while it grows: what its rows have done to the others."""
+
+    def __init__(self, problem: Problem, settings: PackingSettings) -> None:
+        n = len(problem)
+        self.p, self.s = problem, settings
+        self.inside = np.zeros(n, np.bool_)
+        self.link = np.zeros(n, np.float32)
+        self.duplicate = np.zeros(n, np.float32)
+        self.near = np.zeros(n, np.float32)
+        self.covered = np.zeros(len(problem.best), np.float32)
+        self.reached = np.zeros(len(problem.attraction), np.float32)
+        self.opened = np.zeros(int(problem.document.max(initial=-1)) + 1, np.bool_)
+        self.chosen: list[int] = []
+        self.used = 0
+
+    def costs(self) -> IntArray:
+        return np.asarray(self.p.cost + np.where(self.opened[self.p.document], 0, self.p.opening), np.int64)
+
+    def gains(self) -> FloatArray:
+        p, s = self.p, self.s
+        gain = sigmoid(p.logit + s.chain * self.link + s.complete * self.near - s.repel * self.duplicate)
+        if s.cover and len(p.best):
+            gain = gain + s.cover * (p.best_weight @ np.maximum(p.best - self.covered[:, None], 0))
+        if s.attract and len(p.attraction):
+            gain = gain + s.attract * (p.attraction_weight @ np.maximum(p.attraction - self.reached[:, None], 0))
+        return np.asarray(gain, np.float32)
+
+    def add(self, row: int, cost: int) -> None:
+        p, s = self.p, self.s
+        self.inside[row] = True
+        self.chosen.append(row)
+        self.used += cost
+        self.opened[p.document[row]] = True
+        if len(p.best):
+            self.covered = np.maximum(self.covered, p.best[:, row])
+        if len(p.attraction):
+            self.reached = np.maximum(self.reached, p.attraction[:, row])
+        for beside in (row - 1, row + 1):
+            if 0 <= beside < len(p) and p.paragraph[beside] == p.paragraph[row]:
+                self.near[beside] = 1
+        if p.coupling is not None and s.chain:
+            self.link = np.maximum(self.link, p.coupling.links(row))
+        if p.coupling is not None and s.repel:
+            self.duplicate = np.maximum(self.duplicate, p.coupling.duplicates(row))
+
+
+def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float) -> Packing:
+    pack = _Growing(problem, settings)
+    gain = np.zeros(len(problem), np.float32)
+    for row in np.flatnonzero(problem.pinned).tolist():
+        gain[row] = pack.gains()[row]
+        pack.add(row, int(pack.costs()[row]))
+    while True:
+        costs = pack.costs()
+        able = problem.open & ~pack.inside & (costs <= budget - pack.used)
+        gains = pack.gains()
+        if not able.any():
+            gain[~pack.inside] = gains[~pack.inside]
+            break
+        weighed = gains if rho == 0 else gains / np.maximum(costs, 1) ** rho
+        row = int(np.argmax(np.where(able, weighed, -np.inf)))
+        gain[row] = gains[row]
+        pack.add(row, int(costs[row]))
+    chosen = np.array(pack.chosen, np.int64)
+    better = _single(problem, budget, settings, chosen)
+    value = objective(problem, chosen, settings)
+    if better is not None and objective(problem, better, settings) > value:
+        chosen, value = better, objective(problem, better, settings)
+        pack.used = int(problem.cost[chosen].sum())
+    return Packing(
+        chosen, gain, settings.chain * pack.link, settings.repel * pack.duplicate, value, value, pack.used, rho
+    )
+
+
+def _single(problem: Problem, budget: int, settings: PackingSettings, chosen: IntArray) -> IntArray | None:
+    """A long row that greedy left out although it is worth more than all that was packed in its place."""
+    if len(chosen) == 0 or problem.pinned.any():
+        return None
+    alone = np.where(problem.open & (problem.cost + problem.opening <= budget), sigmoid(problem.logit), -np.inf)
+    row = int(np.argmax(alone))
+    return None if row in chosen or not np.isfinite(alone[row]) else np.array([row])
+
+
+def objective(problem: Problem, chosen: Sequence[int] | IntArray, settings: PackingSettings) -> float:
+    """F of a set of rows."""
+    rows = np.asarray(chosen, np.int64)
+    if not len(rows):
+        return 0.0
+    logit = problem.logit[rows].astype(np.float64)
+    if problem.coupling is not None and (settings.chain or settings.repel):
+        rank = np.lexsort((rows, -logit))
+        place = np.empty(len(rows), np.int64)
+        place[rank] = np.arange(len(rows))
+        link, duplicate = np.zeros(len(rows)), np.zeros(len(rows))
+        for k, row in enumerate(rows.tolist()):
+            if settings.chain:
+                link = np.maximum(link, problem.coupling.links(row)[rows])
+            if settings.repel:
+                duplicate = np.maximum(duplicate, problem.coupling.duplicates(row)[rows] * (place > place[k]))
+        logit = logit + settings.chain * link - settings.repel * duplicate
+    value = float(sigmoid(logit).sum())
+    if len(problem.best):
+        value += settings.cover * float(problem.best_weight @ np.maximum(problem.best[:, rows].max(1), 0))
+    if len(problem.attraction):
+        value += settings.attract * float(problem.attraction_weight @ np.maximum(problem.attraction[:, rows].max(1), 0))
+    return value
+
+
+def bound(problem: Problem, budget: int, settings: PackingSettings) -> float:
+    """An upper bound on F over all sets that fit: each row fully linked, no duplicates, all covered; fractional knapsack."""
+    able = problem.open & (problem.cost <= budget)
+    top = sigmoid(problem.logit + (settings.chain if problem.coupling is not None else 0))
+    cost = np.maximum(problem.cost, 1)
+    order = np.argsort(-(top / cost) * able, kind="stable")
+    order = order[able[order]]
+    reached = np.cumsum(cost[order])
+    whole = int(np.searchsorted(reached, budget, side="right"))
+    value = float(top[order[:whole]].sum())
+    if whole < len(order):
+        value += float(top[order[whole]]) * (budget - (int(reached[whole - 1]) if whole else 0)) / float(cost[order[whole]])
+    return value + (settings.cover if len(problem.best) else 0) + (settings.attract if len(problem.attraction) else 0)

@@ -1,0 +1,516 @@
+"""The line of data, end to end: documents -> segments -> field -> relevance -> packing -> text. Read this file first.
+
+`ContextPacker` is a frozen record whose fields are the parts; an ablation is `dataclasses.replace(packer, ...)`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fieldpack.embed.service import EmbeddingService
+from fieldpack.embed.static import StaticEmbedder
+from fieldpack.errors import BudgetError, InputError, SettingsError
+from fieldpack.field.state import FieldSettings, FieldState, Reading, read
+from fieldpack.packing.coupling import Coupling, distinct_names
+from fieldpack.packing.greedy import Packing, PackingSettings, Problem, pack
+from fieldpack.prepared import Prepared, Range, prepare, shipped_static
+from fieldpack.protocols import Tokenizer
+from fieldpack.reasons import Reasons
+from fieldpack.relevance.read import Relevance, read_relevance
+from fieldpack.relevance.scorer import Scorer
+from fieldpack.render import ORDERS, Order, Rendered, render
+from fieldpack.result import Result
+from fieldpack.settle import Settled, settle
+from fieldpack.text.tokens import tokenizer as make_tokenizer
+from fieldpack.types import BoolArray, Document, FloatArray, IntArray
+
+Unit = Literal["auto", "paragraph", "sentence"]
+UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
+Pin = str | tuple[str, int, int]
+
+_UNKNOWN_LANGUAGE = 0.5
+CASCADE_CANDIDATES = 64
+"""Paragraphs that the second tier of a cascade reads: those the static field ranks first."""
+
+
+@lru_cache(maxsize=8)
+def _scorer(path: Path | None) -> Scorer:
+    return Scorer.load(path)
+
+
+@dataclass(frozen=True)
+class ContextPacker:
+    """Query, documents and a token budget in; the evidence out, verbatim, inside the budget, with a reason for everything.
+
+    embedder: what EmbeddingService takes, or one. tokenizer: an encoding, a model name, a tokenizer.json, a callable.
+    unit: "paragraph", "sentence", or "auto": sentences where the budget is tight or a paragraph no longer fits.
+    order: "source", "edges" or "relevance". cite: head each source with its number, title and id. titles: head it with
+    its bare title. min_relevance: in [0, 1], what is less probable stays out. allow_cut: when not even the best segment
+    fits, cut it. field, packing: their settings; packing None chooses by unit. scorer: other weights than the shipped.
+    fill: whether what the budget has left is filled with what remains, the best first.
+
+    Raises UnknownNameError or SettingsError at construction.
+    """
+
+    embedder: Any = "static"
+    tokenizer: Any = "o200k_base"
+    unit: Unit = "auto"
+    order: Order = "source"
+    cite: bool = False
+    min_relevance: float = 0.0
+    titles: bool = False
+    allow_cut: bool = False
+    field: FieldSettings = field(default_factory=FieldSettings)
+    packing: PackingSettings | None = None
+    scorer: Path | None = None
+    fill: bool = True
+    persist: float = 1.0
+    """Log odds that carried residue adds to a segment that was packed in an earlier turn: keeps packs stable."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("unit", UNITS), ("order", ORDERS)):
+            if getattr(self, name) not in allowed:
+                raise SettingsError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        for name in ("min_relevance", "persist"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= (1 if name[0] == "m" else 50):
+                raise SettingsError(f"{name} is {value!r}; allowed: a number from 0 to {1 if name[0] == 'm' else 50}")
+        if not isinstance(self.embedder, EmbeddingService):
+            object.__setattr__(self, "embedder", EmbeddingService(self.embedder))
+        object.__setattr__(self, "tokenizer", make_tokenizer(self.tokenizer))
+
+    def pack(
+        self,
+        query: str | Sequence[str],
+        documents: str | Document | Iterable[str | Document],
+        budget: int,
+        *,
+        pins: Sequence[Pin] = (),
+        state: FieldState | None = None,
+    ) -> Result:
+        """The pack of `documents` for `query` (one or several) in at most `budget` tokens.
+
+        pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
+        before. Raises InputError for bad input and BudgetError when the pins cannot fit.
+        """
+        clock = Clock()
+        queries, budget = checked_queries(query), checked_budget(budget)
+        docs = checked_documents(documents)
+        ranges = pin_ranges(pins, docs)
+        prepared = self.prepare(docs, ranges, clock)
+        return self.pack_prepared(queries, prepared, budget, ranges, state, clock)
+
+    def prepare(self, documents: tuple[Document, ...], ranges: Sequence[Range] = (), clock: Clock | None = None) -> Prepared:
+        """Documents made ready for any number of queries."""
+        clock = clock or Clock()
+        cuts = [r for r in ranges if (r[1], r[2]) != (0, len(documents[r[0]].text))]
+        prepared = prepare(
+            documents,
+            sentences=self.unit != "paragraph",
+            tokenizer=self.tokenizer,
+            embed=self.embedder.embed if self._dense else None,
+            static=self._static,
+            cuts=cuts,
+        )
+        clock.lap("prepare")
+        return prepared
+
+    def pack_prepared(
+        self,
+        queries: tuple[str, ...],
+        prepared: Prepared,
+        budget: int,
+        ranges: Sequence[Range] = (),
+        state: FieldState | None = None,
+        clock: Clock | None = None,
+    ) -> Result:
+        """`pack` over documents made ready before."""
+        clock = clock or Clock()
+        pinned = _rows_in(prepared, ranges)
+        self._check_pins(prepared, pinned, budget)
+        relevance = self._relevance(queries, prepared)
+        clock.lap("relevance")
+        reading = self._read(queries, prepared, state)
+        clock.lap("field")
+        problem, admitted_from = self._problem(prepared, relevance, reading, pinned, state)
+        packing = _pack_some(problem, budget, self.packing or self._packing)
+        clock.lap("pack")
+        inside, rendered, tokens, filled, cut = self._settle(prepared, problem, packing, relevance, budget)
+        clock.lap("render")
+        reasons = Reasons(relevance, packing, problem, inside, filled, budget, tokens, admitted_from)
+        notes = self._notes(prepared, relevance, inside, problem, budget, cut)
+        after = _carried(reading, prepared, inside, relevance)
+        return Result(
+            rendered.text,
+            tokens,
+            budget,
+            queries,
+            prepared,
+            rendered.spans,
+            inside,
+            reading,
+            relevance,
+            packing,
+            reasons,
+            after,
+            clock.done(),
+            notes,
+            cut,
+        )
+
+    @cached_property
+    def _static(self) -> StaticEmbedder:
+        found: StaticEmbedder | None = self.embedder.static
+        return found if found is not None else shipped_static()
+
+    @property
+    def _dense(self) -> bool:
+        """Whether paragraphs are embedded by something better than the static table before the query is known."""
+        return bool(self.embedder.kind not in ("static", "cascade"))
+
+    @property
+    def _packing(self) -> PackingSettings:
+        # Links between sentences are fewer words, so they must count for more: measured on multi-hop sets.
+        return PackingSettings() if self.unit == "paragraph" else PackingSettings(chain=5.0)
+
+    def _relevance(self, queries: tuple[str, ...], prepared: Prepared) -> Relevance:
+        static, scorer = prepared.static, _scorer(self.scorer)
+        texts = prepared.texts if prepared.sentences else None
+        if self.embedder.kind == "cascade":
+            return self._cascade(queries, prepared, scorer)
+        dense = None
+        if prepared.dense is not None:
+            asked = self.embedder.embed(list(queries))
+            dense = [prepared.dense @ q for q in asked]
+        return read_relevance(queries, prepared.corpus, static.word_vectors, scorer, texts, dense)
+
+    def _cascade(self, queries: tuple[str, ...], prepared: Prepared, scorer: Scorer) -> Relevance:
+        """The static field reads all; the transformer only the paragraphs that can still win."""
+        static, corpus = prepared.static, prepared.corpus
+        first = read_relevance(queries, corpus, static.word_vectors, scorer)
+        count = len(corpus.starts)
+        groups = np.sort(np.argsort(-first.logit, kind="stable")[:CASCADE_CANDIDATES])
+        service = self.embedder.tiers[-1]
+        ends = np.append(corpus.starts[1:], len(corpus)) - 1
+        rows, documents = prepared.rows, prepared.documents
+        if prepared.sentences:
+            spans = [(int(rows.doc[a]), int(rows.start[a]), int(rows.end[b])) for a, b in zip(corpus.starts[groups], ends[groups], strict=True)]
+        else:
+            spans = [(int(rows.doc[g]), int(rows.start[g]), int(rows.end[g])) for g in groups]
+        vectors = service.embed([*queries, *(documents[d].text[a:b] for d, a, b in spans)])
+        asked, seen = vectors[: len(queries)], vectors[len(queries) :]
+        texts = prepared.texts if prepared.sentences else None
+        if len(groups) == count:
+            return read_relevance(queries, corpus, static.word_vectors, scorer, texts, [seen @ q for q in asked])
+        part = corpus.take(groups)
+        some = [prepared.texts[i] for i in part.taken.tolist()] if texts is not None else None
+        near = read_relevance(queries, part, static.word_vectors, scorer, some, [seen @ q for q in asked])
+        whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts) if texts is not None else first
+        return _overlaid(whole, near, part.taken if texts is not None else groups)
+
+    def _read(self, queries: tuple[str, ...], prepared: Prepared, state: FieldState | None) -> Reading:
+        """The field of the paragraphs; what it says of a paragraph holds for its sentences."""
+        corpus = prepared.corpus
+        x = corpus.groups if prepared.dense is None else prepared.dense
+        asked = prepared.static.embed(list(queries)) if prepared.dense is None else self.embedder.embed(list(queries))
+        mass = np.add.reduceat(prepared.rows.tokens, corpus.starts) if prepared.sentences else prepared.rows.tokens
+        reading = read(x, asked, state, mass=np.maximum(mass, 1).astype(np.float32), settings=self.field)
+        absorbed = replace(reading, state=reading.state.absorb(x))
+        return _spread(absorbed, corpus.group) if prepared.sentences else absorbed
+
+    def _problem(
+        self, prepared: Prepared, relevance: Relevance, reading: Reading, pinned: BoolArray, state: FieldState | None
+    ) -> tuple[Problem, float]:
+        corpus, rows = prepared.corpus, prepared.rows
+        logit = relevance.logit + self.persist * _carried_strength(prepared, state)
+        opening = np.zeros(len(rows), np.int64)
+        if self.cite or self.titles:
+            heads = [f"[99] {d.title} ({d.id})\n" if self.cite else f"{d.title}\n" for d in prepared.documents]
+            opening = np.asarray(self.tokenizer.count_many(heads), np.int64)[rows.doc]
+        # A gap mark costs one token; a row that joins its neighbour costs none. The true count comes when it is rendered.
+        cost = rows.tokens + 1
+        centers = reading.attractors
+        affinity = centers.affinity(corpus.groups if prepared.dense is None else prepared.dense)
+        affinity = np.maximum(affinity[corpus.group] if prepared.sentences else affinity, 0)
+        share = reading.demand / max(float(reading.demand.sum()), 1e-9)
+        floor = self.min_relevance
+        problem = Problem(
+            np.asarray(logit, np.float32),
+            np.asarray(cost, np.int64),
+            _coupling(prepared, relevance.asked),
+            relevance.best,
+            relevance.word_weight,
+            np.asarray(affinity.T, np.float32),
+            np.asarray(share, np.float32),
+            corpus.group if prepared.sentences else np.arange(len(rows)),
+            rows.doc,
+            opening,
+            pinned,
+            (relevance.total >= floor) | pinned,
+        )
+        return problem, floor
+
+    def _settle(
+        self, prepared: Prepared, problem: Problem, packing: Packing, relevance: Relevance, budget: int
+    ) -> tuple[BoolArray, Rendered, int, BoolArray, tuple[int, int] | None]:
+        def draw(rows: IntArray) -> Rendered:
+            return render(
+                prepared.documents,
+                prepared.rows,
+                rows,
+                order=self.order,
+                value=relevance.total,
+                cite=self.cite,
+                titles=self.titles,
+            )
+
+        settled: Settled = settle(problem, packing, budget, draw, self.tokenizer.count, self.fill)
+        cut = None
+        rendered, tokens = settled.rendered, settled.tokens
+        inside = settled.inside
+        if not inside.any() and self.allow_cut and problem.open.any():
+            row = int(np.argmax(np.where(problem.open, problem.logit, -np.inf)))
+            whole = draw(np.array([row]))
+            span = whole.spans[0]
+            end = self.tokenizer.prefix(whole.text, budget) - span.start
+            text = whole.text[: span.start + max(end, 0)].rstrip()
+            if len(text) > span.start:
+                cut = (row, int(prepared.rows.start[row]) + len(text) - span.start)
+                rendered = Rendered(text, (span._replace(end=len(text)),))
+                tokens = self.tokenizer.count(text)
+                inside[row] = True
+        return inside, rendered, tokens, settled.filled, cut
+
+    def _check_pins(self, prepared: Prepared, pinned: BoolArray, budget: int) -> None:
+        """Said before any work: pins that do not fit alone will not fit at all."""
+        if not pinned.any():
+            return
+        drawn = render(prepared.documents, prepared.rows, np.flatnonzero(pinned), cite=self.cite, titles=self.titles)
+        needed = self.tokenizer.count(drawn.text)
+        if needed > budget:
+            raise BudgetError(
+                f"the pinned text needs {needed} tokens and the budget is {budget}; raise the budget to {needed} "
+                "or pin less (a pin may be a range: id, start, end)",
+                needed,
+                budget,
+            )
+
+    def _notes(
+        self,
+        prepared: Prepared,
+        relevance: Relevance,
+        inside: BoolArray,
+        problem: Problem,
+        budget: int,
+        cut: tuple[int, int] | None,
+    ) -> tuple[str, ...]:
+        notes = []
+        if not inside.any():
+            if not problem.open.any():
+                top = float(relevance.total.max())
+                notes.append(
+                    f"nothing is relevant enough: the best segment has relevance {top:.2f}, "
+                    f"the boundary is at {self.min_relevance:.2f}"
+                )
+            else:
+                least = int(problem.cost[problem.open].min()) - 1
+                notes.append(
+                    f"nothing fits: the smallest segment takes {least} tokens and the budget is {budget}; "
+                    "raise it or allow a cut"
+                )
+        if cut is not None:
+            notes.append("the best segment did not fit and was cut (allow_cut)")
+        if prepared.known < _UNKNOWN_LANGUAGE:
+            notes.append("the model does not know this language well: exact words and stems decide here")
+        return tuple(notes)
+
+
+class Clock:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._laps[stage] = self._laps.get(stage, 0.0) + (now - self._last) * 1000
+        self._last = now
+
+    def done(self) -> dict[str, float]:
+        return {**self._laps, "total": (time.perf_counter() - self._start) * 1000}
+
+
+def checked_queries(query: str | Sequence[str]) -> tuple[str, ...]:
+    """One or several queries, none of them blank."""
+    queries = (query,) if isinstance(query, str) else tuple(query)
+    if not queries or not all(isinstance(q, str) for q in queries):
+        raise InputError(f"query is {query!r}; give a string, or a list of one or more strings")
+    if not all(q.strip() for q in queries):
+        raise InputError("the query is empty; say what the evidence is wanted for")
+    return queries
+
+
+def checked_budget(budget: int) -> int:
+    """A whole number of tokens, at least 1."""
+    if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
+        raise InputError(f"budget is {budget!r}; give a whole number of tokens, 1 or more")
+    if budget < 1:
+        raise InputError(f"budget is {budget}; give a whole number of tokens, 1 or more")
+    return int(budget)
+
+
+def checked_documents(documents: str | Document | Iterable[str | Document]) -> tuple[Document, ...]:
+    """Documents with unique ids; strings are named doc-0, doc-1, ..."""
+    given = [documents] if isinstance(documents, str | Document) else list(documents)
+    if not given:
+        raise InputError("no documents were given; give at least one string or Document")
+    out = []
+    for i, d in enumerate(given):
+        if not isinstance(d, str | Document):
+            raise InputError(f"document {i} is a {type(d).__name__}; give strings or fieldpack.Document(id, text)")
+        out.append(Document(f"doc-{i}", d) if isinstance(d, str) else d)
+    seen: dict[str, int] = {}
+    for i, d in enumerate(out):
+        if not isinstance(d.id, str) or not isinstance(d.text, str) or not isinstance(d.title, str):
+            raise InputError(f"document {i} has an id, text or title that is not a string")
+        if d.id in seen:
+            raise InputError(f"documents {seen[d.id]} and {i} have the same id {d.id!r}; ids must be unique in a call")
+        seen[d.id] = i
+    if not any(d.text.strip() for d in out):
+        raise InputError(f"{len(out)} documents and no text in them; give at least one that is not blank")
+    return tuple(out)
+
+
+def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Range]:
+    """Pins as (document number, start, end). Raises InputError for an unknown id or a range outside the text."""
+    number = {d.id: k for k, d in enumerate(documents)}
+    out: list[Range] = []
+    for pin in [pins] if isinstance(pins, str) else pins:
+        name, start, end = (pin, 0, None) if isinstance(pin, str) else pin
+        if name not in number:
+            raise InputError(f"pin {name!r} is no document id of this call; ids: {', '.join(list(number)[:8])}")
+        length = len(documents[number[name]].text)
+        end = length if end is None else end
+        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length):
+            raise InputError(f"pin ({name!r}, {start}, {end}) is no range of that document, which has {length} characters")
+        out.append((number[name], start, end))
+    return out
+
+
+def _rows_in(prepared: Prepared, ranges: Sequence[Range]) -> BoolArray:
+    rows = prepared.rows
+    pinned = np.zeros(len(rows), np.bool_)
+    for doc, start, end in ranges:
+        pinned |= (rows.doc == doc) & (rows.start < end) & (rows.end > start)
+    return pinned
+
+
+def _coupling(prepared: Prepared, asked: IntArray) -> Coupling:
+    """Links and duplicates among the rows."""
+    corpus = prepared.corpus
+    offsets = corpus.words.offsets
+    if not prepared.sentences:
+        offsets = np.append(offsets[corpus.starts], offsets[-1])
+    distinct = len({d.title for d in prepared.documents if d.title})
+    return Coupling.of(
+        corpus.words.ids,
+        offsets,
+        prepared.rows.doc,
+        corpus.titles.ids,
+        corpus.titles.offsets,
+        corpus.idf,
+        asked,
+        corpus.atoms if prepared.sentences else corpus.groups,
+        distinct_names(corpus.titles.offsets, len(corpus.starts), distinct),
+    )
+
+
+def _key(prepared: Prepared, row: int) -> str:
+    s = prepared.rows
+    return f"{prepared.documents[int(s.doc[row])].id}:{int(s.start[row])}-{int(s.end[row])}"
+
+
+def _carried_strength(prepared: Prepared, state: FieldState | None) -> FloatArray:
+    """(n,) strength of the fragment that a row is, 0 for rows that are none."""
+    out = np.zeros(len(prepared.rows), np.float32)
+    if state is None or not len(state.residue):
+        return out
+    carried = {f.key: f.strength for f in state.residue.fragments}
+    documents = {key.rsplit(":", 1)[0] for key in carried}
+    for row in range(len(out)):
+        if prepared.documents[int(prepared.rows.doc[row])].id in documents:
+            out[row] = carried.get(_key(prepared, row), 0.0)
+    return out
+
+
+def _carried(reading: Reading, prepared: Prepared, inside: BoolArray, relevance: Relevance) -> FieldState:
+    """The state of the next turn: what was packed becomes residue, the most relevant first."""
+    limit = reading.state.residue.limit
+    chosen = np.flatnonzero(inside)
+    chosen = chosen[np.argsort(-relevance.total[chosen], kind="stable")[:limit]]
+    corpus = prepared.corpus
+    rows = corpus.groups if prepared.dense is None else prepared.dense
+    vectors = rows[corpus.group[chosen] if prepared.sentences else chosen]
+    return reading.state.integrate([_key(prepared, int(i)) for i in chosen], vectors, relevance.total[chosen])
+
+
+def _spread(reading: Reading, group: IntArray) -> Reading:
+    """A reading of paragraphs as one of their sentences."""
+    found = replace(reading.attractors, basin=reading.attractors.basin[group])
+    return replace(
+        reading,
+        attractors=found,
+        attraction=reading.attraction[group],
+        row_resonance=reading.row_resonance[group],
+        residue=reading.residue[group],
+        unexplained=reading.unexplained[group],
+    )
+
+
+def _overlaid(whole: Relevance, near: Relevance, rows: IntArray) -> Relevance:
+    """The cheap reading with a better one laid over some rows; what was not read again stays below what was."""
+    logit = np.minimum(whole.logit, float(near.logit.min()))
+    logit[rows] = near.logit
+    parts = {}
+    for name, values in near.parts.items():
+        parts[name] = whole.parts.get(name, np.zeros(len(logit), np.float32)).copy()
+        parts[name][rows] = values
+    return replace(whole, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32), parts=parts)
+
+
+_CLOSELY = 4096
+
+
+def _pack_some(problem: Problem, budget: int, settings: PackingSettings) -> Packing:
+    """`pack` over the rows that can win: of many, those that come first until they hold several budgets."""
+    n = len(problem)
+    if n <= _CLOSELY:
+        return pack(problem, budget, settings)
+    order = np.argsort(-np.where(problem.open, problem.logit, -np.inf), kind="stable")
+    held = np.cumsum(problem.cost[order])
+    count = max(int(np.searchsorted(held, 4 * budget)) + 1, _CLOSELY)
+    some = np.unique(np.concatenate([order[:count], np.flatnonzero(problem.pinned)]))
+    part = pack(problem.take(some), budget, settings)
+
+    def spread(values: FloatArray, rest: FloatArray) -> FloatArray:
+        rest[some] = values
+        return rest
+
+    zero = np.zeros(n, np.float32)
+    return replace(
+        part,
+        chosen=some[part.chosen],
+        gain=spread(part.gain, np.exp(np.minimum(problem.logit, 0))),
+        link=spread(part.link, zero.copy()),
+        duplicate=spread(part.duplicate, zero.copy()),
+        bound=part.bound if count >= n else max(part.bound, part.value),
+    )
+

@@ -1,0 +1,129 @@
+"""Documents made ready for queries: segments, token counts, words, vectors. One index space from here to the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldpack.embed.static import StaticEmbedder
+from fieldpack.errors import InputError
+from fieldpack.relevance.corpus import Corpus, read_corpus
+from fieldpack.text.segment import segment
+from fieldpack.text.tokens import check_text
+from fieldpack.types import Document, FloatArray, IntArray, Segments
+
+if TYPE_CHECKING:
+    from fieldpack.protocols import Tokenizer
+
+Range = tuple[int, int, int]
+"""(document number, start, end) in characters."""
+
+
+@lru_cache(maxsize=1)
+def shipped_static() -> StaticEmbedder:
+    """The shipped static table, opened once per process: token resonance reads it whatever embeds the paragraphs."""
+    return StaticEmbedder()
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """rows: the n segments of the result, paragraphs or sentences. texts: of the atoms (sentences), which `corpus`
+    reads; in a unit of sentences rows are the atoms. dense (g, d): a sentence embedder's rows, or None."""
+
+    documents: tuple[Document, ...]
+    rows: Segments
+    texts: Sequence[str]
+    corpus: Corpus
+    dense: FloatArray | None
+    static: StaticEmbedder
+    sentences: bool
+
+    @cached_property
+    def known(self) -> float:
+        """Share in [0, 1] of the words that the static table holds whole: low in a language it does not know."""
+        return self.static.known(self.corpus.words)
+
+    def row_texts(self) -> list[str]:
+        """The verbatim text of every row."""
+        return list(self.texts) if self.sentences else self.rows.texts(self.documents)
+
+
+def prepare(
+    documents: tuple[Document, ...],
+    *,
+    sentences: bool,
+    tokenizer: Tokenizer,
+    embed: Callable[[Sequence[str]], FloatArray] | None,
+    static: StaticEmbedder,
+    cuts: Sequence[Range] = (),
+) -> Prepared:
+    """Reads documents once. embed: for the dense rows of paragraphs, None to do without. cuts: ranges at whose ends
+    segments are parted, so that a pinned range is made of whole rows."""
+    check_text(documents)
+    atoms = part(segment(documents, "sentence"), documents, cuts)
+    if not len(atoms):
+        raise InputError(f"{len(documents)} documents and no text in them; give at least one that is not blank")
+    texts = atoms.texts(documents)
+    titles = [d.title for d in documents]
+    corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, static.word_vectors)
+    paragraphs = merge(atoms, corpus.starts)
+    rows = atoms if sentences else paragraphs
+    row_texts = texts if sentences else rows.texts(documents)
+    rows = replace(rows, tokens=np.asarray(tokenizer.count_many(row_texts), np.int64))
+    dense = None
+    if embed is not None:
+        dense = embed(paragraphs.texts(documents) if sentences else row_texts)
+    return Prepared(documents, rows, texts, corpus, dense, static, sentences)
+
+
+def merge(atoms: Segments, starts: IntArray) -> Segments:
+    """Atoms of one paragraph as one segment; its kind is that of the first that is no heading."""
+    last = np.append(starts[1:], len(atoms)) - 1
+    kind = atoms.kind[starts].copy()
+    heading = 2
+    for g in np.flatnonzero((kind == heading) & (last > starts)):
+        kind[g] = atoms.kind[starts[g] + 1]
+    kind[kind == 1] = 0
+    minus = np.full(len(starts), -1)
+    return Segments(atoms.doc[starts], atoms.start[starts], atoms.end[last], minus, kind, np.arange(len(starts)))
+
+
+def part(atoms: Segments, documents: Sequence[Document], cuts: Sequence[Range]) -> Segments:
+    """Atoms parted where a range begins or ends inside them; white space at a cut belongs to neither side. Every cut
+    begins a new paragraph, so that a whole paragraph never reaches across it."""
+    for doc, start, end in cuts:
+        for at in (start, end):
+            atoms = _part_at(atoms, documents[doc].text, doc, at)
+    return atoms
+
+
+def _part_at(atoms: Segments, text: str, doc: int, at: int) -> Segments:
+    inside = np.flatnonzero((atoms.doc == doc) & (atoms.start < at) & (at < atoms.end))
+    parent = atoms.parent
+    here = int(np.searchsorted(atoms.doc * (1 << 40) + atoms.start, doc * (1 << 40) + at))
+    if len(inside):
+        i = int(inside[0])
+        left = len(text[int(atoms.start[i]) : at].rstrip()) + int(atoms.start[i])
+        right = int(atoms.end[i]) - len(text[at : int(atoms.end[i])].lstrip())
+
+        def twice(column: IntArray, first: int, second: int) -> IntArray:
+            return np.concatenate([column[:i], [first, second], column[i + 1 :]]).astype(column.dtype)
+
+        start, end = int(atoms.start[i]), int(atoms.end[i])
+        atoms = Segments(
+            twice(atoms.doc, doc, doc),
+            twice(atoms.start, start, right),
+            twice(atoms.end, left, end),
+            twice(atoms.tokens, -1, -1),
+            twice(atoms.kind, int(atoms.kind[i]), int(atoms.kind[i])),
+            twice(parent, int(parent[i]), int(parent[i])),
+        )
+        here = i + 1
+    parent = atoms.parent.copy()
+    if 0 < here < len(atoms) and parent[here] == parent[here - 1]:
+        parent[here:] += 1
+    return replace(atoms, parent=parent)

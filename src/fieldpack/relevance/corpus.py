@@ -1,0 +1,194 @@
+"""The candidates as numbers, without a query: words, their weights, vectors of sentences and paragraphs.
+
+Built once for a set of documents, read by every query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import Words, words_of
+
+WordVectors = Callable[[Sequence[str]], FloatArray]
+"""u words to float32 (u, d): direction times weight, not normalised."""
+
+_BLOCK = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """n atoms (sentences) in g groups (paragraphs) of t documents.
+
+    words: of the atoms; titles: of the t documents, over the same vocabulary of u words. starts (g,): first atom of
+    each group. group (n,), document (g,): where an atom, a group belongs. direction (u, d): unit word vectors, weight
+    (u,): their lengths. stem (u,): the word's stem; idf (u,), stem_idf (s,): inverse document frequency over the groups
+    in BM25's form, log(1 + (g - df + .5) / (df + .5)). raw (n, d): sums of the word vectors. sequential (t,): whether
+    a document has several groups, so that neighbours mean something.
+    """
+
+    words: Words
+    titles: Words
+    starts: IntArray
+    group: IntArray
+    document: IntArray
+    direction: FloatArray
+    weight: FloatArray
+    stem: IntArray
+    stems: dict[str, int]
+    index: dict[str, int]
+    idf: FloatArray
+    stem_idf: FloatArray
+    raw: FloatArray
+    unseen_idf: float
+    taken: IntArray
+    """(n,) the atoms' numbers in the corpus they were taken from; 0, 1, ... when from none."""
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def atoms(self) -> FloatArray:
+        """(n, d) unit rows."""
+        return unit(self.raw)
+
+    @cached_property
+    def groups(self) -> FloatArray:
+        """(g, d) unit rows."""
+        return unit(np.add.reduceat(self.raw, self.starts)) if len(self.raw) else self.raw
+
+    @cached_property
+    def title_rows(self) -> FloatArray:
+        """(t, d) sums of the titles' word vectors."""
+        return segment_sum(self.direction, self.weight, self.titles)
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """(n,) words per atom."""
+        return self.words.lengths.astype(np.float32)
+
+    def take(self, groups: IntArray) -> Corpus:
+        """The corpus of some groups (ascending), over the same vocabulary and frequencies."""
+        ends = np.append(self.starts[1:], len(self))
+        atoms = ranges(self.starts[groups], ends[groups])
+        lengths = self.words.lengths[atoms]
+        flat = ranges(self.words.offsets[atoms], self.words.offsets[atoms + 1])
+        sizes = (ends - self.starts)[groups]
+        words = Words(self.words.vocabulary, self.words.ids[flat], np.append(0, np.cumsum(lengths)))
+        return replace(
+            self,
+            words=words,
+            starts=np.cumsum(sizes) - sizes,
+            group=np.repeat(np.arange(len(groups)), sizes),
+            document=self.document[groups],
+            raw=self.raw[atoms],
+            taken=atoms,
+        )
+
+    @cached_property
+    def _postings(self) -> tuple[IntArray, IntArray]:
+        """word -> groups: ptr (u + 1,), groups (pairs,), each pair once."""
+        groups = len(self.starts)
+        pairs = np.unique(self.words.ids.astype(np.int64) * groups + np.repeat(self.group, self.words.lengths))
+        return np.searchsorted(pairs // groups, np.arange(len(self.idf) + 1)), pairs % groups
+
+    def exact(self, ids: IntArray) -> FloatArray:
+        """(g,) sum of the idf of the given words that each group holds."""
+        ptr, groups = self._postings
+        out = np.zeros(len(self.starts), np.float32)
+        for i in np.unique(ids).tolist():
+            out[groups[ptr[i] : ptr[i + 1]]] += self.idf[i]
+        return out
+
+
+def read_corpus(
+    texts: Sequence[str], titles: Sequence[str], parent: IntArray, document: IntArray, word_vectors: WordVectors
+) -> Corpus:
+    """texts: n atoms; titles: t documents; parent (n,): group numbers 0, 1, ... ascending without holes; document (n,)."""
+    words = words_of(texts)
+    named = words_of(titles, words.vocabulary)
+    words = Words(named.vocabulary, words.ids, words.offsets)
+    vectors = word_vectors(words.vocabulary)
+    weight = np.sqrt(np.einsum("ud,ud->u", vectors, vectors)).astype(np.float32)
+    direction = vectors / np.maximum(weight, 1e-9)[:, None]
+    starts = np.flatnonzero(np.diff(parent, prepend=-1))
+    stems: dict[str, int] = {}
+    stem = np.array([stems.setdefault(stem_of(w), len(stems)) for w in words.vocabulary], np.int64)
+    seen = np.repeat(parent, words.lengths)
+    return Corpus(
+        words,
+        named,
+        starts,
+        parent,
+        document[starts],
+        direction,
+        weight,
+        stem,
+        stems,
+        {w: i for i, w in enumerate(words.vocabulary)},
+        _idf(words.ids.astype(np.int64), seen, len(words.vocabulary), len(starts)),
+        _idf(stem[words.ids], seen, len(stems), len(starts)),
+        segment_sum(direction, weight, words),
+        float(np.log1p((len(starts) + 0.5) / 0.5)),
+        np.arange(len(words)),
+    )
+
+
+def stem_of(word: str) -> str:
+    """A crude stem for exact matching: the first letters of a word, fewer of a short one. It joins inflected forms in
+    languages that inflect at the end; numbers and mixed tokens stay whole."""
+    if len(word) <= 4 or not word.isalpha():
+        return word
+    return word[:5] if len(word) <= 6 else word[: min(6, len(word) - 2)]
+
+
+def unit(rows: FloatArray) -> FloatArray:
+    """Rows at length 1; rows of zeros stay."""
+    length = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+    return np.asarray(rows / np.maximum(length, 1e-12)[:, None], np.float32)
+
+
+def ranges(first: IntArray, last: IntArray) -> IntArray:
+    """The integers of all [first, last) one after another."""
+    sizes = last - first
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) - np.repeat(ends - sizes - first, sizes)
+
+
+def segment_sum(direction: FloatArray, weight: FloatArray, words: Words) -> FloatArray:
+    """(n, d) sum of the word vectors of each text, text by text in blocks: a row depends on its own words only."""
+    out = np.zeros((len(words), direction.shape[1]), np.float32)
+    offsets = words.offsets
+    first = 0
+    while first < len(words):
+        last = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1
+        last = min(max(last, first + 1), len(words))
+        ids = words.ids[offsets[first] : offsets[last]]
+        if len(ids):
+            rows = direction[ids] * weight[ids, None]
+            at = offsets[first:last] - offsets[first]
+            full = np.flatnonzero(np.diff(offsets[first : last + 1]))
+            out[first + full] = np.add.reduceat(rows, at[full], axis=0)
+        first = last
+    return out
+
+
+def reduce_rows(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int64]) -> FloatArray:
+    """(q, n) ufunc over the columns [offsets[i], offsets[i + 1]) of a (q, m) table; 0 where there is none."""
+    out = np.zeros((len(table), len(offsets) - 1), np.float32)
+    full = np.flatnonzero(np.diff(offsets))
+    if len(full) and len(table):
+        out[:, full] = ufunc.reduceat(table, offsets[full], axis=1)
+    return out
+
+
+def _idf(ids: IntArray, seen: IntArray, size: int, groups: int) -> FloatArray:
+    pairs = np.unique(seen * max(size, 1) + ids)
+    df = np.bincount(pairs % max(size, 1), minlength=size)
+    return np.log1p((groups - df + 0.5) / (df + 0.5)).astype(np.float32)

@@ -1,0 +1,134 @@
+"""Relevance of every row to one or several queries, as calibrated probabilities, with the parts they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldpack.relevance.corpus import Corpus, WordVectors
+from fieldpack.relevance.features import paragraph_features, sentence_features, standardised
+from fieldpack.relevance.scorer import Scorer, combined, facts
+from fieldpack.relevance.signals import Query, read_query, read_signals
+from fieldpack.types import FloatArray, IntArray
+
+MOST_GROUPS = 2048
+"""Paragraphs whose features are computed; of more, those that exact words and static vectors rank first."""
+_FLOOR = -12.0
+"""Log odds of what was ranked out before its features were read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """total (n,) in [0, 1]: calibrated probability of holding evidence; logit (n,): its log odds. parts {feature: (n,)}:
+    raw features of the first query. best (q, n) in [-1, 1]: the best match of each content word of all queries in each
+    row, word_weight (q,) sums to 1, words: their spelling. known: share of the content words that the candidates hold.
+    asked: ids of the queries' words in the vocabulary."""
+
+    total: FloatArray
+    logit: FloatArray
+    parts: dict[str, FloatArray]
+    best: FloatArray
+    word_weight: FloatArray
+    words: tuple[str, ...]
+    known: float
+    asked: IntArray
+
+
+def read_relevance(
+    queries: Sequence[str],
+    corpus: Corpus,
+    word_vectors: WordVectors,
+    scorer: Scorer,
+    texts: Sequence[str] | None = None,
+    dense: Sequence[FloatArray] | None = None,
+) -> Relevance:
+    """Rows are atoms when `texts` (n,) is given, else groups (g). dense: for each query (g,) cosines of a sentence
+    embedder. Raises nothing: a query without words gives every row the same odds."""
+    rows, each = (len(corpus) if texts is not None else len(corpus.starts)), []
+    for k, text in enumerate(queries):
+        query = read_query(text, corpus, word_vectors)
+        each.append(_one(query, corpus, scorer, texts, dense[k] if dense is not None else None, rows))
+    logit = combined([e.logit for e in each])
+    best = np.concatenate([e.best for e in each])
+    weight = np.concatenate([e.word_weight for e in each])
+    return Relevance(
+        np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32),
+        logit,
+        each[0].parts,
+        best,
+        weight / max(float(weight.sum()), 1e-9),
+        tuple(w for e in each for w in e.words),
+        min(e.known for e in each),
+        np.unique(np.concatenate([e.asked for e in each])),
+    )
+
+
+def _one(
+    query: Query, corpus: Corpus, scorer: Scorer, texts: Sequence[str] | None, dense: FloatArray | None, rows: int
+) -> Relevance:
+    groups = _candidates(query, corpus, dense)
+    if len(groups) < len(corpus.starts):
+        return _among(query, corpus, groups, scorer, texts, dense, rows)
+    signals = read_signals(corpus, query)
+    layer = scorer.paragraph if dense is None else scorer.dense
+    features = paragraph_features(signals, dense)
+    score = layer.score(features.table)
+    raw, best = features.raw, signals.best_in_groups
+    if texts is not None:
+        sentence = sentence_features(signals, score, texts)
+        raw = {**{k: v[corpus.group] for k, v in raw.items()}, **sentence.raw}
+        score, layer, best = scorer.sentence.score(sentence.table), scorer.sentence, signals.best
+        raw = {**raw, "late": sentence.raw["late"], "bm25": sentence.raw["bm25"]}
+    logit = layer.logit(score, facts(score, raw, query.known))
+    content = np.flatnonzero(query.content)
+    return Relevance(
+        logit,
+        logit,
+        raw,
+        best[content],
+        query.weight[content],
+        tuple(query.words[i] for i in content),
+        query.known,
+        query.ids[query.ids >= 0],
+    )
+
+
+def _candidates(query: Query, corpus: Corpus, dense: FloatArray | None) -> IntArray:
+    """Groups worth reading closely: all when there are few, else the first by exact words and by vectors, and the
+    neighbours in the document of the very best."""
+    count = len(corpus.starts)
+    if count <= MOST_GROUPS:
+        return np.arange(count)
+    score = standardised(corpus.exact(query.ids[query.content & (query.ids >= 0)]))
+    score = score + standardised(corpus.groups @ query.vector if dense is None else dense)
+    first = np.argpartition(-score, MOST_GROUPS)[:MOST_GROUPS]
+    top = first[np.argsort(-score[first], kind="stable")[: MOST_GROUPS // 8]]
+    beside = np.concatenate([first, np.minimum(top + 1, count - 1), np.maximum(top - 1, 0)])
+    return np.unique(beside)
+
+
+def _among(
+    query: Query,
+    corpus: Corpus,
+    groups: IntArray,
+    scorer: Scorer,
+    texts: Sequence[str] | None,
+    dense: FloatArray | None,
+    rows: int,
+) -> Relevance:
+    part = corpus.take(groups)
+    chosen = groups if texts is None else part.taken
+    some = None if texts is None else [texts[i] for i in chosen.tolist()]
+    near = _one(query, part, scorer, some, None if dense is None else dense[groups], len(chosen))
+    logit = np.full(rows, min(_FLOOR, float(near.logit.min())), np.float32)
+    logit[chosen] = near.logit
+
+    def spread(values: FloatArray) -> FloatArray:
+        out = np.zeros((*values.shape[:-1], rows), np.float32)
+        out[..., chosen] = values
+        return out
+
+    parts = {k: spread(v) for k, v in near.parts.items()}
+    return Relevance(logit, logit, parts, spread(near.best), near.word_weight, near.words, near.known, near.asked)

@@ -1,0 +1,94 @@
+"""The learned combination of the features, and its calibration to probabilities. Evaluated in numpy; trained by
+models/build_scorer.py.
+
+Score s = features . weights, fitted listwise (softmax over the candidates of a query; Cao et al. 2007, ListNet).
+Probability p = sigmoid(slope s + bias . query facts), fitted by logistic regression on labelled queries, queries without
+any evidence among them (Platt 1999).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldpack import assets
+from fieldpack.errors import AssetError
+from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE
+from fieldpack.types import FloatArray
+
+FACTS = ("one", "spread", "late_most", "exact_most", "known", "log_candidates")
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """weights (f,) of standardised features; slope > 0 and bias (len(FACTS),) of the calibration."""
+
+    names: tuple[str, ...]
+    weights: FloatArray
+    slope: float
+    bias: FloatArray
+
+    def score(self, table: FloatArray) -> FloatArray:
+        """(n,) in the unit of the listwise softmax: a difference of 1 is a factor e of belief."""
+        return np.asarray(table @ self.weights, np.float32)
+
+    def logit(self, score: FloatArray, facts: FloatArray) -> FloatArray:
+        """(n,) log odds of being evidence."""
+        return np.asarray(self.slope * score + float(self.bias @ facts), np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "weights": dict(zip(self.names, np.round(self.weights, 5).tolist(), strict=True)),
+            "slope": round(self.slope, 5),
+            "bias": dict(zip(FACTS, np.round(self.bias, 5).tolist(), strict=True)),
+        }
+
+    @staticmethod
+    def of(parsed: dict[str, Any], names: tuple[str, ...]) -> Layer:
+        """Raises AssetError when the file was made for other features."""
+        if tuple(parsed["weights"]) != names or tuple(parsed["bias"]) != FACTS:
+            raise AssetError(f"scorer weights are for {', '.join(parsed['weights'])}; this version reads {', '.join(names)}")
+        weights = np.array(list(parsed["weights"].values()), np.float32)
+        return Layer(names, weights, float(parsed["slope"]), np.array(list(parsed["bias"].values()), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """paragraph: without a sentence embedder's vectors; dense: with them; sentence: on top of either."""
+
+    paragraph: Layer
+    dense: Layer
+    sentence: Layer
+
+    @staticmethod
+    def load(path: Path | None = None) -> Scorer:
+        """The shipped weights (checksum verified), or those of a file that models/build_scorer.py wrote."""
+        parsed = json.loads((path or assets.verified("scorer/weights.json")).read_text("utf-8"))
+        return Scorer(
+            Layer.of(parsed["paragraph"], PARAGRAPH),
+            Layer.of(parsed["dense"], (*PARAGRAPH, DENSE)),
+            Layer.of(parsed["sentence"], SENTENCE),
+        )
+
+
+def facts(score: FloatArray, raw: dict[str, FloatArray], known: float) -> FloatArray:
+    """What tells a query that has evidence from one that has none: how far the best stands out (log-sum-exp over mean),
+    the highest absolute token resonance and BM25, the share of the query's words that occur, the candidates' number."""
+    n = len(score)
+    most = float(score.max())
+    spread = most + float(np.log(np.exp(score - most).mean()))
+    late, exact = (float(np.max(raw[k])) for k in ("late", "bm25"))
+    return np.array([1.0, spread, late, exact, known, np.log(n)], np.float32)
+
+
+def combined(logits: Sequence[FloatArray]) -> FloatArray:
+    """(n,) log odds of being evidence for at least one of several queries: 1 - prod(1 - p)."""
+    if len(logits) == 1:
+        return logits[0]
+    missed = -sum(np.logaddexp(0, x.astype(np.float64)) for x in logits)  # log prod(1 - p)
+    return np.asarray(np.log(-np.expm1(np.minimum(missed, -1e-12))) - missed, np.float32)

@@ -1,0 +1,137 @@
+"""Chosen segments to one string: verbatim, neighbours joined as they stood, gaps marked, sources named when asked.
+
+Every marker costs tokens; the ones used here cost 0 or 1 in o200k_base and cl100k_base ("\\n\\n" merges into the token
+before it). The string that comes out is what the budget is checked against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from fieldpack.types import Document, FloatArray, IntArray, Segments
+
+Order = Literal["source", "edges", "relevance"]
+ORDERS: tuple[Order, ...] = ("source", "edges", "relevance")
+
+BETWEEN_DOCUMENTS = "\n\n"
+GAP = "\n\n…\n\n"
+GAP_IN_LINES = "\n…\n"
+GAP_IN_SENTENCES = " … "
+_LONGEST_GAP_KEPT = 64
+"""White space between neighbours is kept as it stands up to this many characters (indentation, blank lines)."""
+
+
+class Span(NamedTuple):
+    """`text[start:end]` of the rendering is rows first..last (inclusive) of the segments, joined as in their document."""
+
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """text: the packed string; spans: its verbatim pieces in the order they stand there."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
+def runs(segments: Segments, rows: IntArray) -> list[tuple[int, int]]:
+    """Sorted rows as (first, last) runs of neighbours in one document."""
+    if not len(rows):
+        return []
+    breaks = np.flatnonzero((np.diff(rows) != 1) | (np.diff(segments.doc[rows]) != 0))
+    firsts = rows[np.r_[0, breaks + 1]]
+    lasts = rows[np.r_[breaks, len(rows) - 1]]
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def arrange(blocks: list[tuple[int, int]], segments: Segments, value: FloatArray, order: Order) -> list[tuple[int, int]]:
+    """Runs in the order they are shown. "edges" puts the best first, the second best last, the weakest in the middle,
+    because readers of long contexts lose the middle (Liu et al. 2024). Ties keep reading order."""
+    if order == "source" or len(blocks) < 2:
+        return blocks
+    best = [max(float(value[r]) for r in range(first, last + 1)) for first, last in blocks]
+    ranked = [blocks[i] for i in sorted(range(len(blocks)), key=lambda i: (-best[i], i))]
+    return ranked if order == "relevance" else ranked[::2] + ranked[1::2][::-1]
+
+
+def render(
+    documents: Sequence[Document],
+    segments: Segments,
+    chosen: IntArray,
+    *,
+    order: Order = "source",
+    value: FloatArray | None = None,
+    cite: bool = False,
+    titles: bool = False,
+) -> Rendered:
+    """The packed string of the chosen rows.
+
+    chosen: row indices in any order; value: (n,) what "edges" and "relevance" sort by. `cite` heads every document's
+    pieces with "[number] title (id)"; `titles` heads them with the bare title, where a document has one.
+    """
+    blocks = runs(segments, np.unique(np.asarray(chosen, np.int64)))
+    blocks = arrange(blocks, segments, np.zeros(len(segments)) if value is None else value, order)
+    numbers = {d: k for k, d in enumerate(dict.fromkeys(int(segments.doc[first]) for first, _ in blocks), 1)}
+    out: list[str] = []
+    spans: list[Span] = []
+    length = 0
+
+    def put(piece: str) -> None:
+        nonlocal length
+        out.append(piece)
+        length += len(piece)
+
+    previous: tuple[int, int] | None = None
+    for first, last in blocks:
+        doc = int(segments.doc[first])
+        if previous is None or int(segments.doc[previous[1]]) != doc:
+            put(BETWEEN_DOCUMENTS if previous else "")
+            put(_header(documents[doc], numbers[doc], cite, titles))
+        else:
+            put(_gap(documents[doc].text, segments, previous, (first, last)))
+        piece = joined(documents[doc].text, segments, first, last)
+        spans.append(Span(first, last, length, length + len(piece)))
+        put(piece)
+        previous = (first, last)
+    return Rendered("".join(out), tuple(spans))
+
+
+def joined(text: str, segments: Segments, first: int, last: int) -> str:
+    """Rows first..last as they stand in their document; only very long white space between them is shortened."""
+    start, end = int(segments.start[first]), int(segments.end[last])
+    between = segments.start[first + 1 : last + 1] - segments.end[first:last]
+    if not (between > _LONGEST_GAP_KEPT).any():
+        return text[start:end]
+    out = [text[start : segments.end[first]]]
+    for row in range(first + 1, last + 1):
+        a, b = int(segments.end[row - 1]), int(segments.start[row])
+        out += [text[a:b] if b - a <= _LONGEST_GAP_KEPT else BETWEEN_DOCUMENTS, text[b : segments.end[row]]]
+    return "".join(out)
+
+
+def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[int, int]) -> str:
+    a, b = before[1], after[0]
+    if a > b or segments.parent[a] != segments.parent[b]:
+        return GAP
+    return GAP_IN_LINES if "\n" in text[segments.end[a] : segments.start[b]] else GAP_IN_SENTENCES
+
+
+_WHITE = re.compile(r"\s+")
+
+
+def _header(document: Document, number: int, cite: bool, titles: bool) -> str:
+    # One line, whatever the title holds: a document must not be able to forge a second header.
+    title = _WHITE.sub(" ", document.title).strip()
+    if cite:
+        name = _WHITE.sub(" ", document.id).strip()
+        return f"[{number}] {title} ({name})\n" if title and title != name else f"[{number}] {name}\n"
+    return f"{title}\n" if titles and title else ""

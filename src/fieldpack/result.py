@@ -1,0 +1,85 @@
+"""What a pack gives back: the text, and everything needed to question it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fieldpack.field.state import FieldState, Reading
+from fieldpack.packing.greedy import Packing
+from fieldpack.prepared import Prepared
+from fieldpack.reasons import Reasons
+from fieldpack.relevance.read import Relevance
+from fieldpack.render import Span
+from fieldpack.types import Dropped, Kept, Segments
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """text: the packed string; tokens: counted on it, <= budget. `kept` and `dropped` together are all segments, in
+    reading order, each with its reason. packing.value / packing.bound is how near the pack is to the best conceivable.
+    state: for the next turn. timings: milliseconds by stage. notes: what a user should know of this pack.
+    spans: the verbatim pieces of `text`, by rows of `segments`."""
+
+    text: str
+    tokens: int
+    budget: int
+    queries: tuple[str, ...]
+    prepared: Prepared
+    spans: tuple[Span, ...]
+    inside: np.ndarray[Any, np.dtype[np.bool_]]
+    reading: Reading
+    relevance: Relevance
+    packing: Packing
+    reasons: Reasons
+    state: FieldState
+    timings: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    cut: tuple[int, int] | None = None
+    """(row, end): a row of which only the characters before `end` were packed (allow_cut)."""
+
+    @property
+    def segments(self) -> Segments:
+        """All n segments; row i of every array of the result is segment i."""
+        return self.prepared.rows
+
+    @cached_property
+    def kept(self) -> tuple[Kept, ...]:
+        return tuple(Kept(*self._facts(i)) for i in np.flatnonzero(self.inside).tolist())
+
+    @cached_property
+    def dropped(self) -> tuple[Dropped, ...]:
+        return tuple(Dropped(*self._facts(i)) for i in np.flatnonzero(~self.inside).tolist())
+
+    def _facts(self, row: int) -> tuple[str, int, int, str, int, float, str]:
+        s = self.segments[row]
+        document = self.prepared.documents[s.doc]
+        end = self.cut[1] if self.cut and self.cut[0] == row else s.end
+        score = round(float(self.relevance.total[row]), 6)
+        return document.id, s.start, end, document.text[s.start : end], s.tokens, score, self.reasons.of(row)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `fieldpack pack --json` prints."""
+
+        def entry(item: Kept | Dropped) -> dict[str, Any]:
+            return {k: v for k, v in item._asdict().items() if k != "text"}
+
+        return {
+            "text": self.text,
+            "tokens": self.tokens,
+            "budget": self.budget,
+            "query": self.queries[0] if len(self.queries) == 1 else list(self.queries),
+            "kept": [entry(k) for k in self.kept],
+            "dropped": [entry(d) for d in self.dropped],
+            "field": {
+                **self.reading.to_dict(),
+                "value": round(self.packing.value, 6),
+                "bound": round(self.packing.bound, 6),
+            },
+            "notes": list(self.notes),
+            "timings_ms": {k: round(v, 3) for k, v in self.timings.items()},
+        }

@@ -1,0 +1,99 @@
+"""From the packer's estimate to the string that is handed out: count it, take back what is too much, fill what is left.
+
+Token counts do not add up over joins, so the packer's sum is an estimate; the budget is kept on the rendered string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldpack.packing.greedy import Packing, Problem
+from fieldpack.render import Rendered
+from fieldpack.types import BoolArray, IntArray
+
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """inside (n,): rows of the text; filled (n,): those added to fill what was left."""
+
+    inside: BoolArray
+    filled: BoolArray
+    rendered: Rendered
+    tokens: int
+
+
+def settle(
+    problem: Problem,
+    packing: Packing,
+    budget: int,
+    draw: Callable[[IntArray], Rendered],
+    count: Callable[[str], int],
+    fill: bool = True,
+) -> Settled:
+    """Drops the least gain until the text fits, then adds what still fits, the best first. Pinned rows stay."""
+    inside = np.zeros(len(problem), np.bool_)
+    inside[packing.chosen] = True
+    rendered, tokens = _within(problem, packing, budget, inside, draw, count)
+    filled = np.zeros(len(problem), np.bool_)
+    refused = np.zeros(len(problem), np.bool_)
+    for _ in range(_ROUNDS if fill else 0):
+        more = _more(problem, packing, inside | refused | ~problem.open, budget - tokens)
+        if not len(more):
+            break
+        trial = inside.copy()
+        trial[more] = True
+        drawn, needed = _drawn(trial, draw, count)
+        # The estimate was too low: give up the last of what was added until it fits.
+        while needed > budget and len(more):
+            refused[more[-1]] = True
+            trial[more[-1]] = False
+            more = more[:-1]
+            drawn, needed = _drawn(trial, draw, count)
+        if len(more):
+            inside, rendered, tokens = trial, drawn, needed
+            filled[more] = True
+    return Settled(inside, filled, rendered, tokens)
+
+
+def _drawn(inside: BoolArray, draw: Callable[[IntArray], Rendered], count: Callable[[str], int]) -> tuple[Rendered, int]:
+    drawn = draw(np.flatnonzero(inside))
+    return drawn, count(drawn.text)
+
+
+def _within(
+    problem: Problem,
+    packing: Packing,
+    budget: int,
+    inside: BoolArray,
+    draw: Callable[[IntArray], Rendered],
+    count: Callable[[str], int],
+) -> tuple[Rendered, int]:
+    """Changes `inside` in place until its text fits."""
+    free = packing.chosen[~problem.pinned[packing.chosen]]
+    spare = free[np.argsort(packing.gain[free], kind="stable")].tolist()
+    while True:
+        rendered, tokens = _drawn(inside, draw, count)
+        if tokens <= budget or not spare:
+            return rendered, tokens
+        excess = tokens - budget
+        while spare and excess > 0:
+            row = spare.pop(0)
+            inside[row] = False
+            excess -= int(problem.cost[row])
+
+
+def _more(problem: Problem, packing: Packing, closed: BoolArray, left: int) -> IntArray:
+    """Rows that fit into what is left by their estimates, the best first."""
+    free = np.flatnonzero(~closed & (problem.cost - 1 + problem.opening <= left))
+    out = []
+    for row in free[np.argsort(-packing.gain[free], kind="stable")].tolist():
+        cost = int(problem.cost[row] - 1 + problem.opening[row])
+        if cost <= left:
+            out.append(row)
+            left -= cost + 1
+    return np.array(out, np.int64)
