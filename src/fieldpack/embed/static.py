@@ -40,7 +40,7 @@ class StaticEmbedder:
         arrays = read_safetensors(weights)
         try:
             self._rows, self._scale = arrays["rows"], np.asarray(arrays["scale"], np.float32)
-            words = _file(folder, "vocab.txt").read_text("utf-8").split("\n")[: len(self._rows)]
+            words = _file(folder, "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
             self._vocabulary = {word: row for row, word in enumerate(words)}
             self._unknown = self._vocabulary[UNKNOWN]
         except (KeyError, UnicodeDecodeError) as error:
