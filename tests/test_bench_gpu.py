@@ -1,0 +1,43 @@
+"""benchmarks/gpu.py on CPU tensors, small: it runs, its results are consistent and say what they were measured on."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from tiny_models import tiny_bert
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("gpu_benchmark", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    folder = tmp_path_factory.mktemp("gpu")
+    model = str(tiny_bert(folder))
+    out = folder / "gpu.json"
+    sizes = ["--paragraphs", "30", "--rows", "300", "--vectors", "4000", "--dims", "32"]
+    script.main(["--device", "cpu", "--model", model, "--out", str(out), *sizes])
+    return json.loads(out.read_text("utf-8"))
+
+
+def test_results_say_that_no_gpu_took_part(results):
+    assert results["machine"]["gpu"] is None and "no GPU" in results["machine"]["note"]
+
+
+def test_rates_are_rates(results):
+    found = results["embedding"]
+    assert found["paragraphs"] == found["distinct"] == 30 and found["ours_per_second"] > 0
+    assert found["ratio"] == pytest.approx(found["ours_per_second"] / found["plain_per_second"])
+    product = results["resonance"]["float32"]
+    assert product["share_of_plain"] == pytest.approx(product["ours_tflops"] / product["plain_tflops"])
+
+
+def test_numpy_and_tensors_agree_on_the_attractors(results):
+    found = results["attractors"]
+    assert found["centers_found"] == found["known_centers"]
+    assert found["same_number"] and found["smallest_center_cosine"] > 0.9999 and found["same_basin"] > 0.999
