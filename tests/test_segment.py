@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,11 +14,12 @@ from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, READERS, kind_of,
 from fieldpack.types import Document, Segment, Segments
 
 # Pieces that mean something to some reader, mixed with any text at all.
-PIECES = (
-    """\n|\n\n|\r\n|\r|\r\n\r\n| |  |    |\t|\u2028|\u2029|\x85|\x0b|\x0c|\xa0|\u200b|\ufeff|\x00|\x1c|# |## |---\n|***\n|===\n|```\n|
-    ~~~\n|````py\n|- |* |1. |> |+++\n|a: b\n|Word. |word |Mr. |U.S. |3.14 |...|…| “Hi!” |?!|(x.) |。|你好。|؟ |। |と|」|[12]|*_|
-    👨‍👩‍👧|🇩🇪|e\u0301|\u0301|\u200d|def f(x):\n|class A:\n|@d\n|    x = 1\n|'''|\"\"\"|'|"|# c\n|}\n|{\n|\\|x\n"""
-).split("|") + ["|", "| a | b |\n", "|--|--|\n"]
+_NAMED = """\\n,\\n\\n,\\r\\n,\\r,\\r\\n\\r\\n,  ,    ,\\t,\\u2028,\\u2029,\\x85,\\x0b,\\x0c,\\xa0,\\u200b,\\ufeff,
+\\x00,\\x1c,# ,## ,---\\n,***\\n,===\\n,```\\n,~~~\\n,````py\\n,- ,* ,1. ,> ,+++\\n,a: b\\n,| a | b |\\n,|--|--|\\n,
+|,Word. ,word ,Mr. ,U.S. ,3.14 ,...,\\u2026, \\u201cHi!\\u201d ,?!,(x.) ,\\u3002,\\u4f60\\u597d\\u3002,
+\\u061f ,\\u0964 ,\\u3068,\\u300d,[12],*_,\\U0001f468\\u200d\\U0001f469,\\U0001f1e9\\U0001f1ea,e\\u0301,
+\\u0301,\\u200d,def f(x):\\n,class A:\\n,@d\\n,    x = 1\\n,''',\\"\\"\\",',\\",# c\\n,}\\n,{\\n,x\\n"""
+PIECES = [piece.encode("ascii").decode("unicode-escape") for piece in re.split(",\n?", _NAMED)] + ["\\", " "]
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=40).map("".join)
 SLOW_ON_PURPOSE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -119,7 +122,7 @@ def test_a_row_reads_as_a_segment() -> None:
 
 
 def test_unknown_unit_and_bad_limits_are_refused() -> None:
-    with pytest.raises(SettingsError, match="'word'.*'paragraph', 'sentence'"):
+    with pytest.raises(SettingsError, match=r"'word'.*'paragraph', 'sentence'"):
         segment([], "word")
     with pytest.raises(SettingsError, match="at least 1"):
         segment([], "paragraph", 0)
@@ -228,8 +231,9 @@ class TestMarkdown:
 
 class TestCode:
     PYTHON = (
-        '"""Doc.\n\ndef not_a_function():\n"""\n\nimport a\nimport b\n\nX = (\n    1,\n)\n\n\n# about f\n@dec\n@dec2(\n    3\n)\n'
-        "def f():\n    x = '''\n\ndef inner(): pass\n'''\n\n    return x\n\n\nclass A:\n    def m(self):\n        pass\n\n"
+        '"""Doc.\n\ndef not_a_function():\n"""\n\nimport a\nimport b\n\nX = (\n    1,\n)\n\n\n'
+        "# about f\n@dec\n@dec2(\n    3\n)\ndef f():\n    x = '''\n\ndef inner(): pass\n'''\n\n    return x\n\n\n"
+        "class A:\n    def m(self):\n        pass\n\n"
         "async def g(): ...\nif __name__ == '__main__':\n    f()\n"
     )
 

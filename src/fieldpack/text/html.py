@@ -141,5 +141,5 @@ class _Page:
         if text:
             self.out += [self.gap if self.out else "", self.prefix + text]
             self.prefix, self.gap = "", gap
-        elif gap == "\n\n":
+        elif gap == "\n\n" and not self.prefix:  # "<li><p>" is still one item
             self.gap = gap

@@ -88,8 +88,11 @@ def _walk(folder: Path, skip: OnSkip) -> Iterator[str]:
 
     for root, folders, files in os.walk(folder, onerror=failed):
         left_out = [f for f in folders if f.startswith(".") or f in _SKIPPED_FOLDERS or _is_environment(Path(root, f))]
-        for name in sorted(left_out):
-            skip(Path(root, name).as_posix(), "hidden, version-control or package folder")
+        for name in sorted(folders):
+            if name in left_out:
+                skip(Path(root, name).as_posix(), "hidden, version-control or package folder")
+            elif Path(root, name).is_symlink():
+                skip(Path(root, name).as_posix(), "link to a folder")
         folders[:] = sorted(set(folders) - set(left_out))
         for name in sorted(files):
             if name.startswith("."):
@@ -155,6 +158,7 @@ def _bytes(path: str, stdin: TextIO | None) -> bytes | str:
 
 
 def _decode(path: str, data: bytes, errors: str) -> str:
+    path = "standard input" if path == "-" else path
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in data:
         raise InputError(

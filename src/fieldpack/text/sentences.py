@@ -87,7 +87,7 @@ def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     if small in _NUMBERED:
         return text[after].isdigit() or bool(_NUMBER.fullmatch(_first_word(text, after, high).lower()))
     if _NUMBER.fullmatch(small):  # "3. Oktober"; "1. First": the number of a list, at the start of what it numbers
-        if len(word) <= 2 and _first_word(text, after, high).lower() in _ORDINATED:
+        if len(word) <= 2 and _first_word(text, after, high).lower().rstrip(".") in _ORDINATED:
             return True
         return len(word) <= 4 and not text[max(low, stop - 12) : stop - len(word)].strip(_OPENERS + " \n")
     if small in _MAYBE or _DOTTED.fullmatch(word):

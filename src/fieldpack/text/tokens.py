@@ -59,6 +59,12 @@ def tokenizer(spec: str | Path | Callable[[str], int] | Tokenizer) -> Tokenizer:
     raise InputError(f"tokenizer: found {type(spec).__name__}; allowed: a name, a path, a callable or a Tokenizer")
 
 
+def prefix(counter: Tokenizer, text: str, max_tokens: int) -> int:
+    """The largest end found with counter.count(text[:end]) <= max_tokens, by its own `prefix` when it has one."""
+    own: Callable[[str, int], int] | None = getattr(counter, "prefix", None)
+    return own(text, max_tokens) if own else _fit(counter.count, text, max_tokens, _bisect(counter.count, max_tokens))
+
+
 def check_text(documents: Sequence[Document]) -> None:
     """Raises InputError for the first document whose text holds a surrogate, which no tokenizer or file can take."""
     for document in documents:
@@ -162,6 +168,19 @@ def _fit(count: Callable[[str], int], text: str, max_tokens: int, guess: Callabl
     return end
 
 
+def _bisect(count: Callable[[str], int], max_tokens: int) -> Callable[[str], int]:
+    """A guess for _fit by counting alone: counts grow with the text, but for a token or two."""
+
+    def guess(head: str) -> int:
+        low, high = 0, len(head)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if count(head[:middle]) <= max_tokens else (low, middle)
+        return low
+
+    return guess
+
+
 @functools.cache
 def _built(name: str) -> tiktoken.Encoding:
     import tiktoken
@@ -263,15 +282,7 @@ class CallableTokenizer:
 
     def prefix(self, text: str, max_tokens: int) -> int:
         """The largest end found with count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
-
-        def guess(head: str) -> int:
-            low, high = 0, len(head)  # text[:low] fits; counts grow with the text but for a token or two
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self.count(text[:middle]) <= max_tokens else (low, middle)
-            return low
-
-        return _fit(self.count, text, max_tokens, guess)
+        return _fit(self.count, text, max_tokens, _bisect(self.count, max_tokens))
 
 
 def _from_name(name: str) -> Tokenizer:

@@ -1,0 +1,80 @@
+"""Sentence ends in several scripts: what ends a sentence, what does not, and that the ranges cover the paragraph."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldpack.text.sentences import sentence_spans
+
+
+def sentences(text: str) -> list[str]:
+    return [text[a:b] for a, b in sentence_spans(text, 0, len(text))]
+
+
+# "|" marks where one sentence ends and the next begins.
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "One.| Two!| Three?| Four",
+        "Mr. Smith met Dr. J. A. Hobson in the U.S.| The talk was short.",
+        "He works in the U.S. Senate, e.g. on Rylands v. Fletcher, i.e. law.| Next.",
+        "So do I.| The plan B.| Then C.",
+        "Alfred P. Murrah and George W. Bush left at 8 a.m.| After that, it rained.",
+        "It costs $3.50 or 1.000,5 in v1.2.3.| See www.example.com/a.b?c=d.| Done.",
+        "No. 5 is alive, see Fig. 3, vol. iv and Sec. 2.1 of op. cit.| He said no.| Then he left.",
+        "Published Jan. 5, 1999.| In 1999.| It was Dec. 3.",
+        "Acme Inc. Chairman Bob Jr. left.| Acme Inc.| The rest stayed, etc.| And so on.",
+        "“Why?” she asked.| “Go!”| He went.| (See it.)| [Or not.]| 'Yes.'| End",
+        "He said “stop.”| She said 'no.'| Fine.[12]| More.[3][4]| Last",
+        "Wait... what?| Well…| Then yes!?| Really?!| OK...| Good.",
+        "**Bold.**| Next *it.*| `code.`| More.",
+        "1. First do this.| 2. Then that.| Prices fell 3.2 percent.",
+        "今日は天気がいい。|散歩に行こう！|「そうですね。」と彼は言った。|終わり！？|はい",
+        "我们去吃饭吧。|“好的。”|他说：“走！”|然后走了｡",
+        "هل أنت بخير؟| نعم.| حسنا۔| آخر",
+        "यह है।|वह नहीं है॥| ठीक",
+        "Am 3. Oktober kam Hr. Dr. Müller z.B. nach Bonn.| Es war der 4. Mai.| Gut.",
+        "El Sr. Pérez vino.| ¿Qué pasó?| ¡Nada!| Bueno.",
+        "M. Dupont est là.| Où ça ?| Là-bas !",
+        "Roses are red,\n|Violets are blue,\n|Sugar is sweet,\n|And so are you.",
+        "2024-01-01 12:00 INFO start\n|2024-01-01 12:01 WARN a longer line than the others\n|2024-01-01 12:02 end",
+        "[12:00] one\n|[12:01] two",
+        "This text was wrapped at about\nthirty-five columns by someone who\nlikes short lines.| It ends here.",
+        "A short title line\n|Then a much longer line of text that follows the title and goes on for a while.",
+        "Things:\n|- one\n|- two goes on\n|* three\n|1) four",
+    ],
+)
+def test_sentence_ends(marked: str) -> None:
+    text = marked.replace("|", "")
+    expected = [part.strip() for part in marked.split("|")]
+    assert sentences(text) == expected
+
+
+def test_no_boundary_without_white_space_in_spaced_scripts() -> None:
+    assert sentences("foo.bar=1;a.B!c?D") == ["foo.bar=1;a.B!c?D"]
+
+
+@given(st.text(alphabet=st.sampled_from(" \n.!?…。」\"')]([aAzI1éÉ漢ا-*v"), min_size=1, max_size=80))
+def test_spans_cover_the_range_and_start_again_the_same(text: str) -> None:
+    text = text.strip() or "x"
+    spans = sentence_spans(text, 0, len(text))
+    at = 0
+    for a, b in spans:
+        assert at <= a < b
+        assert not text[at:a].strip() and not text[a].isspace() and not text[b - 1].isspace()
+        at = b
+    assert at == len(text)
+    assert sentence_spans("¿" + text + " x", 1, 1 + len(text)) == [(a + 1, b + 1) for a, b in spans] or "\n" in text
+
+
+HOSTILE = (". ", ".", ".) ", "Mr. ", "I. ", "1. ", ".[1]", "...! ", "。」", "(. ", "e.g. ", "a\n", "A\n")
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_repetition(piece: str) -> None:
+    """Half a second for 500 kB when every step is linear; hours when one is quadratic."""
+    text = (piece * 500_000)[:500_000].rstrip()
+    spans = sentence_spans(text, 0, len(text))
+    assert spans[0][0] == 0 and spans[-1][1] == len(text)
