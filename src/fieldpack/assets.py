@@ -44,3 +44,11 @@ def verified(relative: str) -> Path:
     if found != expected:
         raise AssetError(f"{path} is damaged: sha256 {found[:12]}…, expected {expected[:12]}…; reinstall fieldpack")
     return path
+
+
+def own_documents() -> list[Path]:
+    """fieldpack's own README and guides, for the demo."""
+    for folder in (_HERE / "_demo", _HERE.parents[1]):
+        if (folder / "README.md").is_file():
+            return [folder / "README.md", *sorted((folder / "docs").glob("*.md"))]
+    raise AssetError(f"the documents of fieldpack are missing (looked beside {_HERE}); reinstall the package")

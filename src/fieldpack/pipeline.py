@@ -35,7 +35,7 @@ Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
 Pin = str | tuple[str, int, int]
 
-_UNKNOWN_LANGUAGE = 0.5
+_UNKNOWN_LANGUAGE = 0.65
 CASCADE_CANDIDATES = 64
 """Paragraphs that the second tier of a cascade reads: those the static field ranks first."""
 
@@ -88,24 +88,26 @@ class ContextPacker:
 
     def pack(
         self,
-        query: str | Sequence[str],
+        query: str | Sequence[str | tuple[str, float]],
         documents: str | Document | Iterable[str | Document],
         budget: int,
         *,
         pins: Sequence[Pin] = (),
         state: FieldState | None = None,
     ) -> Result:
-        """The pack of `documents` for `query` (one or several) in at most `budget` tokens.
+        """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most `budget`
+        tokens.
 
         pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
         before. Raises InputError for bad input and BudgetError when the pins cannot fit.
         """
         clock = Clock()
-        queries, budget = checked_queries(query), checked_budget(budget)
+        queries, weights = checked_queries(query)
+        budget = checked_budget(budget)
         docs = checked_documents(documents)
         ranges = pin_ranges(pins, docs)
         prepared = self.prepare(docs, ranges, clock)
-        return self.pack_prepared(queries, prepared, budget, ranges, state, clock)
+        return self.pack_prepared(queries, prepared, budget, ranges, state, clock, weights)
 
     def prepare(self, documents: tuple[Document, ...], ranges: Sequence[Range] = (), clock: Clock | None = None) -> Prepared:
         """Documents made ready for any number of queries."""
@@ -130,12 +132,13 @@ class ContextPacker:
         ranges: Sequence[Range] = (),
         state: FieldState | None = None,
         clock: Clock | None = None,
+        weights: Sequence[float] = (),
     ) -> Result:
         """`pack` over documents made ready before."""
         clock = clock or Clock()
         pinned = _rows_in(prepared, ranges)
         self._check_pins(prepared, pinned, budget)
-        relevance = self._relevance(queries, prepared)
+        relevance = self._relevance(queries, prepared, weights)
         clock.lap("relevance")
         reading = self._read(queries, prepared, state)
         clock.lap("field")
@@ -180,21 +183,23 @@ class ContextPacker:
         # Links between sentences are fewer words, so they must count for more: measured on multi-hop sets.
         return PackingSettings() if self.unit == "paragraph" else PackingSettings(chain=5.0)
 
-    def _relevance(self, queries: tuple[str, ...], prepared: Prepared) -> Relevance:
+    def _relevance(self, queries: tuple[str, ...], prepared: Prepared, weights: Sequence[float]) -> Relevance:
         static, scorer = prepared.static, _scorer(self.scorer)
         texts = prepared.texts if prepared.sentences else None
         if self.embedder.kind == "cascade":
-            return self._cascade(queries, prepared, scorer)
+            return self._cascade(queries, prepared, scorer, weights)
         dense = None
         if prepared.dense is not None:
             asked = self.embedder.embed(list(queries))
             dense = [prepared.dense @ q for q in asked]
-        return read_relevance(queries, prepared.corpus, static.word_vectors, scorer, texts, dense)
+        return read_relevance(queries, prepared.corpus, static.word_vectors, scorer, texts, dense, weights)
 
-    def _cascade(self, queries: tuple[str, ...], prepared: Prepared, scorer: Scorer) -> Relevance:
+    def _cascade(
+        self, queries: tuple[str, ...], prepared: Prepared, scorer: Scorer, weights: Sequence[float]
+    ) -> Relevance:
         """The static field reads all; the transformer only the paragraphs that can still win."""
         static, corpus = prepared.static, prepared.corpus
-        first = read_relevance(queries, corpus, static.word_vectors, scorer)
+        first = read_relevance(queries, corpus, static.word_vectors, scorer, weights=weights)
         count = len(corpus.starts)
         groups = np.sort(np.argsort(-first.logit, kind="stable")[:CASCADE_CANDIDATES])
         service = self.embedder.tiers[-1]
@@ -208,12 +213,17 @@ class ContextPacker:
         asked, seen = vectors[: len(queries)], vectors[len(queries) :]
         texts = prepared.texts if prepared.sentences else None
         if len(groups) == count:
-            return read_relevance(queries, corpus, static.word_vectors, scorer, texts, [seen @ q for q in asked])
+            near = [seen @ q for q in asked]
+            return read_relevance(queries, corpus, static.word_vectors, scorer, texts, near, weights)
         part = corpus.take(groups)
         some = [prepared.texts[i] for i in part.taken.tolist()] if texts is not None else None
-        near = read_relevance(queries, part, static.word_vectors, scorer, some, [seen @ q for q in asked])
-        whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts) if texts is not None else first
-        return _overlaid(whole, near, part.taken if texts is not None else groups)
+        close = read_relevance(
+            queries, part, static.word_vectors, scorer, some, [seen @ q for q in asked], weights
+        )
+        whole = first
+        if texts is not None:
+            whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts, weights=weights)
+        return _overlaid(whole, close, part.taken if texts is not None else groups)
 
     def _read(self, queries: tuple[str, ...], prepared: Prepared, state: FieldState | None) -> Reading:
         """The field of the paragraphs; what it says of a paragraph holds for its sentences."""
@@ -348,14 +358,19 @@ class Clock:
         return {**self._laps, "total": (time.perf_counter() - self._start) * 1000}
 
 
-def checked_queries(query: str | Sequence[str]) -> tuple[str, ...]:
-    """One or several queries, none of them blank."""
-    queries = (query,) if isinstance(query, str) else tuple(query)
-    if not queries or not all(isinstance(q, str) for q in queries):
-        raise InputError(f"query is {query!r}; give a string, or a list of one or more strings")
-    if not all(q.strip() for q in queries):
+def checked_queries(
+    query: str | Sequence[str | tuple[str, float]],
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """One or several queries, none of them blank, and their weights in (0, 1]."""
+    given = [query] if isinstance(query, str) else list(query)
+    pairs = [(q, 1.0) if isinstance(q, str) else tuple(q) for q in given]
+    if not pairs or not all(len(p) == 2 and isinstance(p[0], str) for p in pairs):
+        raise InputError(f"query is {query!r}; give a string, or a list of strings or of (string, weight)")
+    if not all(text.strip() for text, _ in pairs):
         raise InputError("the query is empty; say what the evidence is wanted for")
-    return queries
+    if not all(isinstance(w, int | float) and 0 < w <= 1 for _, w in pairs):
+        raise InputError(f"query weights are {[w for _, w in pairs]}; allowed: above 0 and up to 1")
+    return tuple(p[0] for p in pairs), tuple(float(p[1]) for p in pairs)
 
 
 def checked_budget(budget: int) -> int:

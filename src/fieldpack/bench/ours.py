@@ -62,7 +62,12 @@ def _tier(name: str, context: Context) -> Any:
 
     if name == STATIC:
         return EmbeddingService(STATIC)
-    return EmbeddingService(_Shared(context))
+    shared = EmbeddingService(_Shared(context))
+    if name == MINILM:
+        return shared
+    cascade = EmbeddingService(CASCADE)
+    cascade._tiers = (EmbeddingService(STATIC), shared)  # its second tier reads the run's vectors
+    return cascade
 
 
 def systems() -> tuple[System, ...]:
@@ -73,4 +78,6 @@ def systems() -> tuple[System, ...]:
         Fieldpack("fieldpack_sentence", unit="sentence"),
         Fieldpack("fieldpack_minilm", MINILM),
         Fieldpack("fieldpack_minilm_paragraph", MINILM, "paragraph"),
+        Fieldpack("fieldpack_cascade", CASCADE),
+        Fieldpack("fieldpack_cascade_paragraph", CASCADE, "paragraph"),
     )

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fieldpack.compress.counting import Counting, tokenizer_of
 from fieldpack.compress.extract import best_sentence_start, extract
 from fieldpack.compress.rank import Embed
 from fieldpack.compress.rewrite import compress_format, restructure
 from fieldpack.errors import InputError, UnknownNameError
-from fieldpack.protocols import Tokenizer
 
 Strategy = Callable[[str, int], str]
 """(text, target tokens) -> text. What is still over the target is handed to the next heavier strategy."""
@@ -54,14 +54,12 @@ class DynamicTokenOptimizer:
 
     def __init__(
         self,
-        tokenizer: Tokenizer | Callable[[str], int] | str | None = None,
+        tokenizer: Counting = None,
         strategies: Mapping[str, Strategy] | None = None,
         summarizer: Callable[[str], str] | None = None,
         embed: Embed | None = None,
     ) -> None:
-        from fieldpack.text.tokens import tokenizer as named
-
-        self._tokenizer = named("o200k_base" if tokenizer is None else tokenizer)
+        self._tokenizer = tokenizer_of(tokenizer)
         self._summarizer = summarizer
         self._embed = embed
         self.strategies: dict[str, Strategy] = {

@@ -106,10 +106,10 @@ def _walk(similar: Callable[[Doubles], Doubles], n: int) -> Doubles:
     degree = similar(own) - 1.0
     alone = degree < 1e-9
     inverse = np.where(alone, 0.0, 1.0 / np.where(alone, 1.0, degree))
-    rank = np.full(n, 1.0 / n)
+    rank: Doubles = np.full(n, 1.0 / n)
     for _ in range(_STEPS):
         flow = rank * inverse
-        fresh = np.maximum(similar(flow) - flow, 0.0) * _DAMPING
+        fresh: Doubles = np.maximum(similar(flow) - flow, 0.0) * _DAMPING
         fresh += (1.0 - fresh.sum()) / n  # what has no way out goes everywhere
         if np.abs(fresh - rank).sum() < 1e-9:
             return fresh

@@ -50,7 +50,7 @@ def compress_format(text: str) -> str:
 
 
 def restructure(text: str) -> str:
-    """compress_format, then concise set phrases, and no doubled determiners or repeated sentences (the first is kept)."""
+    """compress_format, then concise set phrases, no doubled determiners, no repeated sentences (the first is kept)."""
     text = compress_format(text)
     for pattern, concise in _phrase_rules():
         text = guarded_sub(pattern, lambda m, table=concise: _like(m[0], table[m[0].lower()]), text)  # type: ignore[misc]

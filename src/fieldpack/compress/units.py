@@ -15,7 +15,7 @@ _ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,9}[.)])[ \t]", re.MULTILINE)
 
 
 class Unit(NamedTuple):
-    """`text[start:end]` (trimmed, but code blocks and nested list items keep their indentation) of paragraph `paragraph`."""
+    """`text[start:end]`, trimmed (code blocks and list items keep their indentation), of paragraph `paragraph`."""
 
     start: int
     end: int

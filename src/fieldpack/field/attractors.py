@@ -27,7 +27,7 @@ from fieldpack.field.arrays import Array, host, indices, library, like, rows, sq
 from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
 from fieldpack.field.scale import noise_scale, null_cohesion, silhouette, trapping_scale
 
-SHARPNESS = (0.5, 0.7, 1.0)
+SHARPNESS = (0.35, 0.5, 0.7, 1.0)
 SAMPLE, WIDE = 192, 4096
 
 
@@ -90,7 +90,7 @@ def detect(
     b = _pull(query, bias, mu, x) - mu
     pairs = Pairs.of(field, m, b)
     r = pairs.r[:-1, :-1]
-    sigma = noise_scale(r, x.shape[1])
+    sigma = noise_scale(field - mu)
     trap = 1.0 if beta else trapping_scale(r)
     betas = [beta] if beta else sorted((s * trap for s in scales), reverse=True)
     used, z = _clearest(field, m, mu, b, pairs, betas, sigma, limit)

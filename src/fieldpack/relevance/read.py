@@ -43,14 +43,15 @@ def read_relevance(
     scorer: Scorer,
     texts: Sequence[str] | None = None,
     dense: Sequence[FloatArray] | None = None,
+    weights: Sequence[float] = (),
 ) -> Relevance:
     """Rows are atoms when `texts` (n,) is given, else groups (g). dense: for each query (g,) cosines of a sentence
-    embedder. Raises nothing: a query without words gives every row the same odds."""
+    embedder. weights: for each query, in (0, 1], what its evidence is worth. Raises nothing: a query without words gives every row the same odds."""
     rows, each = (len(corpus) if texts is not None else len(corpus.starts)), []
     for k, text in enumerate(queries):
         query = read_query(text, corpus, word_vectors)
         each.append(_one(query, corpus, scorer, texts, dense[k] if dense is not None else None, rows))
-    logit = combined([e.logit for e in each])
+    logit = combined([e.logit for e in each], weights)
     best = np.concatenate([e.best for e in each])
     weight = np.concatenate([e.word_weight for e in each])
     return Relevance(

@@ -43,9 +43,9 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "weights": dict(zip(self.names, np.round(self.weights, 5).tolist(), strict=True)),
+            "weights": dict(zip(self.names, np.round(self.weights.astype(float), 5).tolist(), strict=True)),
             "slope": round(self.slope, 5),
-            "bias": dict(zip(FACTS, np.round(self.bias, 5).tolist(), strict=True)),
+            "bias": dict(zip(FACTS, np.round(self.bias.astype(float), 5).tolist(), strict=True)),
         }
 
     @staticmethod
@@ -86,9 +86,16 @@ def facts(score: FloatArray, raw: dict[str, FloatArray], known: float) -> FloatA
     return np.array([1.0, spread, late, exact, known, np.log(n)], np.float32)
 
 
-def combined(logits: Sequence[FloatArray]) -> FloatArray:
-    """(n,) log odds of being evidence for at least one of several queries: 1 - prod(1 - p)."""
-    if len(logits) == 1:
+def combined(logits: Sequence[FloatArray], weights: Sequence[float] = ()) -> FloatArray:
+    """(n,) log odds of being evidence for at least one of several queries, 1 - prod(1 - w p); w is 1 by default."""
+    worth = list(weights) or [1.0] * len(logits)
+    if len(logits) == 1 and worth[0] == 1.0:
         return logits[0]
-    missed = -sum(np.logaddexp(0, x.astype(np.float64)) for x in logits)  # log prod(1 - p)
-    return np.asarray(np.log(-np.expm1(np.minimum(missed, -1e-12))) - missed, np.float32)
+    # log(1 - w p) with p = sigmoid(l): log((1 - w) e^l + 1) - log(e^l + 1), stable for w = 1 too.
+    missed = np.zeros(len(logits[0]))
+    for logit, w in zip(logits, worth, strict=True):
+        x = logit.astype(np.float64)
+        left = np.logaddexp(np.log(1 - w) + x, 0) if w < 1 else 0.0
+        missed += left - np.logaddexp(x, 0)
+    missed = np.minimum(missed, -1e-12)
+    return np.asarray(np.log(-np.expm1(missed)) - missed, np.float32)

@@ -1,1 +1,303 @@
-"""fractal.json."""
+"""fractal.json: sections that say what is done about them, level below level, compiled to the settings that shells
+compile to.
+
+Inheritance: a node takes from the node above each of compression, priority, strategies, filtering and threshold that
+it does not say itself. `children` are nodes below. A node with `"recursion": true` is its own child at each of
+`recursion.depth` levels; then one of its `strategies` holds at each level (the last for the levels that are left),
+applied to what the level above lets go. Without recursion all its strategies hold at the node's own level. `recursion`
+and `children` are not inherited.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from fieldpack.errors import InputError, SettingsError
+from fieldpack.shell import schema
+from fieldpack.shell.compile import field_from_actions, residue_share, split_sections
+from fieldpack.shell.kinds import MAX_PROBLEMS, make_step
+from fieldpack.shell.settings import (
+    SECTIONS,
+    AttractorSettings,
+    BudgetSettings,
+    FieldShellSettings,
+    ShellSettings,
+    Step,
+)
+from fieldpack.shell.strict_json import MAX_CHARS, check_value, parse_json
+from fieldpack.shell.strict_json import FractalError as FractalError
+
+MAX_NODES = 1000
+_INHERITED = ("compression", "priority", "strategies", "filtering", "threshold")
+_ROOT = "$.fractalTokenManager"
+
+
+@dataclass(frozen=True)
+class FractalNode:
+    """One node after inheritance. `level` 0 is the section; `path` such as history/facts or history/1 (its own
+    repetition)."""
+
+    path: str
+    section: str
+    level: int
+    compression: str | None = None
+    priority: str | None = None
+    strategies: tuple[str, ...] = ()  # those that hold at this node
+    filtering: str | None = None
+    threshold: float | None = None
+    children: tuple[FractalNode, ...] = ()
+
+    def walk(self) -> Iterator[FractalNode]:
+        """The node and all below it, from the top."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class FractalSettings:
+    """What a fractal.json says: its nodes by section, and the `settings` that a shell saying the same would give.
+
+    `notes` name what it says to no effect: a threshold that nothing filters by, a priority of nothing.
+    """
+
+    version: str
+    description: str
+    depth: int
+    nodes: tuple[FractalNode, ...]
+    settings: ShellSettings
+    notes: tuple[str, ...] = ()
+
+    def packer_options(self) -> dict[str, Any]:
+        """See ShellSettings.packer_options."""
+        return self.settings.packer_options()
+
+
+def load(source: str | Path | Mapping[str, Any]) -> FractalSettings:
+    """The settings of a fractal.json: a path, or the parsed object.
+
+    Raises FractalError (a SettingsError; .problems with JSON paths) for what is no strict JSON, breaks
+    fractal.schema.json or contradicts itself (allocations that do not sum to 1, a strategy for a section without a
+    share, nesting below the depth); InputError for a file that cannot be read.
+    """
+    if isinstance(source, Mapping):
+        return _build(check_value(source))
+    try:
+        with Path(source).open("rb") as file:
+            data = file.read(4 * MAX_CHARS + 1)
+        return loads(data.decode("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source} cannot be read as UTF-8 text: {error}; pass the path of a fractal.json") from error
+
+
+def loads(text: str) -> FractalSettings:
+    """The settings of a JSON text; raises as `load` does."""
+    return _build(parse_json(text))
+
+
+@functools.cache
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of fractal.json."""
+    parsed: dict[str, Any] = json.loads(Path(__file__).with_name("fractal.schema.json").read_text("utf-8"))
+    return parsed
+
+
+def _build(value: Any) -> FractalSettings:
+    found = list(islice(schema.problems(value, json_schema(), json_schema()), MAX_PROBLEMS))
+    if not found:
+        found = list(islice(_contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
+    if found:
+        raise FractalError([f"{path}: {problem}" for path, problem in found])
+    manager = value["fractalTokenManager"]
+    recursion = manager.get("recursion", {})
+    depth = int(recursion.get("depth", 0))
+    nodes = tuple(_node(n, n, 0, depth, s, {}) for n, s in manager.get("strategies", {}).items())
+    return FractalSettings(
+        manager.get("version", ""),
+        manager.get("description", ""),
+        depth,
+        nodes,
+        _settings(manager, nodes),
+        tuple(_notes(manager, nodes)),
+    )
+
+
+# -- what the schema cannot say
+
+
+def _contradictions(manager: Mapping[str, Any]) -> Iterator[schema.Problem]:
+    allocation, strategies = manager.get("allocation", {}), manager.get("strategies", {})
+    yield from _sections(allocation, f"{_ROOT}.allocation")
+    yield from _sections(strategies, f"{_ROOT}.strategies")
+    try:
+        split_sections(dict(allocation), manager.get("total_tokens"))
+    except SettingsError as error:
+        yield f"{_ROOT}.allocation", str(error)
+    shared = {SECTIONS.get(name, name) for name in allocation}
+    for name in strategies:
+        if allocation and SECTIONS.get(name, name) not in shared:
+            yield f"{_ROOT}.strategies.{name}", f"no share in allocation; sections: {', '.join(sorted(allocation))}"
+    depth = manager.get("recursion", {}).get("depth")
+    nodes = 0
+    for name, strategy in strategies.items():
+        for path, section, level, node in _raw_nodes(f"{_ROOT}.strategies.{name}", name, strategy):
+            nodes += 1 + (int(depth or 0) - level) * bool(node.get("recursion"))
+            yield from _node_problems(path, section, level, node, depth)
+    if nodes > MAX_NODES:
+        yield f"{_ROOT}.strategies", f"grows to {nodes} nodes; at most {MAX_NODES} are allowed"
+
+
+def _sections(names: Mapping[str, Any], path: str) -> Iterator[schema.Problem]:
+    """Names that are nearly a known one are slips; two names of one section contradict each other; others are the
+    user's."""
+    meant: dict[str, str] = {}
+    for name in names:
+        near = difflib.get_close_matches(name, SECTIONS, n=1, cutoff=0.75)
+        if name not in SECTIONS and near:
+            yield f"{path}.{name}", f"unknown section; did you mean {near[0]!r}?"
+        section = SECTIONS.get(name, name)
+        if section in meant:
+            yield f"{path}.{name}", f"is the same section as {meant[section]!r}; keep one"
+        meant[section] = name
+
+
+def _raw_nodes(
+    path: str, section: str, strategy: Mapping[str, Any]
+) -> Iterator[tuple[str, str, int, Mapping[str, Any]]]:
+    stack = [(path, 0, strategy)]
+    while stack:
+        at, level, node = stack.pop()
+        yield at, section, level, node
+        below = [(f"{at}.children.{name}", level + 1, child) for name, child in node.get("children", {}).items()]
+        stack.extend(reversed(below))
+
+
+def _node_problems(
+    path: str, section: str, level: int, node: Mapping[str, Any], depth: int | None
+) -> Iterator[schema.Problem]:
+    if depth is None and (node.get("recursion") or level):
+        yield path, f"goes below its section, but {_ROOT}.recursion.depth is not given (0 to 8)"
+    elif level > (depth or 0):
+        yield path, f"is {level} levels below its section; recursion.depth allows {depth}"
+    if "strategies" in node and SECTIONS.get(section, section) != "history":
+        yield (
+            f"{path}.strategies",
+            f"window, summarize and key_value work on history, not on {section!r}; use compression",
+        )
+
+
+# -- nodes and settings
+
+
+def _node(
+    path: str, section: str, level: int, depth: int, own: Mapping[str, Any], above: Mapping[str, Any]
+) -> FractalNode:
+    """A node with what it inherits, its children, and, when it recurs, itself at the levels below."""
+    told = {key: own.get(key, above.get(key)) for key in _INHERITED}
+    below = [_node(f"{path}/{n}", section, level + 1, depth, c, told) for n, c in own.get("children", {}).items()]
+    strategies: tuple[str, ...] = tuple(told["strategies"] or ())
+    recurs = bool(own.get("recursion"))
+    if recurs and level < depth:
+        base = path.removesuffix(f"/{level}")  # history/1 recurs as history/2
+        rest = {"strategies": strategies[1:] or strategies, "recursion": True}
+        below.insert(0, _node(f"{base}/{level + 1}", section, level + 1, depth, rest, told))
+    return FractalNode(
+        path,
+        section,
+        level,
+        told["compression"],
+        told["priority"],
+        strategies[:1] if recurs else strategies,
+        told["filtering"],
+        told["threshold"],
+        tuple(below),
+    )
+
+
+def node_steps(node: FractalNode) -> Iterator[Step]:
+    """The actions that a node stands for."""
+    at: dict[str, Any] = {"level": node.level} if node.level else {}
+    if node.priority:
+        at["priority"] = node.priority
+    section = SECTIONS.get(node.section, node.section)
+    if node.compression not in (None, "none"):
+        action = "system.compress" if section == "system" else "context.compress"
+        target = {} if section == "system" else {"target": node.section}
+        yield make_step(action, {**target, "method": node.compression, **at})
+    for strategy in node.strategies:
+        yield make_step("history.manage", {"method": strategy, **at})
+    if node.filtering not in (None, "none"):
+        action = f"{node.section}.filter" if node.section in ("input", "current", "context") else "context.filter"
+        target = {} if action.startswith(f"{node.section}.") else {"target": node.section}
+        threshold = {} if node.threshold is None else {"threshold": float(node.threshold)}
+        yield make_step(action, {**target, "method": node.filtering, **threshold, **at})
+
+
+def _settings(manager: Mapping[str, Any], nodes: tuple[FractalNode, ...]) -> ShellSettings:
+    steps = tuple(step for top in nodes for node in top.walk() for step in node_steps(node))
+    allocation, description = manager.get("allocation"), manager.get("description", "")
+    monitoring = {**manager.get("monitoring", {})}
+    if "self_optimization" in manager.get("recursion", {}):
+        monitoring["optimize_automatically"] = manager["recursion"]["self_optimization"]
+    budget = None
+    if allocation or monitoring or "total_tokens" in manager:
+        shares, _, total = split_sections(dict(allocation or {}), manager.get("total_tokens"))
+        budget = BudgetSettings(description, int(total) if total else None, shares, None, steps, **monitoring)
+    field = _field(manager["field"]) if "field" in manager else None
+    return ShellSettings(budget, field, () if budget else steps, description, ("fractal.json",))
+
+
+def _notes(manager: Mapping[str, Any], nodes: tuple[FractalNode, ...]) -> Iterator[str]:
+    for node in (node for top in nodes for node in top.walk() if not node.level or not node.path[-1].isdigit()):
+        filters = node.filtering not in (None, "none")
+        if node.threshold is not None and not filters:
+            yield f"strategies.{node.path}: threshold {node.threshold:g} has no effect without filtering"
+        if node.priority and not filters and not node.strategies and node.compression in (None, "none"):
+            yield f"strategies.{node.path}: priority {node.priority} has no effect without something to do"
+    resonance = manager.get("field", {}).get("resonance", {})
+    if resonance.get("amplification") is False and "target" in resonance:
+        yield f"field.resonance: target {resonance['target']:g} has no effect without amplification"
+    if resonance.get("amplification") and "target" not in resonance:
+        yield "field.resonance: amplification has no effect without a target"
+
+
+def _field(told: Mapping[str, Any]) -> FieldShellSettings:
+    attractors, resonance = told.get("attractors", {}), told.get("resonance", {})
+    boundaries, residue = told.get("boundaries", {}), told.get("residue", {})
+    seeds = [
+        AttractorSettings(s["name"], float(s.get("strength", 1)), tuple(s.get("keywords", ())))
+        for s in attractors.get("seeds", ())
+    ]
+    rules, steps = [], []
+    if boundaries.get("adaptive"):
+        rules.append(make_step("boundary.adapt", {"trigger": "resonance_change"}))
+    if "min_score" in boundaries:
+        rules.append(
+            make_step("boundary.filter", {"method": "attractor_relevance", "min_score": boundaries["min_score"]})
+        )
+    if "top_n" in attractors:
+        steps.append(make_step("optimize.by_attractor", {"keep": "strongest", "top_n": int(attractors["top_n"])}))
+    if "min_strength" in residue:
+        steps.append(make_step("optimize.preserve_residue", {"min_strength": residue["min_strength"]}))
+    if resonance.get("amplification", True) and "target" in resonance:
+        steps.append(make_step("optimize.amplify_resonance", {"target": resonance["target"]}))
+    return field_from_actions(
+        FieldShellSettings(
+            attractors=tuple(seeds),
+            detection=attractors.get("detection"),
+            influence=attractors.get("influence"),
+            permeability=boundaries.get("permeability"),
+            gradient=boundaries.get("gradient", 0.0 if boundaries.get("adaptive") is False else None),
+            rules=tuple(rules),
+            residue_tracking=residue.get("tracking"),
+            residue_share=residue_share(residue.get("tracking"), None, residue.get("share")),
+            steps=tuple(steps),
+        )
+    )

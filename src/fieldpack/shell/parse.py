@@ -6,6 +6,7 @@ blanks and comments, and knows at each place what could stand there. The grammar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -38,19 +39,22 @@ def parse(text: str) -> Shell:
 def parse_many(text: str) -> tuple[Shell, ...]:
     """All shells of a prompt or file, in order; `/name{` starts one, `//` comments are passed over.
 
-    Joining `dump` of the results gives the text again (when there is at least one). Raises ShellSyntaxError as `parse`
-    does.
+    Joining `dump` of the results gives the text again (when there is one at least). Raises ShellSyntaxError as `parse`.
     """
+    shells = list(each(text))
+    if shells:
+        shells[-1] = replace(shells[-1], after=text[shells[-1].span.end :])
+    return tuple(shells)
+
+
+def each(text: str) -> Iterator[Shell]:
+    """The shells of a text one by one: those before a syntax error are had before it is raised."""
     parser = _Parser(text)
-    shells: list[Shell] = []
     done = 0
     while (start := parser.find(done)) >= 0:
         shell = parser.shell(start)
-        shells.append(replace(shell, before=text[done:start]))
+        yield replace(shell, before=text[done:start])
         done = shell.span.end
-    if shells:
-        shells[-1] = replace(shells[-1], after=text[done:])
-    return tuple(shells)
 
 
 @dataclass(slots=True)

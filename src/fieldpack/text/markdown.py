@@ -38,7 +38,7 @@ def _fence_end(text: str, at: int, end: int, mark: str) -> int:
     return end
 
 
-class _Scanner:
+class Scanner:
     """Collects lines into blocks. `kind` is the open block's, -1 when none is open."""
 
     def __init__(self, text: str, end: int, limits: Limits) -> None:
@@ -124,7 +124,7 @@ class _Scanner:
 
 def markdown_blocks(text: str, start: int, end: int, limits: Limits) -> list[Block]:
     """Blocks of normalised Markdown in [start, end)."""
-    scan = _Scanner(text, end, limits)
+    scan = Scanner(text, end, limits)
     front = _FRONT.match(text, start, end)
     if front:
         scan.extend(CODE, front.start(), front.end())
@@ -139,7 +139,7 @@ def markdown_blocks(text: str, start: int, end: int, limits: Limits) -> list[Blo
     return scan.blocks
 
 
-def _step(scan: _Scanner, line: re.Match[str], blank: bool) -> int:
+def _step(scan: Scanner, line: re.Match[str], blank: bool) -> int:
     """Reads one line, or a whole fence, and returns where the next line starts. `blank`: was the line before blank?"""
     kind, start, stop = line.lastgroup, line.start(), line.end()
     if kind == "blank":
@@ -171,7 +171,7 @@ def _step(scan: _Scanner, line: re.Match[str], blank: bool) -> int:
     return stop
 
 
-def _maybe_setext(scan: _Scanner, line: re.Match[str]) -> bool:
+def _maybe_setext(scan: Scanner, line: re.Match[str]) -> bool:
     """ "---" directly under a paragraph is a second-level heading, not a break."""
     if line.lastgroup == "setext":
         return scan.setext(line)
@@ -182,7 +182,7 @@ def _maybe_setext(scan: _Scanner, line: re.Match[str]) -> bool:
     return True
 
 
-def _list_line(scan: _Scanner, line: re.Match[str]) -> int:
+def _list_line(scan: Scanner, line: re.Match[str]) -> int:
     """A line of a list; a fence that opens in it is taken whole."""
     stop = line.end()
     fence = _INNER_FENCE.match(scan.text, line.start(), scan.end)

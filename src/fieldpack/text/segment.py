@@ -13,6 +13,7 @@ from fieldpack.errors import SettingsError
 from fieldpack.text.blocks import HEADING, PARAGRAPH, SENTENCE, Block, Limits, limited, normalised, plain_blocks
 from fieldpack.text.code import code_blocks, python_blocks
 from fieldpack.text.markdown import markdown_blocks
+from fieldpack.text.rst import rst_blocks
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.types import Document, Segments
 
@@ -24,7 +25,7 @@ READERS: dict[str, Reader] = {
     "plain": plain_blocks,
     "markdown": markdown_blocks,
     "html": markdown_blocks,  # what read() makes of HTML has Markdown's headings
-    "rst": plain_blocks,
+    "rst": rst_blocks,
     "python": python_blocks,
     "code": code_blocks,
 }
