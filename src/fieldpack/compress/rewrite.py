@@ -17,7 +17,7 @@ from fieldpack.compress.units import Unit, read_units
 _BREAK = re.compile(r"\r\n?")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _WIDE_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]+")
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # one start a run: linear
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _DECORATION = re.compile(r"([=\-_*~.#+─━═•·])\1{3,}")
 _BULLET = re.compile(r"^([ \t]*)[•◦▪‣●○∙·][ \t]+", re.MULTILINE)

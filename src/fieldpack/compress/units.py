@@ -14,6 +14,9 @@ from fieldpack.types import Document
 _ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,9}[.)])[ \t]", re.MULTILINE)
 
 
+_WHOLE = 1 << 30  # characters: nothing is cut because of its length
+
+
 class Unit(NamedTuple):
     """`text[start:end]`, trimmed (code blocks and list items keep their indentation), of paragraph `paragraph`."""
 
@@ -28,11 +31,13 @@ def read_units(text: str) -> list[Unit]:
     # Imported here: fieldpack.text is a stage of its own, and only this module of compression reads text by it.
     from fieldpack.text.segment import kind_of
 
-    if kind_of(Document("text", text)) in ("python", "code"):
+    blocks = code_blocks(text)
+    fenced = any(text[a:b].lstrip().startswith(("```", "~~~")) for a, b in blocks)
+    if not fenced and kind_of(Document("text", text)) in ("python", "code"):
         return _segments(text, 0, len(text), "paragraph", 0)
     units: list[Unit] = []
     at = 0
-    for start, end in [*code_blocks(text), (len(text), len(text))]:
+    for start, end in [*blocks, (len(text), len(text))]:
         units += _segments(text, at, start, "sentence", _next(units))
         if end > start:
             units.append(Unit(start, end, "code", _next(units)))
@@ -73,9 +78,8 @@ def _segments(text: str, start: int, end: int, unit: str, paragraph: int) -> lis
     if unit == "sentence" and kind in ("python", "code"):
         kind = "plain"
     found: list[Unit] = []
-    rows = segment(
-        [Document("text", body, metadata={"kind": kind})], "paragraph" if unit == "paragraph" else "sentence"
-    )
+    document = Document("text", body, metadata={"kind": kind})
+    rows = segment([document], "paragraph" if unit == "paragraph" else "sentence", _WHOLE, _WHOLE)
     for row in rows:
         low, high = start + row.start, start + row.end
         for a, b in _items(text, low, high) if row.kind == "list" else [(low, high)]:
