@@ -13,3 +13,5 @@ from fieldpack.shell.parse import parse as parse
 from fieldpack.shell.parse import parse_many as parse_many
 from fieldpack.shell.settings import ShellSettings as ShellSettings
 from fieldpack.shell.settings import ShellSettingsError as ShellSettingsError
+from fieldpack.shell.to_fractal import to_fractal as to_fractal
+from fieldpack.shell.to_shell import to_shell as to_shell

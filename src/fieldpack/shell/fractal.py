@@ -10,7 +10,6 @@ and `children` are not inherited.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 from collections.abc import Iterator, Mapping
@@ -19,10 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fieldpack.errors import InputError, SettingsError
+from fieldpack.errors import InputError
 from fieldpack.shell import schema
+from fieldpack.shell.actions import make_step
 from fieldpack.shell.compile import field_from_actions, residue_share, split_sections
-from fieldpack.shell.kinds import MAX_PROBLEMS, make_step
+from fieldpack.shell.consistency import contradictions
+from fieldpack.shell.kinds import MAX_PROBLEMS
 from fieldpack.shell.settings import (
     SECTIONS,
     AttractorSettings,
@@ -34,9 +35,7 @@ from fieldpack.shell.settings import (
 from fieldpack.shell.strict_json import MAX_CHARS, check_value, parse_json
 from fieldpack.shell.strict_json import FractalError as FractalError
 
-MAX_NODES = 1000
 _INHERITED = ("compression", "priority", "strategies", "filtering", "threshold")
-_ROOT = "$.fractalTokenManager"
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def json_schema() -> dict[str, Any]:
 def _build(value: Any) -> FractalSettings:
     found = list(islice(schema.problems(value, json_schema(), json_schema()), MAX_PROBLEMS))
     if not found:
-        found = list(islice(_contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
+        found = list(islice(contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
     if found:
         raise FractalError([f"{path}: {problem}" for path, problem in found])
     manager = value["fractalTokenManager"]
@@ -127,73 +126,6 @@ def _build(value: Any) -> FractalSettings:
         _settings(manager, nodes),
         tuple(_notes(manager, nodes)),
     )
-
-
-# -- what the schema cannot say
-
-
-def _contradictions(manager: Mapping[str, Any]) -> Iterator[schema.Problem]:
-    allocation, strategies = manager.get("allocation", {}), manager.get("strategies", {})
-    yield from _sections(allocation, f"{_ROOT}.allocation")
-    yield from _sections(strategies, f"{_ROOT}.strategies")
-    try:
-        split_sections(dict(allocation), manager.get("total_tokens"))
-    except SettingsError as error:
-        yield f"{_ROOT}.allocation", str(error)
-    shared = {SECTIONS.get(name, name) for name in allocation}
-    for name in strategies:
-        if allocation and SECTIONS.get(name, name) not in shared:
-            yield f"{_ROOT}.strategies.{name}", f"no share in allocation; sections: {', '.join(sorted(allocation))}"
-    depth = manager.get("recursion", {}).get("depth")
-    nodes = 0
-    for name, strategy in strategies.items():
-        for path, section, level, node in _raw_nodes(f"{_ROOT}.strategies.{name}", name, strategy):
-            nodes += 1 + (int(depth or 0) - level) * bool(node.get("recursion"))
-            yield from _node_problems(path, section, level, node, depth)
-    if nodes > MAX_NODES:
-        yield f"{_ROOT}.strategies", f"grows to {nodes} nodes; at most {MAX_NODES} are allowed"
-
-
-def _sections(names: Mapping[str, Any], path: str) -> Iterator[schema.Problem]:
-    """Names that are nearly a known one are slips; two names of one section contradict each other; others are the
-    user's."""
-    meant: dict[str, str] = {}
-    for name in names:
-        near = difflib.get_close_matches(name, SECTIONS, n=1, cutoff=0.75)
-        if name not in SECTIONS and near:
-            yield f"{path}.{name}", f"unknown section; did you mean {near[0]!r}?"
-        section = SECTIONS.get(name, name)
-        if section in meant:
-            yield f"{path}.{name}", f"is the same section as {meant[section]!r}; keep one"
-        meant[section] = name
-
-
-def _raw_nodes(
-    path: str, section: str, strategy: Mapping[str, Any]
-) -> Iterator[tuple[str, str, int, Mapping[str, Any]]]:
-    stack = [(path, 0, strategy)]
-    while stack:
-        at, level, node = stack.pop()
-        yield at, section, level, node
-        below = [(f"{at}.children.{name}", level + 1, child) for name, child in node.get("children", {}).items()]
-        stack.extend(reversed(below))
-
-
-def _node_problems(
-    path: str, section: str, level: int, node: Mapping[str, Any], depth: int | None
-) -> Iterator[schema.Problem]:
-    if depth is None and (node.get("recursion") or level):
-        yield path, f"goes below its section, but {_ROOT}.recursion.depth is not given (0 to 8)"
-    elif level > (depth or 0):
-        yield path, f"is {level} levels below its section; recursion.depth allows {depth}"
-    if "strategies" in node and SECTIONS.get(section, section) != "history":
-        yield (
-            f"{path}.strategies",
-            f"window, summarize and key_value work on history, not on {section!r}; use compression",
-        )
-
-
-# -- nodes and settings
 
 
 def _node(

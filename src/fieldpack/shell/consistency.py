@@ -1,0 +1,77 @@
+"""What the schema of fractal.json cannot say: sums, sections that do not exist, nesting below the depth, growth."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fieldpack.errors import SettingsError
+from fieldpack.shell.compile import split_sections
+from fieldpack.shell.schema import Problem
+from fieldpack.shell.settings import SECTIONS
+
+MAX_NODES = 1000
+_ROOT = "$.fractalTokenManager"
+
+
+def contradictions(manager: Mapping[str, Any]) -> Iterator[Problem]:
+    """(JSON path, what is wrong) in a manager that fits the schema."""
+    allocation, strategies = manager.get("allocation", {}), manager.get("strategies", {})
+    yield from _sections(allocation, f"{_ROOT}.allocation")
+    yield from _sections(strategies, f"{_ROOT}.strategies")
+    try:
+        split_sections(dict(allocation), manager.get("total_tokens"))
+    except SettingsError as error:
+        yield f"{_ROOT}.allocation", str(error)
+    shared = {SECTIONS.get(name, name) for name in allocation}
+    for name in strategies:
+        if allocation and SECTIONS.get(name, name) not in shared:
+            yield f"{_ROOT}.strategies.{name}", f"no share in allocation; sections: {', '.join(sorted(allocation))}"
+    depth = manager.get("recursion", {}).get("depth")
+    nodes = 0
+    for name, strategy in strategies.items():
+        for path, section, level, node in _raw_nodes(f"{_ROOT}.strategies.{name}", name, strategy):
+            nodes += 1 + (int(depth or 0) - level) * bool(node.get("recursion"))
+            yield from _node_problems(path, section, level, node, depth)
+    if nodes > MAX_NODES:
+        yield f"{_ROOT}.strategies", f"grows to {nodes} nodes; at most {MAX_NODES} are allowed"
+
+
+def _sections(names: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    """Names that are nearly a known one are slips; two names of one section contradict each other; others are the
+    user's."""
+    meant: dict[str, str] = {}
+    for name in names:
+        near = difflib.get_close_matches(name, SECTIONS, n=1, cutoff=0.75)
+        if name not in SECTIONS and near:
+            yield f"{path}.{name}", f"unknown section; did you mean {near[0]!r}?"
+        section = SECTIONS.get(name, name)
+        if section in meant:
+            yield f"{path}.{name}", f"is the same section as {meant[section]!r}; keep one"
+        meant[section] = name
+
+
+def _raw_nodes(
+    path: str, section: str, strategy: Mapping[str, Any]
+) -> Iterator[tuple[str, str, int, Mapping[str, Any]]]:
+    stack = [(path, 0, strategy)]
+    while stack:
+        at, level, node = stack.pop()
+        yield at, section, level, node
+        below = [(f"{at}.children.{name}", level + 1, child) for name, child in node.get("children", {}).items()]
+        stack.extend(reversed(below))
+
+
+def _node_problems(
+    path: str, section: str, level: int, node: Mapping[str, Any], depth: int | None
+) -> Iterator[Problem]:
+    if depth is None and (node.get("recursion") or level):
+        yield path, f"goes below its section, but {_ROOT}.recursion.depth is not given (0 to 8)"
+    elif level > (depth or 0):
+        yield path, f"is {level} levels below its section; recursion.depth allows {depth}"
+    if "strategies" in node and SECTIONS.get(section, section) != "history":
+        yield (
+            f"{path}.strategies",
+            f"window, summarize and key_value work on history, not on {section!r}; use compression",
+        )
