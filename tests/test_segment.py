@@ -229,6 +229,34 @@ class TestMarkdown:
         assert texts("text\n\n***\n\nmore\n\n- - -", kind="markdown") == ["text\n\n***", "more\n\n- - -"]
 
 
+class TestRst:
+    TEXT = (
+        "=====\nTitle\n=====\n\nSub\n---\n\nIntro::\n\n    code\n\n    more\n\nText.\n\n"
+        "- item\n\n  goes on\n\n- item\n\nTwo\n---\nRight under.\n\n"
+        ".. note:: x\n\n   inside\n\n+---+\n| a |\n+---+\n\n   A quote.\n\n>>> 1 + 1\n2\n"
+    )
+
+    def test_headings_directives_literals_lists_and_tables(self) -> None:
+        assert rows(self.TEXT, "paragraph", "rst") == [
+            ("paragraph", "=====\nTitle\n=====\n\nSub\n---\n\nIntro::\n\n    code\n\n    more"),
+            ("paragraph", "Text."),
+            ("list", "- item\n\n  goes on\n\n- item"),
+            ("paragraph", "Two\n---\nRight under."),
+            ("code", ".. note:: x\n\n   inside"),
+            ("table", "+---+\n| a |\n+---+"),
+            ("paragraph", "A quote."),
+            ("code", ">>> 1 + 1\n2"),
+        ]
+        assert [r for r in rows(self.TEXT, "sentence", "rst") if r[0] == "heading"] == [
+            ("heading", "=====\nTitle\n====="),
+            ("heading", "Sub\n---"),
+            ("heading", "Two\n---"),
+        ]
+
+    def test_a_transition_is_no_heading(self) -> None:
+        assert texts("text\n\n----\n\nmore", kind="rst") == ["text", "----", "more"]
+
+
 class TestCode:
     PYTHON = (
         '"""Doc.\n\ndef not_a_function():\n"""\n\nimport a\nimport b\n\nX = (\n    1,\n)\n\n\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from fieldpack.text.blocks import CODE, Block, Limits, limited
 from fieldpack.text.cuts import trim
@@ -17,25 +18,21 @@ _PYTHON = re.compile(
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )
 _INNER_DEFINITION = re.compile(r"(?<=\S)[^\S\n]*+\n(?:[^\S\n]*+\n)++(?=[ \t]{1,4}(?:@|async[ ]+def\b|def\b|class\b))")
-# A blank line before a line at the left margin that closes nothing.
-_TOP = re.compile(r"\n[^\S\n]*\n\s*\n?(?=^[^\s)\]}])", re.MULTILINE)
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 
 
-def _python_starts(text: str, start: int, end: int) -> list[tuple[int, bool]]:
+def _python_starts(text: str, start: int, end: int) -> Iterator[tuple[int, bool]]:
     """Where top-level statements begin, and whether each is a definition (its decorators are part of it)."""
-    starts: list[tuple[int, bool]] = []
     decorated = False
     for m in _PYTHON.finditer(text, start, end):
         kind, at = m.lastgroup, m.start()
         if kind == "definition":
             if not decorated:
-                starts.append((at, True))
+                yield at, True
             decorated = text[at] == "@"
         elif kind == "statement" or (kind in ("string", "short") and (at == start or text[at - 1] == "\n")):
-            starts.append((at, False))
+            yield at, False
             decorated = False
-    return starts
 
 
 def _with_comments(text: str, low: int, at: int) -> int:

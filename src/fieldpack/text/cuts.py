@@ -74,10 +74,12 @@ def _hard(text: str, start: int, end: int, limit: int) -> list[Span]:
     spans: list[Span] = []
     while end - start > limit:
         cut = start + limit
-        # A space in the last half of the piece is good enough; further back the pieces would get too small.
-        at = max(text.rfind(" ", start + limit // 2, cut + 1), text.rfind("\n", start + limit // 2, cut + 1))
+        half = start + limit // 2  # a break further back would make the pieces too small
+        at = text.rfind("\n", half, cut + 1)
         if at <= start:
-            found = [m.start() for m in _WHITE.finditer(text, start + limit // 2, cut + 1)]
+            at = text.rfind(" ", half, cut + 1)
+        if at <= start:
+            found = [m.start() for m in _WHITE.finditer(text, half, cut + 1)]
             at = found[-1] if found else whole_cluster(text, start, cut)
         spans.append(trim(text, start, at))
         start, _ = trim(text, at, end)
@@ -102,8 +104,7 @@ def cut_prose(text: str, start: int, end: int, limit: int) -> list[Span]:
     if end - start <= limit:
         return [(start, end)]
     pieces: list[Span] = []
-    # A wall of megabytes is read in windows, so that memory stays with the result and not with its lines.
-    for a, b in _hard(text, start, end, max(_WINDOW, limit)):
+    for a, b in _windows(text, start, end, limit):
         for low, high in sentence_spans(text, a, b):
             pieces += [(low, high)] if high - low <= limit else _hard(text, low, high, limit)
     return pack_spans(pieces, limit)
@@ -130,18 +131,23 @@ def cut_block(text: str, start: int, end: int, limit: int, gaps: tuple[re.Patter
     """
     if end - start <= limit:
         return [(start, end)]
-    pieces: list[Span] = [(start, end)]
-    for gap in (*gaps, _PARAGRAPH_GAP):
-        pieces = [
-            p
-            for low, high in pieces
-            for p in ([(low, high)] if high - low <= limit else _between(text, low, high, gap))
+    pieces: list[Span] = []
+    for low, high in _windows(text, start, end, limit):
+        pieces += _parts(text, low, high, limit, (*gaps, _PARAGRAPH_GAP))
+    return pack_spans(pieces, limit)
+
+
+def _parts(text: str, start: int, end: int, limit: int, gaps: tuple[re.Pattern[str], ...]) -> list[Span]:
+    """The range between gaps of the first kind; what is still too long between those of the next, last between lines."""
+    if end - start <= limit:
+        return [(start, end)]
+    if gaps:
+        return [
+            p for low, high in _between(text, start, end, gaps[0]) for p in _parts(text, low, high, limit, gaps[1:])
         ]
-    finer: list[Span] = []
-    for low, high in pieces:
-        if high - low <= limit:
-            finer.append((low, high))
-            continue
-        lines = [p for a, b in _lines(text, low, high) for p in cut_prose(text, a, b, limit)]
-        finer += pack_spans(lines, limit)
-    return pack_spans(finer, limit)
+    return pack_spans([p for low, high in _lines(text, start, end) for p in cut_prose(text, low, high, limit)], limit)
+
+
+def _windows(text: str, start: int, end: int, limit: int) -> list[Span]:
+    """A wall of megabytes in parts that are read one by one, so that memory stays with the result, not with its lines."""
+    return _hard(text, start, end, max(_WINDOW, limit))
