@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from fieldpack.bench.corpora import Query, Span
 from fieldpack.protocols import Embedder, Tokenizer
 from fieldpack.types import Document, FloatArray
 
+T = TypeVar("T")
 SEPARATOR = "\n\n"
 Render = Callable[[Sequence[Document]], str]
 """Passages in packing order to the string that a library's own prompt step makes of them."""
@@ -34,10 +35,10 @@ class Packed:
 
 @dataclass
 class Context:
-    """Shared by all systems of a run; keeps token counts and orders, and measures what is embedded.
+    """Shared by all systems of a run; keeps token counts, and measures what is embedded.
 
-    An order that does not depend on the budget is made once per query: `replayed_seconds` adds up what the repeats
-    would have taken, so that times per query stay true.
+    Work that does not depend on the budget is done once per query: `replayed_seconds` adds up what the repeats would
+    have taken, so that times per query stay true.
     """
 
     embedder: Embedder
@@ -48,7 +49,7 @@ class Context:
     _counts: dict[str, int] = field(default_factory=dict, repr=False)
     _held: dict[str, Any] = field(default_factory=dict, repr=False)
     _rows: dict[str, FloatArray] = field(default_factory=dict, repr=False)
-    _orders: dict[str, tuple[str, list[int], float, int]] = field(default_factory=dict, repr=False)
+    _made: dict[str, tuple[object, Any, float, int]] = field(default_factory=dict, repr=False)
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d) unit rows, each text embedded once a run; its time and characters are added up."""
@@ -73,18 +74,19 @@ class Context:
             self._counts[text] = self.tokenizer.count(text)
         return self._counts[text]
 
-    def order(self, system: str, case: Query, make: Callable[[], Iterable[int]]) -> list[int]:
-        """The order that `system` gives the passages of this query; made when the query changes, replayed otherwise."""
-        held = self._orders.get(system)
-        if held is None or held[0] != case.id:
+    def replay(self, system: str, key: object, make: Callable[[], T]) -> T:
+        """What `make` gives, made anew when `key` is another than the last time; else its cost is added up again."""
+        last = self._made.get(system)
+        if last is None or last[0] != key:
             start, embedding, chars = time.perf_counter(), self.embed_seconds, self.embedded_chars
-            made = [int(i) for i in make()]
+            made = make()
             seconds = time.perf_counter() - start - (self.embed_seconds - embedding)
-            self._orders[system] = (case.id, made, seconds, self.embedded_chars - chars)
+            self._made[system] = (key, made, seconds, self.embedded_chars - chars)
             return made
-        self.replayed_seconds += held[2]
-        self.embedded_chars += held[3]
-        return held[1]
+        self.replayed_seconds += last[2]
+        self.embedded_chars += last[3]
+        found: T = last[1]
+        return found
 
     def cosines(self, case: Query) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(n,) cosine of each passage with the query, (n, d) rows, (d,) query vector."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from fieldpack.bench.context import Context, Packed
 from fieldpack.bench.corpora import Query, Span
@@ -22,14 +22,15 @@ class Fieldpack:
 
     name: str
     tier: str = STATIC
-    unit: str = "auto"
+    unit: Literal["auto", "paragraph", "sentence"] = "auto"
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     family: str = "fieldpack"
     most: float = math.inf
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         packer = context.held(self.name, lambda: self._packer(context))
-        result = packer.pack(case.query, case.passages, budget)
+        prepared = context.replay(self.name, case.passages, lambda: packer.prepare(case.passages))
+        result = packer.pack_prepared((case.query,), prepared, budget)
         return Packed(result.text, tuple(Span(k.doc_id, k.start, k.end) for k in result.kept), result.text)
 
     def _packer(self, context: Context) -> Any:

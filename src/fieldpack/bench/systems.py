@@ -56,7 +56,7 @@ class Ranked:
         if self.budgeted:
             order: Iterable[int] = self.rank(case, budget, context)
         else:
-            order = context.order(self.name, case, lambda: self.rank(case, budget, context))
+            order = context.replay(self.name, case.id, lambda: list(self.rank(case, budget, context)))
         return cut(order, case, budget, context, self.render)
 
 
