@@ -138,16 +138,16 @@ def cut_block(text: str, start: int, end: int, limit: int, gaps: tuple[re.Patter
 
 
 def _parts(text: str, start: int, end: int, limit: int, gaps: tuple[re.Pattern[str], ...]) -> list[Span]:
-    """The range between gaps of the first kind; what is still too long between those of the next, last between lines."""
+    """The range between gaps of the first kind; what is still too long between those of the next, last by lines."""
     if end - start <= limit:
         return [(start, end)]
-    if gaps:
-        return [
-            p for low, high in _between(text, start, end, gaps[0]) for p in _parts(text, low, high, limit, gaps[1:])
-        ]
-    return pack_spans([p for low, high in _lines(text, start, end) for p in cut_prose(text, low, high, limit)], limit)
+    if not gaps:
+        lines = _lines(text, start, end)
+        return pack_spans([p for low, high in lines for p in cut_prose(text, low, high, limit)], limit)
+    spans = _between(text, start, end, gaps[0])
+    return [p for low, high in spans for p in _parts(text, low, high, limit, gaps[1:])]
 
 
 def _windows(text: str, start: int, end: int, limit: int) -> list[Span]:
-    """A wall of megabytes in parts that are read one by one, so that memory stays with the result, not with its lines."""
+    """A wall of megabytes in parts read one by one, so that memory stays with the result, not with its lines."""
     return _hard(text, start, end, max(_WINDOW, limit))
