@@ -42,7 +42,7 @@ class SettingsError(InputError):
 
 
 class ShellSyntaxError(InputError):
-    """A protocol shell that does not parse; `line` and `column` count from 1, `expected` names what could stand there."""
+    """A shell that does not parse; `line` and `column` count from 1, `expected` names what could stand there."""
 
     def __init__(self, message: str, line: int, column: int, expected: Iterable[str] = ()) -> None:
         self.line, self.column, self.expected = line, column, tuple(expected)

@@ -21,7 +21,6 @@ from fieldpack.field.state import FieldSettings, FieldState, Reading, read
 from fieldpack.packing.coupling import Coupling, distinct_names
 from fieldpack.packing.greedy import Packing, PackingSettings, Problem, pack
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
-from fieldpack.protocols import Tokenizer
 from fieldpack.reasons import Reasons
 from fieldpack.relevance.read import Relevance, read_relevance
 from fieldpack.relevance.scorer import Scorer
@@ -47,7 +46,7 @@ def _scorer(path: Path | None) -> Scorer:
 
 @dataclass(frozen=True)
 class ContextPacker:
-    """Query, documents and a token budget in; the evidence out, verbatim, inside the budget, with a reason for everything.
+    """Query, documents and a token budget in; the evidence out, verbatim, inside the budget, with its reasons.
 
     embedder: what EmbeddingService takes, or one. tokenizer: an encoding, a model name, a tokenizer.json, a callable.
     unit: "paragraph", "sentence", or "auto": sentences where the budget is tight or a paragraph no longer fits.
@@ -78,10 +77,10 @@ class ContextPacker:
         for name, allowed in (("unit", UNITS), ("order", ORDERS)):
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
-        for name in ("min_relevance", "persist"):
+        for name, most in (("min_relevance", 1), ("persist", 50)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= (1 if name[0] == "m" else 50):
-                raise SettingsError(f"{name} is {value!r}; allowed: a number from 0 to {1 if name[0] == 'm' else 50}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+                raise SettingsError(f"{name} is {value!r}; allowed: a number from 0 to {most}")
         if not isinstance(self.embedder, EmbeddingService):
             object.__setattr__(self, "embedder", EmbeddingService(self.embedder))
         object.__setattr__(self, "tokenizer", make_tokenizer(self.tokenizer))
@@ -109,7 +108,9 @@ class ContextPacker:
         prepared = self.prepare(docs, ranges, clock)
         return self.pack_prepared(queries, prepared, budget, ranges, state, clock, weights)
 
-    def prepare(self, documents: tuple[Document, ...], ranges: Sequence[Range] = (), clock: Clock | None = None) -> Prepared:
+    def prepare(
+        self, documents: tuple[Document, ...], ranges: Sequence[Range] = (), clock: Clock | None = None
+    ) -> Prepared:
         """Documents made ready for any number of queries."""
         clock = clock or Clock()
         cuts = [r for r in ranges if (r[1], r[2]) != (0, len(documents[r[0]].text))]
@@ -206,7 +207,10 @@ class ContextPacker:
         ends = np.append(corpus.starts[1:], len(corpus)) - 1
         rows, documents = prepared.rows, prepared.documents
         if prepared.sentences:
-            spans = [(int(rows.doc[a]), int(rows.start[a]), int(rows.end[b])) for a, b in zip(corpus.starts[groups], ends[groups], strict=True)]
+            spans = [
+                (int(rows.doc[a]), int(rows.start[a]), int(rows.end[b]))
+                for a, b in zip(corpus.starts[groups], ends[groups], strict=True)
+            ]
         else:
             spans = [(int(rows.doc[g]), int(rows.start[g]), int(rows.end[g])) for g in groups]
         vectors = service.embed([*queries, *(documents[d].text[a:b] for d, a, b in spans)])
@@ -217,9 +221,7 @@ class ContextPacker:
             return read_relevance(queries, corpus, static.word_vectors, scorer, texts, near, weights)
         part = corpus.take(groups)
         some = [prepared.texts[i] for i in part.taken.tolist()] if texts is not None else None
-        close = read_relevance(
-            queries, part, static.word_vectors, scorer, some, [seen @ q for q in asked], weights
-        )
+        close = read_relevance(queries, part, static.word_vectors, scorer, some, [seen @ q for q in asked], weights)
         whole = first
         if texts is not None:
             whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts, weights=weights)
@@ -363,8 +365,8 @@ def checked_queries(
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """One or several queries, none of them blank, and their weights in (0, 1]."""
     given = [query] if isinstance(query, str) else list(query)
-    pairs = [(q, 1.0) if isinstance(q, str) else tuple(q) for q in given]
-    if not pairs or not all(len(p) == 2 and isinstance(p[0], str) for p in pairs):
+    pairs: list[Any] = [(q, 1.0) if isinstance(q, str) else q for q in given]
+    if not pairs or not all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in pairs):
         raise InputError(f"query is {query!r}; give a string, or a list of strings or of (string, weight)")
     if not all(text.strip() for text, _ in pairs):
         raise InputError("the query is empty; say what the evidence is wanted for")
@@ -415,7 +417,9 @@ def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Ran
         length = len(documents[number[name]].text)
         end = length if end is None else end
         if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length):
-            raise InputError(f"pin ({name!r}, {start}, {end}) is no range of that document, which has {length} characters")
+            raise InputError(
+                f"pin ({name!r}, {start}, {end}) is no range of that document, which has {length} characters"
+            )
         out.append((number[name], start, end))
     return out
 
@@ -528,4 +532,3 @@ def _pack_some(problem: Problem, budget: int, settings: PackingSettings) -> Pack
         duplicate=spread(part.duplicate, zero.copy()),
         bound=part.bound if count >= n else max(part.bound, part.value),
     )
-

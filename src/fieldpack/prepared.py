@@ -13,6 +13,7 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
 from fieldpack.relevance.corpus import Corpus, read_corpus
 from fieldpack.text.segment import segment
+from fieldpack.text.sequence import sequences
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document, FloatArray, IntArray, Segments
 
@@ -69,7 +70,7 @@ def prepare(
         raise InputError(f"{len(documents)} documents and no text in them; give at least one that is not blank")
     texts = atoms.texts(documents)
     titles = [d.title for d in documents]
-    corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, static.word_vectors)
+    corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, sequences(documents), static.word_vectors)
     paragraphs = merge(atoms, corpus.starts)
     rows = atoms if sentences else paragraphs
     row_texts = texts if sentences else rows.texts(documents)

@@ -13,7 +13,7 @@ Progress = Callable[[str, int, int], None]
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Texts to unit rows. Order is kept, a row does not depend on the other texts of the call, [] gives shape (0, dims)."""
+    """Texts to unit rows. Order is kept, a row does not depend on the call's other texts, [] gives shape (0, dims)."""
 
     @property
     def dims(self) -> int: ...

@@ -53,7 +53,9 @@ def runs(segments: Segments, rows: IntArray) -> list[tuple[int, int]]:
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
-def arrange(blocks: list[tuple[int, int]], segments: Segments, value: FloatArray, order: Order) -> list[tuple[int, int]]:
+def arrange(
+    blocks: list[tuple[int, int]], segments: Segments, value: FloatArray, order: Order
+) -> list[tuple[int, int]]:
     """Runs in the order they are shown. "edges" puts the best first, the second best last, the weakest in the middle,
     because readers of long contexts lose the middle (Liu et al. 2024). Ties keep reading order."""
     if order == "source" or len(blocks) < 2:

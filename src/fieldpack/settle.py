@@ -60,7 +60,9 @@ def settle(
     return Settled(inside, filled, rendered, tokens)
 
 
-def _drawn(inside: BoolArray, draw: Callable[[IntArray], Rendered], count: Callable[[str], int]) -> tuple[Rendered, int]:
+def _drawn(
+    inside: BoolArray, draw: Callable[[IntArray], Rendered], count: Callable[[str], int]
+) -> tuple[Rendered, int]:
     drawn = draw(np.flatnonzero(inside))
     return drawn, count(drawn.text)
 

@@ -17,7 +17,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with a name. `id` is unique in a call; `title` is shown in citations and counts as evidence of what it names."""
+    """A text with a name. `id` is unique in a call; `title` is shown in citations, and says what the text is about."""
 
     id: str
     text: str

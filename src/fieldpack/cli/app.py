@@ -21,7 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-shell_app = typer.Typer(help="Protocol shells and fractal.json: check them, see what they compile to.", no_args_is_help=True)
+shell_app = typer.Typer(
+    help="Protocol shells and fractal.json: check them, see what they compile to.", no_args_is_help=True
+)
 app.add_typer(shell_app, name="shell")
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")]
@@ -89,7 +91,9 @@ def pack(
     allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Cut the best segment when none fits.")] = False,
     cache: Annotated[Path | None, typer.Option(help="SQLite file that keeps vectors between runs.")] = None,
     shell: Annotated[Path | None, typer.Option(help="Pack by a protocol shell or fractal.json.")] = None,
-    boundary: Annotated[Path | None, typer.Option(help="A file of `fieldpack calibrate`: sets --min-relevance.")] = None,
+    boundary: Annotated[
+        Path | None, typer.Option(help="A file of `fieldpack calibrate`: sets --min-relevance.")
+    ] = None,
     encoding_errors: Errors = "strict",
     as_json: Json = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show scores as bars, and every reason.")] = False,
@@ -295,4 +299,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
-

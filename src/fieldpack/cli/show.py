@@ -104,7 +104,11 @@ def field(found: FieldView) -> None:
         near = [rows[i] for i in found.nearest(k, 2)]
         texts = [f"[dim]{_plain(found.prepared.documents[s.doc].id)}[/] {_plain(_line(found, s))}" for s in near]
         table.add_row(
-            f"{a['strength']:.2f}", bar(a["strength"] / most), str(a["segments"]), f"{a['cohesion']:.2f}", "\n".join(texts)
+            f"{a['strength']:.2f}",
+            bar(a["strength"] / most),
+            str(a["segments"]),
+            f"{a['cohesion']:.2f}",
+            "\n".join(texts),
         )
     console.print(table)
 
@@ -125,7 +129,12 @@ def models(found: list[dict[str, Any]], verified: bool) -> None:
     for m in found:
         state = [] if not verified else ["[green]ok[/]" if m["verified"] else f"[red]{_plain(m['problem'])}[/]"]
         table.add_row(
-            m["name"], m.get("kind", ""), str(m.get("dims", "")), f"{m['bytes'] / 1e6:.1f} MB", m.get("license", ""), *state
+            m["name"],
+            m.get("kind", ""),
+            str(m.get("dims", "")),
+            f"{m['bytes'] / 1e6:.1f} MB",
+            m.get("license", ""),
+            *state,
         )
     _console().print(table)
 
@@ -138,7 +147,9 @@ def boundary(found: dict[str, Any]) -> None:
         f"pass ({found['evidence']} pieces of {found['queries']} queries)"
     )
     if found["coverage_held_out"] is not None:
-        console.print(f"fitted on every other query, it kept {found['coverage_held_out']:.1%} of the evidence of the rest")
+        console.print(
+            f"fitted on every other query, it kept {found['coverage_held_out']:.1%} of the evidence of the rest"
+        )
 
 
 def _summary(console: Console, found: Result) -> None:

@@ -173,12 +173,12 @@ def calibrated(examples: Path, alpha: float, model: str, unit: str, progress: Pr
     for k, case in enumerate(cases):
         spans = case.evidence()
         result = packer.pack(case.query, case.passages, 1 << 40)
-        hits = [
-            float(item.score)
-            for item in (*result.kept, *result.dropped)
-            if any(s.doc_id == item.doc_id and s.start < item.end and item.start < s.end for s in spans)
-        ]
-        scores.append(hits)
+        rows, total = result.segments, result.relevance.total
+        hit = np.zeros(len(rows), np.bool_)
+        number = {d.id: i for i, d in enumerate(result.prepared.documents)}
+        for s in spans:
+            hit |= (rows.doc == number[s.doc_id]) & (rows.start < s.end) & (rows.end > s.start)
+        scores.append(total[hit].astype(float).tolist())
         if progress is not None:
             progress("calibrate", k + 1, len(cases))
     fit = np.array([s for hits in scores[::2] for s in hits])

@@ -35,9 +35,7 @@ class Postings:
         word = key // max(targets, 1)
         by_word = np.zeros(words, np.float32)
         by_word[ids] = weight
-        return Postings(
-            np.searchsorted(word, np.arange(words + 1)), key % max(targets, 1), by_word[word], targets
-        )
+        return Postings(np.searchsorted(word, np.arange(words + 1)), key % max(targets, 1), by_word[word], targets)
 
     def totals(self) -> FloatArray:
         """(targets,) sum of the weights of each target's words."""

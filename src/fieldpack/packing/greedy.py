@@ -86,8 +86,8 @@ class Problem:
 @dataclass(frozen=True, eq=False)
 class Packing:
     """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link (n,):
-    log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of F; used: tokens
-    by the costs of the problem; rho: the exponent that won."""
+    log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of F; used:
+    tokens by the costs of the problem; rho: the exponent that won."""
 
     chosen: IntArray
     gain: FloatArray
@@ -226,7 +226,7 @@ def objective(problem: Problem, chosen: Sequence[int] | IntArray, settings: Pack
 
 
 def bound(problem: Problem, budget: int, settings: PackingSettings) -> float:
-    """An upper bound on F over all sets that fit: each row fully linked, no duplicates, all covered; fractional knapsack."""
+    """An upper bound on F over all sets that fit: each row fully linked, nothing twice, all covered; fractional knapsack."""
     able = problem.open & (problem.cost <= budget)
     top = sigmoid(problem.logit + (settings.chain if problem.coupling is not None else 0))
     cost = np.maximum(problem.cost, 1)
@@ -236,5 +236,7 @@ def bound(problem: Problem, budget: int, settings: PackingSettings) -> float:
     whole = int(np.searchsorted(reached, budget, side="right"))
     value = float(top[order[:whole]].sum())
     if whole < len(order):
-        value += float(top[order[whole]]) * (budget - (int(reached[whole - 1]) if whole else 0)) / float(cost[order[whole]])
+        value += (
+            float(top[order[whole]]) * (budget - (int(reached[whole - 1]) if whole else 0)) / float(cost[order[whole]])
+        )
     return value + (settings.cover if len(problem.best) else 0) + (settings.attract if len(problem.attraction) else 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.relevance.corpus import Corpus, unit
+from fieldpack.relevance.corpus import unit
 from fieldpack.relevance.signals import Query, Signals, bm25, mean, title_in_query
 from fieldpack.types import FloatArray, IntArray
 
@@ -78,7 +78,7 @@ def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Fea
         "late_titled": mean(np.maximum(best, signals.title_best[:, document]), query.weight),
         "title": title_in_query(corpus, query)[document],
         "pairs": np.maximum.reduceat(signals.pairs(), corpus.starts),
-        "neighbours": neighbours(base, document, (1, 2, 3, 4)),
+        "neighbours": neighbours(base, corpus.sequence, (1, 2, 3, 4)),
         # Function words count here: "how many", "when did" ask for a sentence of a certain make.
         "best_sentence": np.maximum.reduceat(mean(signals.best, query.loose), corpus.starts),
         "attraction": attraction(corpus.groups, base + 0.5 * standardised(exact) + 0.5 * standardised(cosine)),
@@ -142,9 +142,9 @@ _TIME = re.compile(
     r"days?|weeks?|months?|years?|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|yesterday|today|ago)\b"
 )
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]")
-_ASKS_NUMBER = frozenset("many much number percentage percent often long old cost".split())
-_ASKS_TIME = frozenset("when year date day month century".split())
-_ASKS_NAME = frozenset("who whom whose where".split())
+_ASKS_NUMBER = frozenset(["many", "much", "number", "percentage", "percent", "often", "long", "old", "cost"])
+_ASKS_TIME = frozenset(["when", "year", "date", "day", "month", "century"])
+_ASKS_NAME = frozenset(["who", "whom", "whose", "where"])
 
 
 def answer_kind(query: Query, texts: Sequence[str]) -> FloatArray:

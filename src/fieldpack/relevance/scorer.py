@@ -52,7 +52,8 @@ class Layer:
     def of(parsed: dict[str, Any], names: tuple[str, ...]) -> Layer:
         """Raises AssetError when the file was made for other features."""
         if tuple(parsed["weights"]) != names or tuple(parsed["bias"]) != FACTS:
-            raise AssetError(f"scorer weights are for {', '.join(parsed['weights'])}; this version reads {', '.join(names)}")
+            found = ", ".join(parsed["weights"])
+            raise AssetError(f"scorer weights are for {found}; this version reads {', '.join(names)}")
         weights = np.array(list(parsed["weights"].values()), np.float32)
         return Layer(names, weights, float(parsed["slope"]), np.array(list(parsed["bias"].values()), np.float32))
 
