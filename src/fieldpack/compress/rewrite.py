@@ -30,6 +30,7 @@ _SENTENCE_WORD = """
     the a an this that these those there here it he she we you they in on at by for with from to of if when while all
     some many most each every both no not only one our your their its his her my as after before since because although
 """
+_WHITE = re.compile(r"\s*")
 _MIN_REPEATED_WORDS = 5
 
 
@@ -102,13 +103,22 @@ def _without_repeats(text: str) -> str:
 
 
 def _cut_out(text: str, drop: Sequence[Unit]) -> str:
-    """`text` without these units and the white space before each."""
-    parts: list[str] = []
+    """`text` without these units; of the white space around each, the side with more line breaks stays."""
+    parts: list[str] = []  # text, gap, text, gap ...
     at = 0
     for unit in drop:
-        parts.append(text[at : unit.start].rstrip())
-        at = unit.end
-    return "".join([*parts, text[at:]]) if drop else text
+        chunk = text[at : unit.start]
+        body = chunk.rstrip()
+        after = _gap(_WHITE.match(text, unit.end)[0])  # type: ignore[index]  # matches the empty gap too
+        gaps = [_gap(chunk[len(body) :]), after, parts.pop() if parts and not body else ""]
+        parts += [body, max(gaps, key=lambda gap: gap.count("\n"))]
+        at = unit.end + len(after)
+    return ("".join(parts) + text[at:]).rstrip() if drop else text
+
+
+def _gap(white: str) -> str:
+    """White space up to its last line break: what follows on the line is the next line's indentation."""
+    return white[: white.rindex("\n") + 1] if "\n" in white else white
 
 
 @functools.cache
