@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fieldpack.errors import InputError
 
 Array = Any
-_BLOCK = 16_384
+_BLOCK = 256
 
 
 def library(x: Array) -> Any:
@@ -46,12 +46,16 @@ def total(x: Array) -> Array:
     return x.sum(0, dtype=library(x).float64)
 
 
-def weighted_total(x: Array, weight: Array) -> npt.NDArray[np.float64]:
-    """(d,) float64: sum of the rows times weight (n,), in blocks: no second matrix, no digits lost over many rows."""
-    out = np.zeros(x.shape[1])
+def weighted_totals(weight: Array, x: Array) -> Array:
+    """(k, d) float64: the product of weight (k, n) and x (n, d), summed over short blocks of rows.
+
+    A BLAS cuts a long sum where the number of threads says so; short blocks give the same bits on any number of them,
+    and no digits are lost over many rows.
+    """
+    xp, shape = library(x), (len(weight), x.shape[1])
+    out = np.zeros(shape) if xp is np else x.new_zeros(shape, dtype=xp.float64)
     for first in range(0, len(x), _BLOCK):
-        part = slice(first, first + _BLOCK)
-        out += host(weight[part] @ x[part])
+        out += weight[:, first : first + _BLOCK] @ x[first : first + _BLOCK]
     return out
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, rows, squares, unit, weighted_total
+from fieldpack.field.arrays import Array, host, indices, library, like, rows, squares, unit, weighted_totals
 from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
 from fieldpack.field.scale import noise_scale, null_cohesion, silhouette, trapping_scale
 
@@ -82,7 +82,7 @@ def detect(
     x = rows(x)
     scales = _checked(limit, sharpness, bias, beta)
     weight = _weight(x, mass)
-    mu = like(weighted_total(x, weight) if background is None else background, x)
+    mu = like(weighted_totals(weight[None], x)[0] if background is None else background, x)
     if len(x) < 3:
         return _none(x, mu, beta or 0.0)
     chosen = indices(_sample(x, mu, sample or max(SAMPLE, 12 * limit)), x)
@@ -170,7 +170,7 @@ def _basins(
     size = np.bincount(basin[held], minlength=k).astype(np.float64)
     share = np.bincount(basin[held], host(weight)[held], minlength=k).astype(np.float64)
     member = like((basin[:, None] == np.arange(k)).astype(np.float32), x)
-    sums = host(member.T @ x - member.sum(0)[:, None] * mu).astype(np.float64)
+    sums = host(weighted_totals(member.T, x)) - size[:, None] * host(mu)
     size2 = host(squares(x) - 2 * (x @ mu) + (mu * mu).sum())
     trace = np.bincount(basin[held], size2[held], minlength=k)
     pairs = ((sums * sums).sum(1) - trace) / np.maximum(size * (size - 1), 1)
@@ -221,13 +221,11 @@ def _pull(query: Array | None, bias: float, mu: Array, x: Array) -> Array:
 
 
 def _sample(x: Array, mu: Array, size: int) -> npt.NDArray[np.int64]:
-    """Rows spread evenly over the order of resonance with the background: the same rows after any permutation or
-    rotation, and no random number."""
+    """Rows spread evenly over the order of resonance with the background, in that order: the same after any
+    permutation or rotation of the rows, and no random number."""
     n = len(x)
-    if n <= size:
-        return np.arange(n)
     order = np.argsort(host(x @ mu), kind="stable")
-    return np.sort(order[np.arange(size) * n // size])
+    return order if n <= size else order[np.arange(size) * n // size]
 
 
 def _none(x: Array, mu: Array, beta: float) -> Attractors:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.field.arrays import Array, host, indices, library, unit
+from fieldpack.field.arrays import Array, host, indices, library, like, unit, weighted_totals
 
 _ROUNDS, _STEPS = 2, 4
 _TOLERANCE = 1e-3
@@ -85,7 +85,8 @@ def step(z: Array, x: Array, weight: Array, beta: float, b: Array) -> tuple[Arra
     top = xp.amax(s, 1)
     p = xp.exp(s - top[:, None]) * weight
     mass = p.sum(1)
-    return unit(p @ x / mass[:, None] + b), -(xp.log(mass) + top) / beta - z @ b
+    moved = like(weighted_totals(p, x), x) / mass[:, None] + b
+    return unit(moved), -(xp.log(mass) + top) / beta - z @ b
 
 
 def merging_cosine(beta: float) -> float:

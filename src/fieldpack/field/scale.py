@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +48,12 @@ def noise_scale(y: Array) -> float:
     n, d = y.shape
     part = host(y[:: max(1, n // _PAIRS)])
     pairs = (part @ part.T)[_upper(len(part))]
-    floor = float((part * part).sum(1).mean()) * d**-0.5
+    floor: float = (part * part).sum(1).mean() / math.sqrt(d)
     if len(pairs) < 2:
-        return floor * (1 + 2 / max(n, 1))
+        return float(floor * (1 + 2 / max(n, 1)))
     at = [int(0.025 * (len(pairs) - 1)), int(0.16 * (len(pairs) - 1))]
     lowest, low = np.partition(pairs, at)[at]
-    return max(float(low - lowest) / 0.966, floor) * (1 + 2 / n)
+    return float(max((low - lowest) / 0.966, floor) * (1 + 2 / n))
 
 
 def null_cohesion(size: Float64, n: int, sigma: float) -> Float64:
@@ -70,7 +71,7 @@ def null_cohesion(size: Float64, n: int, sigma: float) -> Float64:
 def _log_factorial(m: npt.NDArray[np.float64] | np.float64) -> Float64:
     """log m! by Stirling's series after one step of the recursion: good to 1e-3 from m = 0 up."""
     a = m + 2.0
-    return np.asarray((a - 0.5) * np.log(a) - a + 0.9189385 + 1 / (12 * a) - np.log((m + 1.0)))
+    return np.asarray((a - 0.5) * np.log(a) - a + 0.9189385 + 1 / (12 * a) - np.log(m + 1.0))
 
 
 def silhouette(affinity: npt.NDArray[np.floating], weight: npt.NDArray[np.floating]) -> float:

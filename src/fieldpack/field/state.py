@@ -49,8 +49,14 @@ class FieldSettings:
         }
         for name, (low, high) in allowed.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise SettingsError(f"{name} is {value!r}; allowed: a number from {low} to {high}")
+            whole = isinstance(low, int)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int if whole else int | float)
+                or not low <= value <= high
+            ):
+                number = "whole number" if whole else "number"
+                raise SettingsError(f"{name} is {value!r}; allowed: a {number} from {low} to {high}")
 
     @staticmethod
     def of(values: dict[str, Any]) -> FieldSettings:
@@ -296,6 +302,13 @@ def _rebuilt(facts: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fiel
     known = [(str(key), float(s), str(state), int(age)) for key, s, state, age in facts["fragments"]]
     if any(state not in STATES for _, _, state, _ in known) or len(known) != len(arrays["vectors"]):
         raise ValueError("the fragments do not fit their vectors")
+    centers, strength, vectors, sums = (arrays[name] for name in ("centers", "strength", "vectors", "sums"))
+    shapes = [a.shape for a in (centers, vectors, sums[None])]
+    dims = {shape[-1] for shape in shapes if 0 not in shape}
+    if len(dims) > 1 or {len(shape) for shape in shapes} != {2} or strength.shape != shapes[0][:1]:
+        raise ValueError("the arrays do not fit one another")
+    if not all(np.isfinite(a).all() for a in (centers, strength, vectors, sums)):
+        raise ValueError("the arrays hold NaN or infinite numbers")
     return FieldState(
         int(facts["turn"]),
         arrays["centers"],
