@@ -27,7 +27,7 @@ SHARD = 2000
 
 
 def distil(model, out):
-    """Every piece alone through the model, the main DIMS directions, weight a / (a + p), p by Zipf's law of the rank."""
+    """Every piece alone through the model, the main DIMS directions, weight a / (a + p), p by rank (Zipf)."""
     import torch
     from transformers import AutoModel
 
