@@ -14,7 +14,7 @@ from fieldpack.packing.greedy import Packing, Problem
 from fieldpack.render import Rendered
 from fieldpack.types import BoolArray, IntArray
 
-_ROUNDS = 6
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,9 @@ def settle(
     """Drops the least gain until the text fits, then adds what still fits, the best first. Pinned rows stay."""
     inside = np.zeros(len(problem), np.bool_)
     inside[packing.chosen] = True
-    rendered, tokens = _within(problem, packing, budget, inside, draw, count)
+    free = packing.chosen[~problem.pinned[packing.chosen]]
+    spare = free[np.argsort(-packing.gain[free], kind="stable")].tolist()
+    rendered, tokens = _within(problem, budget, inside, spare, draw, count)
     filled = np.zeros(len(problem), np.bool_)
     refused = np.zeros(len(problem), np.bool_)
     for _ in range(_ROUNDS if fill else 0):
@@ -47,16 +49,11 @@ def settle(
             break
         trial = inside.copy()
         trial[more] = True
-        drawn, needed = _drawn(trial, draw, count)
-        # The estimate was too low: give up the last of what was added until it fits.
-        while needed > budget and len(more):
-            refused[more[-1]] = True
-            trial[more[-1]] = False
-            more = more[:-1]
-            drawn, needed = _drawn(trial, draw, count)
-        if len(more):
+        drawn, needed = _within(problem, budget, trial, more.tolist(), draw, count)
+        refused[more] = ~trial[more]
+        if trial[more].any():
+            filled |= trial & ~inside
             inside, rendered, tokens = trial, drawn, needed
-            filled[more] = True
     return Settled(inside, filled, rendered, tokens)
 
 
@@ -69,22 +66,20 @@ def _drawn(
 
 def _within(
     problem: Problem,
-    packing: Packing,
     budget: int,
     inside: BoolArray,
+    spare: list[int],
     draw: Callable[[IntArray], Rendered],
     count: Callable[[str], int],
 ) -> tuple[Rendered, int]:
-    """Changes `inside` in place until its text fits."""
-    free = packing.chosen[~problem.pinned[packing.chosen]]
-    spare = free[np.argsort(packing.gain[free], kind="stable")].tolist()
+    """Takes rows of `spare` out of `inside`, the last first, until its text fits; both are changed in place."""
     while True:
         rendered, tokens = _drawn(inside, draw, count)
         if tokens <= budget or not spare:
             return rendered, tokens
         excess = tokens - budget
         while spare and excess > 0:
-            row = spare.pop(0)
+            row = spare.pop()
             inside[row] = False
             excess -= int(problem.cost[row])
 

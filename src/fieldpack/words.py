@@ -50,6 +50,24 @@ def split(text: str) -> list[str]:
     return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFD", text.lower())))
 
 
+_BLOCK = 4096
+"""Words of one text gathered at once, so that a text of any length takes a few megabytes."""
+
+
+def sums(vectors: npt.NDArray[np.float32], words: Words) -> npt.NDArray[np.float32]:
+    """(n, d) sum of each text's word vectors (u, d).
+
+    One text at a time: its words stay in the processor's cache (2-10 times the speed of np.add.reduceat over all), and no
+    other text has a part in the order of addition.
+    """
+    out = np.zeros((len(words), vectors.shape[1]), np.float32)
+    bounds = words.offsets.tolist()
+    for row, start, end in zip(out, bounds, bounds[1:], strict=False):
+        for block in range(start, end, _BLOCK):
+            row += vectors.take(words.ids[block : min(block + _BLOCK, end)], 0).sum(0)
+    return out
+
+
 def words_of(texts: Iterable[str], vocabulary: Sequence[str] = ()) -> Words:
     """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids."""
     index: defaultdict[str, int] = defaultdict()

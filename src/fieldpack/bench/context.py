@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,6 +44,8 @@ class Context:
 
     embedder: Embedder
     tokenizer: Tokenizer
+    scorer: Path | None = None
+    """fieldpack's weights for the set at hand: trained without it. None: the shipped ones."""
     embed_seconds: float = 0.0
     embedded_chars: int = 0
     replayed_seconds: float = 0.0

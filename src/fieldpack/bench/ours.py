@@ -28,7 +28,7 @@ class Fieldpack:
     most: float = math.inf
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
-        packer = context.held(self.name, lambda: self._packer(context))
+        packer = context.held(f"{self.name} {context.scorer}", lambda: self._packer(context))
         prepared = context.replay(self.name, case.passages, lambda: packer.prepare(case.passages))
         result = packer.pack_prepared((case.query,), prepared, budget)
         return Packed(result.text, tuple(Span(k.doc_id, k.start, k.end) for k in result.kept), result.text)
@@ -36,7 +36,9 @@ class Fieldpack:
     def _packer(self, context: Context) -> Any:
         from fieldpack.pipeline import ContextPacker
 
-        packer = ContextPacker(embedder=_tier(self.tier, context), tokenizer=context.tokenizer, unit=self.unit)
+        packer = ContextPacker(
+            embedder=_tier(self.tier, context), tokenizer=context.tokenizer, unit=self.unit, scorer=context.scorer
+        )
         return replace(packer, **self.changes) if self.changes else packer
 
 

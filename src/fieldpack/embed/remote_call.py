@@ -48,7 +48,9 @@ class NotJSON(EmbeddingError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Asks one server. `retries` bounds answers of kinds in RETRIED, `max_wait` (seconds) one pause between tries."""
+    """Asks one server. `retries` bounds answers of kinds in RETRIED, `max_wait` (seconds) one pause between tries,
+    `most_bytes` an answer (2,048 vectors of 4,096 numbers in text are about 100 MB).
+    """
 
     client: httpx.Client
     who: str
@@ -56,6 +58,7 @@ class Caller:
     timeout: float = 60.0
     retries: int = 4
     max_wait: float = 60.0
+    most_bytes: int = 1 << 28
     sleep: Callable[[float], object] | None = None
 
     def ask(self, method: str, url: httpx.URL, payload: object = None, *, stop: threading.Event | None = None) -> Any:
@@ -98,9 +101,12 @@ class Caller:
         # Streamed, so that `timeout` bounds the whole answer: the client's own time-out is for each piece of it.
         deadline = time.monotonic() + self.timeout
         with self.client.stream(method, url, content=content, headers=_JSON) as answer:
-            parts = []
+            parts, size = [], 0
             for part in answer.iter_bytes():
                 parts.append(part)
+                size += len(part)
+                if size > self.most_bytes:
+                    raise EmbeddingError(f"{self.who} answered with more than {self.most_bytes} bytes; check the URL")
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout(f"the answer was not complete after {self.timeout:g} s")
             return answer.status_code, answer.headers, b"".join(parts)

@@ -31,13 +31,15 @@ class EmbeddingService:
         "cascade" (static vectors here; `.tiers` has the second stage) | a folder | a Hugging Face name owner/model |
         an http(s) URL (OpenAI-compatible or TEI) | an object with embed, encode or embed_documents |
         a function from list[str] to rows.
+    second: the second stage of "cascade": any of the above, or an EmbeddingService.
     device: "auto" (cuda, then mps, then cpu) or a torch device name; for transformers only.
     cache: None, or the path of an SQLite file that keeps vectors between runs (max_cache_bytes bounds it).
     batch_size: texts per forward pass or request; None lets the embedder choose.
     progress: called as progress("embed", done, total) from the thread that calls embed.
     timeout: seconds for one request (remote; None is 60) or one call (objects and functions; None waits for ever).
-    api_key, remote_model, concurrency, tokens, max_input_tokens: for URLs; the key appears in no message. `tokens`
-        counts one text as the remote model does (without it, UTF-8 bytes stand in as the safe upper bound).
+    api_key, remote_model, concurrency, tokens, max_input_tokens: for URLs. The key (None: the environment's
+        FIELDPACK_API_KEY) appears in no message. `tokens` counts one text as the remote model does (without it, UTF-8
+        bytes stand in as the safe upper bound).
     allow_hub, allow_remote: False refuses hub names and URLs, for services whose callers choose the model.
 
     Raises at construction: UnknownNameError, InputError; when embedding: EmbeddingError, MissingExtraError, AssetError.
@@ -60,6 +62,7 @@ class EmbeddingService:
         max_input_tokens: int | None = None,
         concurrency: int = 4,
         max_cache_bytes: int | None = None,
+        second: Any = "minilm",
     ) -> None:
         for label, number in (("batch_size", batch_size), ("concurrency", concurrency), ("timeout", timeout)):
             if number is not None and not number > 0:
@@ -67,6 +70,9 @@ class EmbeddingService:
         self.kind = kind_of(model)
         self.name = name_of(model)
         self.progress = progress
+        if not isinstance(second, EmbeddingService):
+            kind_of(second)
+        self._second = second
         self._model, self._cache_path, self._max_cache_bytes = model, cache, max_cache_bytes
         self._options = Options(
             device,
@@ -122,15 +128,17 @@ class EmbeddingService:
 
     @property
     def tiers(self) -> tuple[EmbeddingService, ...]:
-        """The services to use in turn, the cheap one first: (self,) but for "cascade", which has (static, minilm)."""
+        """The services to use in turn, the cheap one first: (self,) but for "cascade", which has (static, second)."""
         if self.kind != "cascade":
             return (self,)
         with self._lock:
             if self._tiers is None:
-                self._tiers = (self._tier("static"), self._tier("minilm"))
+                self._tiers = (self._tier("static"), self._tier(self._second))
             return self._tiers
 
-    def _tier(self, model: str) -> EmbeddingService:
+    def _tier(self, model: Any) -> EmbeddingService:
+        if isinstance(model, EmbeddingService):
+            return model
         tier = EmbeddingService(model, cache=self._cache_path, max_cache_bytes=self._max_cache_bytes)
         tier._options, tier.progress = self._options, self.progress
         return tier

@@ -19,11 +19,9 @@ from fieldpack import assets
 from fieldpack.embed.wordpiece import UNKNOWN, wordpieces
 from fieldpack.errors import AssetError
 from fieldpack.types import FloatArray
-from fieldpack.words import Words, words_of
+from fieldpack.words import Words, sums, words_of
 
 _REMEMBERED_WORDS = 1 << 17
-_BLOCK = 4096
-"""Words of one text gathered at once, so that a text of any length takes a few megabytes."""
 
 
 class StaticEmbedder:
@@ -100,19 +98,13 @@ class StaticEmbedder:
 
 def unit_sums(vectors: FloatArray, words: Words, empty: FloatArray) -> FloatArray:
     """float32 (n, d): the unit-length sum of each text's word vectors (u, d); `empty` (d,) where that sum is zero."""
-    sums = np.zeros((len(words), vectors.shape[1]), np.float32)
-    bounds = words.offsets.tolist()
-    # One text at a time: its words stay in the processor's cache (2-10 times the speed of np.add.reduceat over all),
-    # and no other text has a part in the order of addition.
-    for row, start, end in zip(sums, bounds, bounds[1:], strict=False):
-        for block in range(start, end, _BLOCK):
-            row += vectors.take(words.ids[block : min(block + _BLOCK, end)], 0).sum(0)
-    norms = np.sqrt(np.einsum("nd,nd->n", sums, sums))
+    rows = sums(vectors, words)
+    norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     blank = norms < 1e-12
-    sums[blank] = empty
+    rows[blank] = empty
     norms[blank] = np.sqrt(empty @ empty)
-    sums /= norms[:, None]
-    return sums
+    rows /= norms[:, None]
+    return rows
 
 
 def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.generic]]:

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.types import BoolArray, FloatArray, IntArray
-from fieldpack.words import Words, words_of
+from fieldpack.words import Words, sums, words_of
 
 WordVectors = Callable[[Sequence[str]], FloatArray]
 """u words to float32 (u, d): direction times weight, not normalised."""
 
-_BLOCK = 8192
 _WORDS, _FEW, _ALIKE = 6, 12, 2.5
 
 
@@ -67,7 +66,7 @@ class Corpus:
     @cached_property
     def title_rows(self) -> FloatArray:
         """(t, d) sums of the titles' word vectors."""
-        return segment_sum(self.direction, self.weight, self.titles)
+        return sums(self.direction * self.weight[:, None], self.titles)
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -143,7 +142,7 @@ def read_corpus(
         {w: i for i, w in enumerate(words.vocabulary)},
         _idf(words.ids.astype(np.int64), seen, len(words.vocabulary), len(starts)),
         _idf(stem[words.ids], seen, len(stems), len(starts)),
-        segment_sum(direction, weight, words),
+        sums(vectors, words),
         float(np.log1p((len(starts) + 0.5) / 0.5)),
         np.arange(len(words)),
     )
@@ -197,24 +196,6 @@ def ranges(first: IntArray, last: IntArray) -> IntArray:
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total) - np.repeat(ends - sizes - first, sizes)
-
-
-def segment_sum(direction: FloatArray, weight: FloatArray, words: Words) -> FloatArray:
-    """(n, d) sum of the word vectors of each text, text by text in blocks: a row depends on its own words only."""
-    out = np.zeros((len(words), direction.shape[1]), np.float32)
-    offsets = words.offsets
-    first = 0
-    while first < len(words):
-        last = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1
-        last = min(max(last, first + 1), len(words))
-        ids = words.ids[offsets[first] : offsets[last]]
-        if len(ids):
-            rows = direction[ids] * weight[ids, None]
-            at = offsets[first:last] - offsets[first]
-            full = np.flatnonzero(np.diff(offsets[first : last + 1]))
-            out[first + full] = np.add.reduceat(rows, at[full], axis=0)
-        first = last
-    return out
 
 
 def reduce_rows(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int64]) -> FloatArray:

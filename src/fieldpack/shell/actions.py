@@ -56,7 +56,8 @@ def read_step(problems: Problems, node: Value, table: Mapping[str, Table]) -> St
 def make_step(action: str, options: dict[str, Any]) -> Step:
     """The record of an action: its condition (given, in `triggers`, or meant by its threshold or method) and its
     section."""
-    section = options.get("target", action.split(".", 1)[0])
+    prefix = action.split(".", 1)[0]
+    section = options.get("target", prefix if prefix in SECTIONS else "")
     when = options.pop("when", None)
     triggers = options.pop("triggers", {})
     when = when or triggers.get("condition")
@@ -67,4 +68,4 @@ def make_step(action: str, options: dict[str, Any]) -> Step:
         when = parse_condition(f"tokens > {options['threshold']}*allocation", CONDITION_NAMES)
     elif when is None and str(options.get("method", "")).endswith("exceeds_budget"):
         when = parse_condition("tokens > allocation", CONDITION_NAMES)
-    return Step(action, MappingProxyType(options), when, section if section in SECTIONS else "")
+    return Step(action, MappingProxyType(options), when, section)

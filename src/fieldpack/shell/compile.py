@@ -62,9 +62,19 @@ def compile_all(shell: Shell | Sequence[Shell]) -> tuple[ShellSettings, list[She
     try:
         for one in shells:
             settings = _add(problems, settings, one)
+        _check_targets(problems, settings)
     except Stop:
         pass
-    return settings, problems.found
+    return settings, sorted(problems.found, key=lambda p: (p.line, p.column))
+
+
+def _check_targets(problems: Problems, settings: ShellSettings) -> None:
+    """A target that is no usual section must be one of the budget's own."""
+    budget = settings.budget
+    own = set((budget.shares or budget.tokens or {}) if budget else ())
+    for span, name in problems.own_sections:
+        if name not in own:
+            problems.add(span, f"target: {unknown('section', name, own | set(SECTIONS))}")
 
 
 def can_compile() -> str:
@@ -166,6 +176,7 @@ def _sections(besides: tuple[str, ...]) -> Kind:
             raise Wrong(f"is {describe(node)}")
         found: dict[str, float] = {}
         meant: set[str] = set()
+        before = len(problems.found)
         for entry in node.entries:
             value = one(problems, entry, (*SECTIONS, *besides))
             section = SECTIONS.get(entry.key or "", entry.key or "")
@@ -174,7 +185,7 @@ def _sections(besides: tuple[str, ...]) -> Kind:
             elif value is not None and entry.key is not None:
                 meant.add(section)
                 found[entry.key] = value
-        return found
+        return found if len(problems.found) == before else {}  # a sum of what is left would be a second complaint
 
     return Kind("a map of sections {system=0.15, history=0.4, ...}", read_sections)
 

@@ -26,8 +26,9 @@ def contradictions(manager: Mapping[str, Any]) -> Iterator[Problem]:
         yield f"{_ROOT}.allocation", str(error)
     shared = {SECTIONS.get(name, name) for name in allocation}
     for name in strategies:
-        if allocation and SECTIONS.get(name, name) not in shared:
-            yield f"{_ROOT}.strategies.{name}", f"no share in allocation; sections: {', '.join(sorted(allocation))}"
+        if SECTIONS.get(name, name) not in (shared or SECTIONS):
+            known = ", ".join(sorted(allocation or SECTIONS))
+            yield f"{_ROOT}.strategies.{name}", f"no share in allocation; sections: {known}"
     depth = manager.get("recursion", {}).get("depth")
     nodes = 0
     for name, strategy in strategies.items():

@@ -41,6 +41,9 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[ShellSettingsError] = []
+        self.own_sections: list[
+            tuple[Span, str]
+        ] = []  # targets that must be sections of the budget: checked at the end
         self.quoted_at: Span | None = None  # while a step in quotes is read: its own spans count within the quotes
 
     def add(self, span: Span, message: str) -> None:
@@ -207,6 +210,16 @@ def choice(*options: str) -> Kind:
         return value
 
     return Kind(f"one of {', '.join(options)}", read_choice)
+
+
+def _section(problems: Problems, node: Value) -> str:
+    name = _text(problems, node)
+    if name not in SECTIONS:
+        problems.own_sections.append((problems.quoted_at or node.span, name))
+    return name
+
+
+SECTION = Kind("a section of the budget", _section)
 
 
 def _condition(problems: Problems, node: Value) -> Any:

@@ -53,7 +53,7 @@ def _manager_budget(budget: BudgetSettings, manager: dict[str, Any], unsaid: lis
         manager["total_tokens"] = budget.total_tokens
     told = budget.shares or budget.tokens
     if told:
-        whole = sum(told.values())
+        whole = sum(told.values()) if budget.tokens else 1
         manager["allocation"] = {name: amount / whole for name, amount in told.items()}
         if _refused(manager["allocation"]):
             unsaid.append("allocation: a section's name that fractal.json does not allow")
@@ -134,15 +134,17 @@ def _strategy(name: str, steps: list[Step], depth: int) -> tuple[dict[str, Any],
             for extra in ("threshold", "priority"):
                 if extra in step.options:
                     node.setdefault(extra, step.options[extra])
-        got = load({"fractalTokenManager": {"strategies": {name: node}, "recursion": {"depth": depth}}}).settings.steps
-        wanted, given = Counter(map(_meaning, steps)), Counter(map(_meaning, got))
+        alone = {"allocation": {name: 1}, "strategies": {name: node}, "recursion": {"depth": depth}}
+        budget = load({"fractalTokenManager": alone}).settings.budget
+        got = budget.rules if budget else ()
+        wanted, given = Counter(map(meaning, steps)), Counter(map(meaning, got))
         if not given - wanted and (recursion is False or given == wanted) and (not recursion or depth):
             left = wanted - given
-            return node, [s for s in steps if _meaning(s) in left]
+            return node, [s for s in steps if meaning(s) in left]
     return {}, steps
 
 
-def _meaning(step: Step) -> tuple[Any, ...]:
+def meaning(step: Step) -> tuple[Any, ...]:
     """What a step does, whichever of its names it and its section go by."""
     field = _node_field(step)
     kept = tuple(step.options.get(key) for key in ("level", "priority", "threshold"))

@@ -7,6 +7,7 @@ from fieldpack.shell.actions import steps
 from fieldpack.shell.kinds import (
     CONDITION,
     FLAG,
+    SECTION,
     TEXT,
     TEXTS,
     Table,
@@ -16,7 +17,6 @@ from fieldpack.shell.kinds import (
     record,
     records,
 )
-from fieldpack.shell.settings import SECTIONS
 
 MAX_TOKENS = 100_000_000
 SHARE = number(0, 1)
@@ -30,7 +30,7 @@ _RELEVANCE = choice(
 )
 _SELECT: Table = {
     **_ALWAYS,
-    "target": choice(*SECTIONS),
+    "target": SECTION,
     "method": _RELEVANCE,
     "threshold": SHARE,
     "top_n": count(1, 1000),
@@ -40,7 +40,7 @@ _SELECT: Table = {
 ACTIONS: dict[str, Table] = {
     "context.compress": {
         **_ALWAYS,
-        "target": choice(*SECTIONS),
+        "target": SECTION,
         "method": choice(
             *("summarize", "key_points", "extractive", "format", "structure", "truncate"),
             *("minimal", "progressive", "aggressive"),
