@@ -24,6 +24,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--embedder", default="minilm", help="the vectors that every system is given")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="vectors and rows, for resuming")
     parser.add_argument("--redo", default="", help="systems to measure anew")
+    parser.add_argument(
+        "--held-out", type=Path, help="folder of SET.json: fieldpack's weights trained without that set"
+    )
     parser.add_argument("--quick", action="store_true", help="few queries and systems, static vectors: two minutes")
     parser.add_argument("--json", type=Path, help="where the results go (default: OUT/quality.json)")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
@@ -51,6 +54,7 @@ def main() -> None:
         limit=given.limit,
         embedder=given.embedder,
         out=given.out,
+        held_out=given.held_out,
         quick=given.quick,
         **listed,
     )

@@ -30,8 +30,9 @@ class Options:
 
     data: a data set or a folder of them. limit: queries of each set. embedder: what every system that needs vectors is
     given (any name that EmbeddingService takes). out: folder for shards and vectors, which make a run resumable.
-    redo: systems whose stored rows are measured anew. held_out: a folder of SET.json, fieldpack's weights trained without
-    that set (models/build_scorer.py --held-out); a set without one gets the shipped weights. quick: few queries and systems, static vectors, two minutes.
+    redo: systems whose stored rows are measured anew. quick: few queries and systems, static vectors, two minutes.
+    held_out: a folder of SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out);
+    a set that has none there is measured with the shipped weights.
     """
 
     data: str | Path
