@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import pickle
 import socket
@@ -257,6 +258,22 @@ def test_the_key_is_sent_and_shown_nowhere(caplog):
     for shown in (str(caught.value), caplog.text, repr(service), repr(remote), repr(remote._caller), service.name):
         assert KEY not in shown and "hunter2" not in shown
     assert KEY not in remote.fingerprint and "hunter2" not in remote.fingerprint
+
+
+def test_an_endless_answer_is_left():
+    with OpenAIServer() as server, pytest.raises(EmbeddingError, match="more than 500 bytes"):
+        remote = embedder(server)
+        remote._caller = dataclasses.replace(remote._caller, most_bytes=500)
+        remote.embed(TEXTS)
+
+
+def test_the_key_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("FIELDPACK_API_KEY", KEY)
+    with OpenAIServer() as server:
+        EmbeddingService(server.url).embed(["a"])
+        EmbeddingService(server.url, api_key="other").embed(["a"])
+        sent = [headers["Authorization"] for path, payload, headers in server.seen if payload]
+    assert sent == [f"Bearer {KEY}", "Bearer other"]
 
 
 def test_the_key_travels_as_bearer():

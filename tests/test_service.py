@@ -64,6 +64,14 @@ def test_the_cascade_is_static_now_and_minilm_later():
     assert service.static is not None and service.fingerprint == StaticEmbedder().fingerprint
 
 
+def test_the_second_stage_of_a_cascade_may_be_anything():
+    other = EmbeddingService(HASH)
+    assert EmbeddingService("cascade", second=other).tiers[1] is other
+    assert EmbeddingService("cascade", second=HASH.embed).tiers[1].embed(["a"]).shape == (1, 24)
+    with pytest.raises(UnknownNameError):
+        EmbeddingService("cascade", second="statik")
+
+
 def test_construction_and_static_vectors_import_nothing_heavy():
     code = (
         "import sys\nfrom fieldpack.embed import EmbeddingService as E\n"

@@ -80,7 +80,7 @@ class RemoteEmbedder:
             follow_redirects=False,
             limits=httpx.Limits(max_connections=self._concurrency + 1),
         )
-        self._caller = Caller(client, self.name, key, timeout, retries, max_wait, sleep)
+        self._caller = Caller(client, self.name, key, timeout, retries, max_wait, sleep=sleep)
 
     def __repr__(self) -> str:
         return f"RemoteEmbedder({self.name!r})"
