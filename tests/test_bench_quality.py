@@ -140,10 +140,11 @@ def test_evidence_is_counted_in_characters_once() -> None:
     assert row["answer"] is True and row["tokens"] == 1
 
 
-def test_any_needs_one_whole_span_and_none_has_no_evidence() -> None:
-    either = replace(CASE, gold=("a", "b"), gold_spans=(Span("a", 0, 5), Span("b", 0, 4)), mode="any")
-    row = measures.measure(either, packed(Span("b", 0, 4)), 9, context())
-    assert row["complete"] is True and row["evidence"] == 4 / 9
+def test_any_needs_one_gold_passage_and_none_has_no_evidence() -> None:
+    either = replace(CASE, gold=("a", "b"), gold_spans=(Span("a", 0, 5), Span("b", 0, 4), Span("b", 5, 9)), mode="any")
+    row = measures.measure(either, packed(Span("b", 0, 6), Span("a", 0, 1)), 9, context())
+    assert row["complete"] is False and row["evidence"] == 5 / 8
+    assert measures.measure(either, packed(Span("a", 0, 5)), 9, context())["complete"] is True
     row = measures.measure(replace(CASE, gold=(), gold_spans=(), answers=(), mode="none"), packed(), 9, context())
     assert row["evidence"] is row["complete"] is row["answer"] is row["recall"] is None
 

@@ -12,24 +12,29 @@ Row = dict[str, Any]
 
 
 def measure(case: Query, packed: Packed, budget: int, context: Context) -> Row:
-    """evidence: share of the evidence's characters kept. complete: all of it (mode any: one whole span of it).
-    answer: an answer string stands in the text (SQuAD normalisation). recall: share of gold passages kept whole.
+    """evidence: share of the evidence's characters kept, in mode any of the gold passage that is kept best. complete:
+    all of it, in mode any all of one gold passage's. answer: an answer string stands in the text (SQuAD normalisation). recall: share of gold passages kept whole.
     tokens, rendered: counts of the final string and of the string as the library renders it. None where undefined."""
-    wanted, kept = case.evidence(), packed.spans
+    wanted, kept = _alternatives(case), packed.spans
     whole = {p.id: Span(p.id, 0, len(p.text)) for p in case.passages}
     gold = [all_evidence([whole[g]], kept) for g in case.gold]
     return {
         "budget": budget,
         "tokens": context.tokenizer.count(packed.text),
         "rendered": context.tokenizer.count(packed.rendered),
-        "evidence": evidence_kept(wanted, kept) if wanted else None,
-        "complete": _complete(case, wanted, kept) if wanted else None,
+        "evidence": max(evidence_kept(spans, kept) for spans in wanted) if wanted else None,
+        "complete": any(all_evidence(spans, kept) for spans in wanted) if wanted else None,
         "answer": answer_kept(case.answers, packed.text) if case.answers else None,
         "recall": sum(gold) / len(gold) if gold else None,
     }
 
 
-def _complete(case: Query, wanted: tuple[Span, ...], kept: tuple[Span, ...]) -> bool:
-    if case.mode == "any":
-        return any(all_evidence([span], kept) for span in wanted)
-    return all_evidence(wanted, kept)
+def _alternatives(case: Query) -> list[list[Span]]:
+    """Evidence of which one part is enough: all of it, or in mode any that of each gold passage."""
+    spans = case.evidence()
+    if case.mode != "any":
+        return [list(spans)] if spans else []
+    by_passage: dict[str, list[Span]] = {}
+    for span in spans:
+        by_passage.setdefault(span.doc_id, []).append(span)
+    return list(by_passage.values())
