@@ -13,8 +13,9 @@ Row = dict[str, Any]
 
 def measure(case: Query, packed: Packed, budget: int, context: Context) -> Row:
     """evidence: share of the evidence's characters kept, in mode any of the gold passage that is kept best. complete:
-    all of it, in mode any all of one gold passage's. answer: an answer string stands in the text (SQuAD normalisation). recall: share of gold passages kept whole.
-    tokens, rendered: counts of the final string and of the string as the library renders it. None where undefined."""
+    all of it, in mode any all of one gold passage's. answer: an answer string stands in the text (SQuAD normalisation).
+    recall: share of gold passages kept whole. tokens, rendered: counts of the final string and of the string as the
+    library renders it. None where undefined."""
     wanted, kept = _alternatives(case), packed.spans
     whole = {p.id: Span(p.id, 0, len(p.text)) for p in case.passages}
     gold = [all_evidence([whole[g]], kept) for g in case.gold]
