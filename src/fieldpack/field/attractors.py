@@ -23,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, rows, squares, unit, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
+from fieldpack.field.basins import Ground
 from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
-from fieldpack.field.scale import noise_scale, null_cohesion, silhouette, trapping_scale
+from fieldpack.field.scale import noise_scale, trapping_scale
 
 SHARPNESS = (0.35, 0.5, 0.7, 1.0)
 SAMPLE, WIDE = 192, 4096
@@ -56,7 +57,8 @@ class Attractors:
 
     def affinity(self, x: Array) -> npt.NDArray[np.float32]:
         """(n, k) similarity of rows to the centers, background taken away, in [-1, 1]."""
-        return host(_affinity(x, like(self.background, x), like(self.centers, x))).astype(np.float32)
+        ground = Ground.of(x, library(x).ones_like(x[:, 0]), like(self.background, x), 0.0)
+        return host(ground.affinity(like(self.centers, x))).astype(np.float32)
 
 
 def detect(
@@ -89,106 +91,60 @@ def detect(
     field, m = x[chosen], weight[chosen]
     b = _pull(query, bias, mu, x) - mu
     pairs = Pairs.of(field, m, b)
-    r = pairs.r[:-1, :-1]
     sigma = noise_scale(field - mu)
-    trap = 1.0 if beta else trapping_scale(r)
+    trap = 1.0 if beta else trapping_scale(pairs.r[:-1, :-1])
     betas = [beta] if beta else sorted((s * trap for s in scales), reverse=True)
-    used, z = _clearest(field, m, mu, b, pairs, betas, sigma, limit)
-    return _finish(x, weight, mu, b, z, used, sigma, limit)
+    used, z = _clearest(Ground.of(field, m, mu, sigma), b, pairs, betas, limit)
+    return _finish(Ground.of(x, weight, mu, sigma), b, z, used, limit)
 
 
-def _clearest(
-    x: Array, weight: Array, mu: Array, b: Array, pairs: Pairs, betas: list[float], sigma: float, limit: int
-) -> tuple[float, Array]:
+def _clearest(ground: Ground, b: Array, pairs: Pairs, betas: list[float], limit: int) -> tuple[float, Array]:
     """The scale at which the attractors divide the rows most cleanly, and their centers there.
 
     From fine to coarse: fixed points only merge as beta falls, so each scale starts from those of the one before.
     """
     a = starts(pairs, betas[0], 4 * limit + 32)
-    best, used, centers = -1.0, betas[-1], x[:0]
+    best, used, centers = -1.0, betas[-1], ground.x[:0]
     for beta in betas:
         a = fixed_points(a, pairs, beta)
-        z = unit(a[:, :-1] @ x + b)
-        z = z[indices(_alive(x, weight, mu, z, sigma, limit), z)]
-        clean = _separation(x, weight, mu, z) if len(z) else -1.0
+        z = unit(a[:, :-1] @ ground.x + b)
+        z = z[indices(ground.settle(z, limit)[0], z)]
+        clean = ground.separation(z) if len(z) else -1.0
         if clean > best:
             best, used, centers = clean, beta, z
     return used, centers
 
 
-def _finish(
-    x: Array, weight: Array, mu: Array, b: Array, z: Array, beta: float, sigma: float, limit: int
-) -> Attractors:
+def _finish(ground: Ground, b: Array, z: Array, beta: float, limit: int) -> Attractors:
     """The centers descend once more in the wide field; all rows are assigned; what is left is sorted by strength."""
-    wide = indices(_sample(x, mu, WIDE), x)
-    z, trace = polish(z, x[wide], weight[wide] / weight[wide].sum(), beta, b)
+    wide = _wide(ground)
+    z, trace = polish(z, wide.x, wide.weight, beta, b)
     if len(z):
         keep = distinct(host(z @ z.T) > merging_cosine(beta), trace[-1], limit)
-        keep = keep[_alive(x, weight, mu, z[indices(keep, z)], sigma, limit)]
+        stay, basins = ground.settle(z[indices(keep, z)], limit)
+        keep = keep[stay]
         z, trace = z[indices(keep, z)], trace[:, keep]
     if len(z) == 0:
-        return _none(x, mu, beta)
-    basin, share, cohesion, _ = _basins(x, weight, mu, z, sigma)
-    order = np.argsort(-share * cohesion, kind="stable")
+        return _none(ground.x, ground.mu, beta)
+    order = np.argsort(-basins.strength, kind="stable")
     rank = np.append(np.argsort(order), -1)  # the last entry keeps -1 at -1
     return Attractors(
         host(z)[order].astype(np.float32),
-        (share * cohesion)[order].astype(np.float32),
-        rank[basin],
+        basins.strength[order].astype(np.float32),
+        rank[basins.basin],
         beta,
-        cohesion[order].astype(np.float32),
+        basins.cohesion[order].astype(np.float32),
         trace[:, order],
-        host(mu).astype(np.float32),
-        _separation(x[wide], weight[wide] / weight[wide].sum(), mu, z),
+        host(ground.mu).astype(np.float32),
+        wide.separation(z),
     )
 
 
-def _alive(x: Array, weight: Array, mu: Array, z: Array, sigma: float, limit: int) -> npt.NDArray[np.int64]:
-    """Those of the centers z that noise could not have made, the strongest `limit`, in their order. Each time some
-    fade their rows are assigned anew."""
-    alive = np.arange(len(z))
-    while len(alive):
-        _, share, cohesion, excess = _basins(x, weight, mu, z[indices(alive, z)], sigma)
-        strength = np.where(excess > 0, share * cohesion, -1.0)
-        strongest = np.argsort(-strength, kind="stable")[:limit]
-        stay = np.sort(strongest[strength[strongest] >= 0])
-        if len(stay) == len(alive):
-            break
-        alive = alive[stay]
-    return alive
-
-
-def _basins(
-    x: Array, weight: Array, mu: Array, z: Array, sigma: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Basin of each row; per attractor its share of mass, its cohesion and the excess over what noise could reach."""
-    n, k = len(x), len(z)
-    pull = host(x @ z.T - mu @ z.T)
-    basin = pull.argmax(1).astype(np.int64)
-    basin[pull[np.arange(n), basin] <= sigma] = -1
-    held = basin >= 0
-    size = np.bincount(basin[held], minlength=k).astype(np.float64)
-    share = np.bincount(basin[held], host(weight)[held], minlength=k).astype(np.float64)
-    member = like((basin[:, None] == np.arange(k)).astype(np.float32), x)
-    sums = host(weighted_totals(member.T, x)) - size[:, None] * host(mu)
-    size2 = host(squares(x) - 2 * (x @ mu) + (mu * mu).sum())
-    trace = np.bincount(basin[held], size2[held], minlength=k)
-    pairs = ((sums * sums).sum(1) - trace) / np.maximum(size * (size - 1), 1)
-    excess = np.where(size >= 2, pairs - null_cohesion(np.maximum(size, 2), n, sigma), -1.0)
-    cohesion = np.clip(pairs * size / np.maximum(trace, 1e-12), 0, 1)
-    return basin, share, cohesion, excess
-
-
-def _separation(x: Array, weight: Array, mu: Array, z: Array) -> float:
-    w = host(weight).astype(np.float64)
-    return silhouette(host(_affinity(x, mu, z)), w / w.sum())
-
-
-def _affinity(x: Array, mu: Array, z: Array) -> Array:
-    """(n, k) cosine of x - mu and z, without a second matrix of the size of x."""
-    xp = library(x)
-    size = xp.clip(squares(x) - 2 * (x @ mu) + (mu * mu).sum(), 1e-12, None)
-    return (x @ z.T - mu @ z.T) / xp.sqrt(size)[:, None]
+def _wide(ground: Ground) -> Ground:
+    if len(ground.x) <= WIDE:
+        return ground
+    some = indices(_sample(ground.x, ground.mu, WIDE), ground.x)
+    return Ground.of(ground.x[some], ground.weight[some], ground.mu, ground.sigma)
 
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:

@@ -47,16 +47,23 @@ def starts(pairs: Pairs, beta: float, most: int) -> Array:
     similarity = pairs.r[: len(pairs)] * 1.0
     similarity[range(len(pairs)), range(len(pairs))] = -np.inf
     a, _ = _weights(similarity, pairs, beta)
-    a, energy = _weights(_similarity(a, pairs), pairs, beta)
-    return a[indices(_distinct(a, energy, pairs, beta, most), a)]
+    u = a @ pairs.r
+    a, energy = _weights(u / _length(a, u)[:, None], pairs, beta)
+    return a[_distinct(a, a @ pairs.r, energy, beta, most)]
 
 
 def fixed_points(a: Array, pairs: Pairs, beta: float) -> Array:
     """Weights (k, s + 1) of the fixed points `unit(weights @ [rows; bias])` below the points a; those that meet on the
     way become one, the deepest first."""
+    u = a @ pairs.r
     for _ in range(_ROUNDS):
-        a, energy, moved = _descend(a, pairs, beta)
-        a = a[indices(_distinct(a, energy, pairs, beta, len(a)), a)]
+        for _ in range(_STEPS):
+            before = u / _length(a, u)[:, None]
+            a, energy = _weights(before, pairs, beta)
+            u = a @ pairs.r
+        moved = float(abs(u / _length(a, u)[:, None] - before).max())
+        keep = _distinct(a, u, energy, beta, len(a))
+        a, u = a[keep], u[keep]
         if moved < _TOLERANCE:
             break
     return a
@@ -108,12 +115,6 @@ def distinct(near: npt.NDArray[np.bool_], energy: npt.NDArray[np.floating], most
     return np.array(kept, np.int64)
 
 
-def _similarity(a: Array, pairs: Pairs) -> Array:
-    """(k, s + 1) similarity of the points with weights `a` to rows and bias."""
-    u = a @ pairs.r
-    return u / _length(a, u)[:, None]
-
-
 def _length(a: Array, u: Array) -> Array:
     xp = library(a)
     return xp.sqrt(xp.clip((u * a).sum(1), 1e-12, None))
@@ -133,21 +134,8 @@ def _weights(similarity: Array, pairs: Pairs, beta: float) -> tuple[Array, Array
     return a, -(xp.log(mass) + top) / beta - similarity[:, s]
 
 
-def _descend(a: Array, pairs: Pairs, beta: float) -> tuple[Array, Array, float]:
-    """A few steps: weights, energies (k,) and how far the similarities moved in the last one."""
-    moved = np.inf
-    before = _similarity(a, pairs)
-    for _ in range(_STEPS):
-        a, energy = _weights(before, pairs, beta)
-        after = _similarity(a, pairs)
-        moved, before = float(abs(after - before).max()), after
-        if moved < _TOLERANCE:
-            break
-    return a, energy, moved
-
-
-def _distinct(a: Array, energy: Array, pairs: Pairs, beta: float, most: int) -> npt.NDArray[np.int64]:
-    u = a @ pairs.r
+def _distinct(a: Array, u: Array, energy: Array, beta: float, most: int) -> Array:
+    """Index of the points to keep; u = a @ r."""
     size = _length(a, u)
     cosine = (u @ a.T) / (size[:, None] * size)
-    return distinct(host(cosine) > merging_cosine(beta), host(energy), most)
+    return indices(distinct(host(cosine) > merging_cosine(beta), host(energy), most), a)
