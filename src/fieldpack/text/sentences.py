@@ -15,6 +15,7 @@ Span = tuple[int, int]
 
 _SPACED = ".!?…‽⁇⁈⁉؟۔։።"  # end a sentence before white space
 _ANYWHERE = "。！？｡．।॥။"  # end one before anything
+_STOPS = frozenset(_SPACED + _ANYWHERE)
 _CLOSERS = "\"'”’»›)\\]}」』）》〉】〕*_`"
 _REFERENCE = r"(?:\[[^\[\]\s]{1,8}\]){0,8}"  # "word.[12] Next"
 
@@ -100,6 +101,8 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     after = stop.end()
     first = text[stop.start()]
     following = text[after]
+    if following in _STOPS:  # ". . ." is one ellipsis
+        return False
     if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と")
         return not (following == "と" and text[after - 1] in "」』")
     if following.islower():
