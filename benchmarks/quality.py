@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
         "--held-out", type=Path, help="folder of SET.json: fieldpack's weights trained without that set"
     )
     parser.add_argument("--quick", action="store_true", help="few queries and systems, static vectors: two minutes")
-    parser.add_argument("--json", type=Path, help="where the results go (default: OUT/quality.json)")
+    parser.add_argument("--json", type=Path, help="where the results go besides OUT/quality.json")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
     found = parser.parse_args()
     if not found.data:
@@ -59,7 +59,8 @@ def main() -> None:
         **listed,
     )
     results = quality.run(options, show)
-    quality.save(results, given.json or given.out / "quality.json")
+    if given.json:
+        quality.save(results, given.json)
     page = tables.quality_page(results)
     if given.page:
         tables.insert(HERE / "README.md", "quality", page)

@@ -75,7 +75,7 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
         about, measured = _measure_set(name, cases, systems, options, context, progress, skipped)
         sets[name] = {**about, "weights": "shipped" if context.scorer is None else "held out"}
         rows.extend(measured)
-    return {
+    results = {
         "kind": "quality",
         "machine": machine(),
         "embedder": context.embedder.fingerprint,
@@ -86,6 +86,9 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
         "skipped": skipped,
         "cells": summary.cells(rows, {s.name: s.family for s in systems}, options.seed),
     }
+    if options.out is not None:
+        save(results, options.out / "quality.json")
+    return results
 
 
 def _weights(name: str, options: Options) -> Path | None:

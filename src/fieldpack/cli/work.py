@@ -229,7 +229,7 @@ def measured(
 ) -> str:
     """Runs the benchmark and gives its tables."""
     from fieldpack.bench.quality import Options, run
-    from fieldpack.bench.tables import tables
+    from fieldpack.bench.tables import quality_page
 
     if data is None:
         raise InputError("no data: say --data FOLDER or set FIELDPACK_DATA; benchmarks/README.md has the schema")
@@ -242,7 +242,7 @@ def measured(
         quick=quick,
         out=out,
     )
-    return tables(run(options, progress))
+    return quality_page(run(options, progress))
 
 
 def _names(text: str) -> tuple[str, ...]:
