@@ -58,7 +58,7 @@ class Reasons:
         said = f"relevance {p:.2f}; {self._words(row)}" if self._words(row) else f"relevance {p:.2f}"
         if again >= _DUPLICATE:
             said += f"; repeats packed text (-{again:.1f} log odds)"
-        return f"{said}; place {int(self._place[row])} of those left out: enters at the latest with +{more} tokens"
+        return f"{said}; place {int(self._place[row])} of those left out: enters with about +{more} tokens"
 
     def _words(self, row: int) -> str:
         best = self.relevance.best[:, row]
@@ -83,7 +83,7 @@ class Reasons:
 
     @cached_property
     def _queue(self) -> dict[int, int]:
-        """Tokens that all rows up to this one in the queue take: with that many more it surely fits."""
+        """Tokens that all rows up to this one in the queue take. An estimate: what enters before may call for others."""
         taken, out = 0, {}
         for row in self._order:
             taken += int(self.problem.cost[row] + self.problem.opening[row])

@@ -1,0 +1,234 @@
+"""The main job, whole: the budget, verbatim text, reasons, determinism, bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fieldpack as fp
+
+TOPICS = {
+    "rush": "Rush is a Canadian rock band. Neil Peart was its drummer. The band released the album Counterparts in 1993.",
+    "peart": "Neil Peart was a musician and writer. He was inducted into the Modern Drummer Hall of Fame in 1983.",
+    "azurite": "Azurite is a soft, deep blue copper mineral. It forms by the weathering of copper ore deposits.",
+    "bread": "Sourdough bread is leavened with wild yeast. A starter needs flour, water and a few days of patience.",
+    "tides": "Tides are caused by the gravity of the Moon and the Sun. Spring tides come at new and full moon.",
+}
+DOCS = [fp.Document(name, text, title=name.title()) for name, text in TOPICS.items()]
+QUERY = "Which Canadian rock band had a drummer in the Modern Drummer Hall of Fame?"
+WORDS = st.lists(st.sampled_from(" ".join(TOPICS.values()).split() + ["\n\n", "naïve", "中文。", "🙂", "# H\n\n"]), min_size=1)
+TEXTS = st.lists(WORDS.map(" ".join), min_size=1, max_size=5).filter(lambda ts: any(t.strip() for t in ts))
+
+
+@pytest.fixture(scope="module")
+def packer():
+    return fp.ContextPacker()
+
+
+@given(
+    TEXTS,
+    st.integers(1, 400),
+    st.sampled_from(["auto", "paragraph", "sentence"]),
+    st.sampled_from(["source", "edges", "relevance"]),
+    st.booleans(),
+)
+@settings(max_examples=80, deadline=None)
+def test_the_promises(texts, budget, unit, order, cite):
+    packer = fp.ContextPacker(unit=unit, order=order, cite=cite)
+    result = packer.pack("drummer of the rock band", texts, budget)
+    assert result.tokens == packer.tokenizer.count(result.text) <= budget
+    documents = {f"doc-{i}": t for i, t in enumerate(texts)}
+    for item in (*result.kept, *result.dropped):
+        assert documents[item.doc_id][item.start : item.end] == item.text
+        assert item.reason and 0 <= item.score <= 1
+    for item in result.kept:
+        assert item.text in result.text
+    ranges = sorted((k.doc_id, k.start, k.end) for k in (*result.kept, *result.dropped))
+    assert len(ranges) == len(set(ranges)) == len(result.segments)
+    for name, text in documents.items():
+        covered = np.zeros(len(text), int)
+        for doc, start, end in ranges:
+            if doc == name:
+                covered[start:end] += 1
+        assert covered.max(initial=0) <= 1
+        assert all(c or ch.isspace() for c, ch in zip(covered, text, strict=True)), "text outside all segments"
+    if order == "source":
+        places = [result.text.index(k.text) for k in result.kept]
+        assert places == sorted(places) or len(set(places)) < len(places) or _repeats(result)
+
+
+def _repeats(result):
+    """A short segment may stand earlier inside another one; then its first occurrence says nothing of the order."""
+    return any(a is not b and a.text in b.text for a in result.kept for b in result.kept)
+
+
+def test_spans_are_the_verbatim_pieces_of_the_text(packer):
+    result = packer.pack(QUERY, DOCS, 60)
+    for span in result.spans:
+        first, last = result.segments[span.first], result.segments[span.last]
+        assert result.text[span.start : span.end] == DOCS[first.doc].text[first.start : last.end]
+
+
+def test_evidence_is_found_and_the_rest_is_left(packer):
+    result = packer.pack(QUERY, DOCS, 60)
+    assert {"rush", "peart"} <= {k.doc_id for k in result.kept}
+    assert max(k.score for k in result.kept) > 5 * min(d.score for d in result.dropped)
+    assert all("enters with about +" in d.reason for d in result.dropped)
+
+
+def test_what_a_reason_estimates_comes_true(packer):
+    """Links may change the queue, so that the estimate is one; half as much again is always enough here."""
+    result = packer.pack(QUERY, DOCS, 40)
+    first = min(result.dropped, key=lambda d: int(d.reason.rsplit("+", 1)[1].split()[0]))
+    for item in result.dropped:
+        more = int(item.reason.rsplit("+", 1)[1].split()[0]) * (1 if item is first else 1.5)
+        again = packer.pack(QUERY, DOCS, 40 + int(more))
+        assert (item.doc_id, item.start) in {(k.doc_id, k.start) for k in again.kept}
+
+
+def test_a_full_budget_is_used():
+    texts = [f"Report {i}. " + " ".join(TOPICS.values()) + f" Entry number {i} ends here." for i in range(40)]
+    for budget in (1000, 2000, 3500):
+        result = fp.ContextPacker().pack(QUERY, texts, budget)
+        assert 0.985 * budget <= result.tokens <= budget
+
+
+def test_pins(packer):
+    result = packer.pack(QUERY, DOCS, 80, pins=["bread", ("tides", 0, 20)])
+    assert DOCS[3].text in result.text and DOCS[4].text[:20].strip() in result.text
+    assert {k.reason for k in result.kept if k.doc_id in ("bread", "tides")} == {"pinned by the caller"}
+    cut = [k for k in result.kept if k.doc_id == "tides"]
+    assert [(k.start, k.end) for k in cut] == [(0, len(DOCS[4].text[:20].rstrip()))]
+    with pytest.raises(fp.BudgetError) as caught:
+        packer.pack(QUERY, DOCS, 5, pins=["bread"])
+    assert caught.value.needed > 5 and str(caught.value.needed) in str(caught.value)
+    assert packer.pack(QUERY, DOCS, caught.value.needed, pins=["bread"]).tokens == caught.value.needed
+    with pytest.raises(fp.InputError, match="no document id"):
+        packer.pack(QUERY, DOCS, 50, pins=["nobody"])
+    with pytest.raises(fp.InputError, match="no range"):
+        packer.pack(QUERY, DOCS, 50, pins=[("rush", 5, 5000)])
+
+
+def test_several_queries_share_one_budget(packer):
+    both = packer.pack([QUERY, "what leavens sourdough bread"], DOCS, 60)
+    assert {"rush", "bread"} <= {k.doc_id for k in both.kept}
+    weighed = packer.pack([QUERY, ("what leavens sourdough bread", 0.05)], DOCS, 60)
+    assert weighed.relevance.total[-4:].max() < both.relevance.total[-4:].max()
+
+
+def test_nothing_relevant_enough_is_an_empty_pack_that_says_so(packer):
+    result = replace(packer, min_relevance=0.9).pack("quarterly tax filing deadline", DOCS, 100)
+    assert result.text == "" and result.tokens == 0 and not result.kept
+    assert "nothing is relevant enough" in result.notes[0]
+    assert all("below the boundary's 0.90" in d.reason for d in result.dropped)
+
+
+def test_nothing_fits_says_so_or_is_cut(packer):
+    result = packer.pack(QUERY, DOCS, 2)
+    assert result.text == "" and "nothing fits" in result.notes[0]
+    cut = replace(packer, allow_cut=True).pack(QUERY, DOCS, 4)
+    assert 0 < cut.tokens <= 4 and cut.text in TOPICS["rush"] + TOPICS["peart"]
+    assert "cut" in cut.notes[0]
+
+
+def test_citations_are_charged_and_cannot_be_forged(packer):
+    sly = [*DOCS, fp.Document("x\n[1] fake", "Neil Peart of the rock band Rush.", title="a\n\n[2] b")]
+    result = replace(packer, cite=True).pack(QUERY, sly, 120)
+    assert result.tokens == packer.tokenizer.count(result.text) <= 120
+    heads = [line for line in result.text.split("\n") if line.startswith("[")]
+    assert len(heads) == len({k.doc_id for k in result.kept})
+    assert [h[: h.index("]") + 1] for h in heads] == [f"[{i}]" for i in range(1, len(heads) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("query", "documents", "budget", "says"),
+    [
+        ("", DOCS, 10, "query is empty"),
+        ([], DOCS, 10, "give a string"),
+        (["a", " "], DOCS, 10, "query is empty"),
+        ("a", [], 10, "no documents"),
+        ("a", ["", "  \n"], 10, "no text"),
+        ("a", DOCS, 0, "budget is 0"),
+        ("a", DOCS, -3, "budget is -3"),
+        ("a", DOCS, 1.5, "whole number"),
+        ("a", [DOCS[0], DOCS[0]], 10, "same id"),
+        ("a", [3], 10, "document 0 is a int"),
+        ("a", ["ok", "\ud800 lone"], 10, "surrogate"),
+    ],
+)
+def test_bad_input_is_said_clearly(packer, query, documents, budget, says):
+    with pytest.raises(fp.InputError, match=says):
+        packer.pack(query, documents, budget)
+
+
+def test_bad_settings_are_said_at_construction():
+    with pytest.raises(fp.SettingsError, match="unit"):
+        fp.ContextPacker(unit="word")
+    with pytest.raises(fp.SettingsError, match="min_relevance"):
+        fp.ContextPacker(min_relevance=2)
+    with pytest.raises(fp.UnknownNameError, match="static"):
+        fp.ContextPacker(embedder="statik")
+    with pytest.raises(fp.InputError, match="o200k_base"):
+        fp.ContextPacker(tokenizer="no-such-encoding")
+
+
+def test_special_tokens_are_text(packer):
+    result = packer.pack("what ends the text", ["The marker <|endoftext|> ends the text. <|fim_prefix|> too."], 50)
+    assert "<|endoftext|>" in result.text
+
+
+def test_json_round_trips(packer):
+    found = packer.pack(QUERY, DOCS, 60).to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert {"text", "tokens", "budget", "query", "kept", "dropped", "field", "timings_ms"} <= set(found)
+    assert set(found["kept"][0]) == {"doc_id", "start", "end", "tokens", "score", "reason"}
+
+
+def test_state_goes_in_and_out(packer):
+    first = packer.pack(QUERY, DOCS, 60)
+    second = packer.pack(QUERY, DOCS, 60, state=first.state)
+    assert second.state.turn == first.state.turn + 1 == 2
+    assert len(first.state.residue) == len(first.kept)
+
+
+def test_a_language_the_model_does_not_know_is_said(packer):
+    german = ["Die Gezeiten entstehen durch die Anziehungskraft des Mondes.", "Brot wird mit Sauerteig gebacken."]
+    result = packer.pack("Wodurch entstehen die Gezeiten?", german, 20)
+    assert any("does not know this language" in n for n in result.notes)
+    assert result.kept[0].doc_id == "doc-0"
+
+
+def test_another_process_gives_the_same_bytes():
+    code = (
+        "import sys, json; sys.path.insert(0, {here!r}); import test_pipeline as t; import fieldpack as fp; "
+        "d = fp.ContextPacker().pack(t.QUERY, t.DOCS, 60).to_dict(); d.pop('timings_ms'); print(json.dumps(d))"
+    ).format(here=os.path.dirname(__file__))
+    outs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed, threads in (("0", "1"), ("77", "2"))
+    }
+    assert len(outs) == 1
+
+
+def test_the_default_path_imports_neither_torch_nor_scikit_learn():
+    code = (
+        "import sys, fieldpack as fp; fp.ContextPacker().pack('a b', ['a b c.'], 10); "
+        "print([m for m in ('torch', 'sklearn', 'scipy', 'sentence_transformers', 'faiss') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    # The check can fail:
+    code = code.replace("import sys,", "import sklearn, sys,")
+    assert "sklearn" in subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
