@@ -225,8 +225,9 @@ class TestMarkdown:
         assert len(parts) == 2 and parts[1].startswith("line ") and "\n".join(parts) == code
         assert set(segment(documents_of(code), "sentence").parent.tolist()) == {0}
 
-    def test_a_rule_is_no_heading_and_stays_with_what_it_closes(self) -> None:
+    def test_a_rule_is_no_heading_and_stays_with_the_text_above(self) -> None:
         assert texts("text\n\n***\n\nmore\n\n- - -", kind="markdown") == ["text\n\n***", "more\n\n- - -"]
+        assert texts("```\ncode\n```\n\n***\n\n# A\n\n___") == ["```\ncode\n```", "***", "# A", "___"]
 
 
 class TestRst:
@@ -254,7 +255,7 @@ class TestRst:
         ]
 
     def test_a_transition_is_no_heading(self) -> None:
-        assert texts("text\n\n----\n\nmore", kind="rst") == ["text", "----", "more"]
+        assert texts("text\n\n----\n\nmore", kind="rst") == ["text\n\n----", "more"]
 
 
 class TestCode:

@@ -29,6 +29,8 @@ def sentences(text: str) -> list[str]:
         "“Why?” she asked.| “Go!”| He went.| (See it.)| [Or not.]| 'Yes.'| End",
         "He said “stop.”| She said 'no.'| Fine.[12]| More.[3][4]| Last",
         "Wait . . . what?| So . . .| Yes ! !| Well…| Then yes!?| Really?!| OK...| Good.",
+        "> One.\n|> — Two.\n>\n>\n|> Three",
+        "--- \n*** Yes. 🙂 !| No.",
         "**Bold.**| Next *it.*| `code.`| More.",
         "1. First do this.| 2. Then that.| Prices fell 3.2 percent.",
         "今日は天気がいい。|散歩に行こう！|「そうですね。」と彼は言った。|終わり！？|はい",

@@ -114,10 +114,10 @@ class Scanner:
         return True
 
     def rule(self, start: int, stop: int) -> None:
-        """A thematic break closes what stands before it."""
+        """A thematic break: what waits for a body has none."""
         self.close()
         low, high = trim(self.text, start, stop)
-        self.blocks.append(Block(low, high, PARAGRAPH, bool(self.blocks)))
+        self.blocks.append(Block(low, high, PARAGRAPH, False))  # wordless: segment() puts it to the text above
         self.levels.clear()
         self.gap = True
 

@@ -14,7 +14,7 @@ from fieldpack.text.blocks import HEADING, PARAGRAPH, SENTENCE, Block, Limits, l
 from fieldpack.text.code import code_blocks, python_blocks
 from fieldpack.text.markdown import markdown_blocks
 from fieldpack.text.rst import rst_blocks
-from fieldpack.text.sentences import sentence_spans
+from fieldpack.text.sentences import has_word, sentence_spans
 from fieldpack.types import Document, Segments
 
 MAX_CHARS = 1600
@@ -85,11 +85,26 @@ def segment(
     rows: list[Block] = []
     for document in documents:
         text = normalised(document.text)
-        blocks = READERS[kind_of(document)](text, 0, len(text), limits)
+        blocks = _wordless_joined(text, READERS[kind_of(document)](text, 0, len(text), limits), limits)
         before = len(rows)
         rows += gather(text, blocks, limits)
         counts.append(len(rows) - before)
     return _columns(rows, counts)
+
+
+def _wordless_joined(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
+    """A paragraph without a word ("* * *") goes to the one before, where there is room: alone it says nothing."""
+    out: list[Block] = []
+    start = 0
+    for block in blocks:
+        if not block.joined:
+            wordless = block.kind == PARAGRAPH and not has_word(text, block.start, block.end)
+            if wordless and out and out[-1].kind == PARAGRAPH and block.end - start <= limits.prose:
+                block = block._replace(joined=True)
+            else:
+                start = block.start
+        out.append(block)
+    return out
 
 
 def _paragraphs(text: str, blocks: list[Block], limits: Limits) -> list[Block]:

@@ -25,6 +25,7 @@ _END_ANY = re.compile(
     rf"(?<![{_SPACED}{_ANYWHERE}])(?:[{_SPACED}]++[{_CLOSERS}]*+{_REFERENCE}(\s++)"
     rf"|[{_SPACED}]*+[{_ANYWHERE}][{_SPACED}{_ANYWHERE}]*+[{_CLOSERS}]*+(\s*+))"
 )
+_WORD = re.compile(r"[^\W_]")
 _HAS_ANYWHERE = re.compile(f"[{_ANYWHERE}]")
 
 
@@ -62,6 +63,11 @@ _NUMBER = re.compile(r"\d+|[ivxlc]{1,5}")
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _BULLETS = frozenset("-*+•‣◦·([0123456789")
 _LISTED = re.compile(r"(?:[-*+•‣◦·]|\(?\d{1,3}[.)]|\[?\d{1,4}[-/:.]\d)\S*\s")
+
+
+def has_word(text: str, start: int, end: int) -> bool:
+    """True when the range holds a letter or a digit."""
+    return text[start].isalnum() or _WORD.search(text, start, end) is not None
 
 
 def _last_word(text: str, low: int, stop: int) -> str:
@@ -149,13 +155,23 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
             starts.append(low)
     if lines:
         starts = sorted({*starts, *lines})
+    return _with_words(text, start, end, starts)
+
+
+def _with_words(text: str, start: int, end: int, starts: list[int]) -> list[Span]:
+    """The spans that begin at `start` and `starts`; one without a word is no sentence and joins its neighbour."""
     spans: list[Span] = []
-    low = start
-    for nxt in starts:
-        high = nxt
+    low, wordless = start, False
+    for following in [*starts, end]:
+        high = following
         while text[high - 1].isspace():
             high -= 1
-        spans.append((low, high))
-        low = nxt
-    spans.append((low, end))
+        worded = has_word(text, low, high)
+        if spans and (wordless or not worded):
+            spans[-1] = (spans[-1][0], high)
+            wordless = wordless and not worded
+        else:
+            spans.append((low, high))
+            wordless = not worded
+        low = following
     return spans
