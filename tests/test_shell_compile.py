@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -172,7 +173,11 @@ def test_allocations_sum_to_the_total_and_are_near_their_share(weights: list[int
         ("/token.budget{allocations=[1]}", 27, "allocations is a list [...]; expected a map of sections"),
         ("/token.budget{allocations={0.5}}", 28, "0.5 stands without a section"),
         ("/context.manage{budget={total_tokens=100, history=50}}", 24, "the sections sum to 50 tokens of 100"),
-        ("/token.budget{total_tokens=8K}", 28, "total_tokens is 8K; expected a whole number"),
+        (
+            "/token.budget{total_tokens=8K}",
+            28,
+            "total_tokens is 8K (write it in full, as in 8000); expected a whole number",
+        ),
         ("/token.budget{total_tokens=1.5}", 28, "total_tokens is 1.5"),
         ("/token.budget{total_tokens=<how many>}", 28, "still has the placeholder <how many>: fill it in"),
         ("/token.budget{total_tokens=5, total_tokens=5}", 31, "says 'total_tokens' twice"),
@@ -485,3 +490,14 @@ def test_a_misread_word_is_never_written() -> None:
     assert compile(parse(said)) == told
     assert dump(parse(said), canonical=True) == said
     assert replace(told, intent="") == told
+
+
+def test_the_examples_of_the_documentation_are_real_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "shells.md").read_text("utf-8")
+    pairs = re.findall(r"```(?:shell|json)\n(.*?)```\n```text\n(.*?)```", page, re.DOTALL)
+    assert len(pairs) >= 8
+    for text, said in pairs:
+        assert "".join(f"{d}\n" for d in check(text)) == said
+    for name, table in (*ACTIONS.items(), *SHELLS.items()):
+        assert f"`/{name.replace('current.', 'input.')}`" in page, name
+        assert all(f"`{key}`" in page for key in table), name

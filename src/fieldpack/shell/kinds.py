@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -165,7 +166,8 @@ def count(low: int, high: int) -> Kind:
             or node.value != int(node.value)
             or not low <= node.value <= high
         ):
-            raise Wrong(f"is {describe(node)}")
+            full = re.fullmatch(r"(\d{1,9})[kK]", node.value) if isinstance(node, Word) else None
+            raise Wrong(f"is {describe(node)}" + (f" (write it in full, as in {full[1]}000)" if full else ""))
         return int(node.value)
 
     return Kind(f"a whole number in [{low}, {high}]", read_count)
