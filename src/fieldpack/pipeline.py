@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import BudgetError, InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState, Reading, read
-from fieldpack.packing.coupling import Coupling, distinct_names
 from fieldpack.packing.greedy import Packing, PackingSettings, Problem, pack
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
+from fieldpack.problem import carried_strength, closest, flags, key, linked, plain, spread
 from fieldpack.reasons import Reasons
 from fieldpack.relevance.read import Relevance, read_relevance
 from fieldpack.relevance.scorer import Scorer
@@ -30,9 +30,15 @@ from fieldpack.settle import Settled, settle
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from fieldpack.index import Index
+
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
 Pin = str | tuple[str, int, int]
+Adjust = Callable[[Relevance], Relevance]
+Reader = Callable[[FloatArray, FieldState | None], Reading]
+"""Query vectors (q, d) and the state of the turn before to a reading of the paragraphs, the next state in it."""
 
 _UNKNOWN_LANGUAGE = 0.65
 CASCADE_CANDIDATES = 64
@@ -94,8 +100,8 @@ class ContextPacker:
         pins: Sequence[Pin] = (),
         state: FieldState | None = None,
     ) -> Result:
-        """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most `budget`
-        tokens.
+        """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most
+        `budget` tokens.
 
         pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
         before. Raises InputError for bad input and BudgetError when the pins cannot fit.
@@ -119,7 +125,7 @@ class ContextPacker:
             sentences=self.unit != "paragraph",
             tokenizer=self.tokenizer,
             embed=self.embedder.embed if self._dense else None,
-            static=self._static,
+            static=self.static,
             cuts=cuts,
         )
         clock.lap("prepare")
@@ -134,21 +140,31 @@ class ContextPacker:
         state: FieldState | None = None,
         clock: Clock | None = None,
         weights: Sequence[float] = (),
+        adjust: Adjust | None = None,
+        field: Reader | None = None,
     ) -> Result:
-        """`pack` over documents made ready before."""
+        """`pack` over documents made ready before. adjust: what the caller knows of relevance besides the texts (rows
+        at log odds -inf stay out). field: a reading of the paragraphs from elsewhere."""
         clock = clock or Clock()
         pinned = _rows_in(prepared, ranges)
         self._check_pins(prepared, pinned, budget)
         relevance = self._relevance(queries, prepared, weights)
+        relevance = adjust(relevance) if adjust else relevance
         clock.lap("relevance")
-        reading = self._read(queries, prepared, state)
+        reading = self._read(queries, prepared, state, field)
         clock.lap("field")
-        problem, admitted_from = self._problem(prepared, relevance, reading, pinned, state)
-        packing = _pack_some(problem, budget, self.packing or self._packing)
+        problem = self._problem(prepared, relevance, pinned, state)
+        settings = self.packing or self._packing
+        some = closest(problem, budget)
+        if self.cite or self.titles:
+            problem.opening[some] = self._opening(prepared, some)
+        part = linked(prepared, relevance, reading, problem, some, settings.attract > 0)
+        packing = pack(part, budget, settings)
         clock.lap("pack")
-        inside, rendered, tokens, filled, cut = self._settle(prepared, problem, packing, relevance, budget)
+        inside, rendered, tokens, filled, cut = self._settle(prepared, part, packing, relevance, budget, some)
+        packing = spread(packing, problem, some)
         clock.lap("render")
-        reasons = Reasons(relevance, packing, problem, inside, filled, budget, tokens, admitted_from)
+        reasons = Reasons(relevance, packing, problem, inside, filled, budget, tokens, self.min_relevance)
         notes = self._notes(prepared, relevance, inside, problem, budget, cut)
         after = _carried(reading, prepared, inside, relevance)
         return Result(
@@ -169,8 +185,15 @@ class ContextPacker:
             cut,
         )
 
+    def index(self, documents: str | Document | Iterable[str | Document]) -> Index:
+        """The documents read once, for any number of queries: see fieldpack.index.Index."""
+        from fieldpack.index import index  # a level above, for the convenience of its users
+
+        return index(self, documents)
+
     @cached_property
-    def _static(self) -> StaticEmbedder:
+    def static(self) -> StaticEmbedder:
+        """The static table that token resonance reads, whatever embeds the paragraphs."""
         found: StaticEmbedder | None = self.embedder.static
         return found if found is not None else shipped_static()
 
@@ -227,56 +250,50 @@ class ContextPacker:
             whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts, weights=weights)
         return _overlaid(whole, close, part.taken if texts is not None else groups)
 
-    def _read(self, queries: tuple[str, ...], prepared: Prepared, state: FieldState | None) -> Reading:
+    def _read(
+        self, queries: tuple[str, ...], prepared: Prepared, state: FieldState | None, field: Reader | None
+    ) -> Reading:
         """The field of the paragraphs; what it says of a paragraph holds for its sentences."""
         corpus = prepared.corpus
         x = corpus.groups if prepared.dense is None else prepared.dense
         asked = prepared.static.embed(list(queries)) if prepared.dense is None else self.embedder.embed(list(queries))
+        if field is not None:
+            given = field(asked, state)
+            return _spread(given, corpus.group) if prepared.sentences else given
         mass = np.add.reduceat(prepared.rows.tokens, corpus.starts) if prepared.sentences else prepared.rows.tokens
         reading = read(x, asked, state, mass=np.maximum(mass, 1).astype(np.float32), settings=self.field)
         absorbed = replace(reading, state=reading.state.absorb(x))
         return _spread(absorbed, corpus.group) if prepared.sentences else absorbed
 
     def _problem(
-        self, prepared: Prepared, relevance: Relevance, reading: Reading, pinned: BoolArray, state: FieldState | None
-    ) -> tuple[Problem, float]:
-        corpus, rows = prepared.corpus, prepared.rows
-        logit = relevance.logit + self.persist * _carried_strength(prepared, state)
-        opening = np.zeros(len(rows), np.int64)
-        if self.cite or self.titles:
-            heads = [f"[99] {d.title} ({d.id})\n" if self.cite else f"{d.title}\n" for d in prepared.documents]
-            opening = np.asarray(self.tokenizer.count_many(heads), np.int64)[rows.doc]
-        # A gap mark costs one token; a row that joins its neighbour costs none. The true count comes when it is rendered.
-        cost = rows.tokens + 1
-        centers = reading.attractors
-        affinity = centers.affinity(corpus.groups if prepared.dense is None else prepared.dense)
-        affinity = np.maximum(affinity[corpus.group] if prepared.sentences else affinity, 0)
-        share = reading.demand / max(float(reading.demand.sum()), 1e-9)
-        floor = self.min_relevance
-        problem = Problem(
-            np.asarray(logit, np.float32),
-            np.asarray(cost, np.int64),
-            _coupling(prepared, relevance.asked),
-            relevance.best,
-            relevance.word_weight,
-            np.asarray(affinity.T, np.float32),
-            np.asarray(share, np.float32),
-            corpus.group if prepared.sentences else np.arange(len(rows)),
-            rows.doc,
-            opening,
-            pinned,
-            (relevance.total >= floor) | pinned,
-        )
-        return problem, floor
+        self, prepared: Prepared, relevance: Relevance, pinned: BoolArray, state: FieldState | None
+    ) -> Problem:
+        logit = relevance.logit + self.persist * carried_strength(prepared, state)
+        return plain(prepared, relevance, logit, pinned, self.min_relevance)
+
+    def _opening(self, prepared: Prepared, some: IntArray) -> IntArray:
+        """Tokens of the header that the first row of a document costs, for `some` rows."""
+        owners, at = np.unique(prepared.rows.doc[some], return_inverse=True)
+        named = [prepared.documents[d] for d in owners.tolist()]
+        heads = [f"[99] {d.title} ({d.id})\n" if self.cite else f"{d.title}\n" for d in named]
+        return np.asarray(self.tokenizer.count_many(heads), np.int64)[at]
 
     def _settle(
-        self, prepared: Prepared, problem: Problem, packing: Packing, relevance: Relevance, budget: int
+        self,
+        prepared: Prepared,
+        problem: Problem,
+        packing: Packing,
+        relevance: Relevance,
+        budget: int,
+        some: IntArray,
     ) -> tuple[BoolArray, Rendered, int, BoolArray, tuple[int, int] | None]:
+        """`problem` and `packing` are those of `some` rows; marks and spans come back for all."""
+
         def draw(rows: IntArray) -> Rendered:
             return render(
                 prepared.documents,
                 prepared.rows,
-                rows,
+                some[rows],
                 order=self.order,
                 value=relevance.total,
                 cite=self.cite,
@@ -286,10 +303,11 @@ class ContextPacker:
         settled: Settled = settle(problem, packing, budget, draw, self.tokenizer.count, self.fill)
         cut = None
         rendered, tokens = settled.rendered, settled.tokens
-        inside = settled.inside
+        n = len(prepared.rows)
+        inside, filled = flags(settled.inside, n, some), flags(settled.filled, n, some)
         if not inside.any() and self.allow_cut and problem.open.any():
-            row = int(np.argmax(np.where(problem.open, problem.logit, -np.inf)))
-            whole = draw(np.array([row]))
+            best = int(np.argmax(np.where(problem.open, problem.logit, -np.inf)))
+            row, whole = int(some[best]), draw(np.array([best]))
             span = whole.spans[0]
             end = self.tokenizer.prefix(whole.text, budget) - span.start
             text = whole.text[: span.start + max(end, 0)].rstrip()
@@ -298,7 +316,7 @@ class ContextPacker:
                 rendered = Rendered(text, (span._replace(end=len(text)),))
                 tokens = self.tokenizer.count(text)
                 inside[row] = True
-        return inside, rendered, tokens, settled.filled, cut
+        return inside, rendered, tokens, filled, cut
 
     def _check_pins(self, prepared: Prepared, pinned: BoolArray, budget: int) -> None:
         """Said before any work: pins that do not fit alone will not fit at all."""
@@ -432,44 +450,6 @@ def _rows_in(prepared: Prepared, ranges: Sequence[Range]) -> BoolArray:
     return pinned
 
 
-def _coupling(prepared: Prepared, asked: IntArray) -> Coupling:
-    """Links and duplicates among the rows."""
-    corpus = prepared.corpus
-    offsets = corpus.words.offsets
-    if not prepared.sentences:
-        offsets = np.append(offsets[corpus.starts], offsets[-1])
-    distinct = len({d.title for d in prepared.documents if d.title})
-    return Coupling.of(
-        corpus.words.ids,
-        offsets,
-        prepared.rows.doc,
-        corpus.titles.ids,
-        corpus.titles.offsets,
-        corpus.idf,
-        asked,
-        corpus.atoms if prepared.sentences else corpus.groups,
-        distinct_names(corpus.titles.offsets, len(corpus.starts), distinct),
-    )
-
-
-def _key(prepared: Prepared, row: int) -> str:
-    s = prepared.rows
-    return f"{prepared.documents[int(s.doc[row])].id}:{int(s.start[row])}-{int(s.end[row])}"
-
-
-def _carried_strength(prepared: Prepared, state: FieldState | None) -> FloatArray:
-    """(n,) strength of the fragment that a row is, 0 for rows that are none."""
-    out = np.zeros(len(prepared.rows), np.float32)
-    if state is None or not len(state.residue):
-        return out
-    carried = {f.key: f.strength for f in state.residue.fragments}
-    documents = {key.rsplit(":", 1)[0] for key in carried}
-    for row in range(len(out)):
-        if prepared.documents[int(prepared.rows.doc[row])].id in documents:
-            out[row] = carried.get(_key(prepared, row), 0.0)
-    return out
-
-
 def _carried(reading: Reading, prepared: Prepared, inside: BoolArray, relevance: Relevance) -> FieldState:
     """The state of the next turn: what was packed becomes residue, the most relevant first."""
     limit = reading.state.residue.limit
@@ -478,7 +458,7 @@ def _carried(reading: Reading, prepared: Prepared, inside: BoolArray, relevance:
     corpus = prepared.corpus
     rows = corpus.groups if prepared.dense is None else prepared.dense
     vectors = rows[corpus.group[chosen] if prepared.sentences else chosen]
-    return reading.state.integrate([_key(prepared, int(i)) for i in chosen], vectors, relevance.total[chosen])
+    return reading.state.integrate([key(prepared, int(i)) for i in chosen], vectors, relevance.total[chosen])
 
 
 def _spread(reading: Reading, group: IntArray) -> Reading:
@@ -503,32 +483,3 @@ def _overlaid(whole: Relevance, near: Relevance, rows: IntArray) -> Relevance:
         parts[name] = whole.parts.get(name, np.zeros(len(logit), np.float32)).copy()
         parts[name][rows] = values
     return replace(whole, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32), parts=parts)
-
-
-_CLOSELY = 4096
-
-
-def _pack_some(problem: Problem, budget: int, settings: PackingSettings) -> Packing:
-    """`pack` over the rows that can win: of many, those that come first until they hold several budgets."""
-    n = len(problem)
-    if n <= _CLOSELY:
-        return pack(problem, budget, settings)
-    order = np.argsort(-np.where(problem.open, problem.logit, -np.inf), kind="stable")
-    held = np.cumsum(problem.cost[order])
-    count = max(int(np.searchsorted(held, 4 * budget)) + 1, _CLOSELY)
-    some = np.unique(np.concatenate([order[:count], np.flatnonzero(problem.pinned)]))
-    part = pack(problem.take(some), budget, settings)
-
-    def spread(values: FloatArray, rest: FloatArray) -> FloatArray:
-        rest[some] = values
-        return rest
-
-    zero = np.zeros(n, np.float32)
-    return replace(
-        part,
-        chosen=some[part.chosen],
-        gain=spread(part.gain, np.exp(np.minimum(problem.logit, 0))),
-        link=spread(part.link, zero.copy()),
-        duplicate=spread(part.duplicate, zero.copy()),
-        bound=part.bound if count >= n else max(part.bound, part.value),
-    )

@@ -11,6 +11,7 @@ import numpy as np
 
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
+from fieldpack.packing.coupling import distinct_names
 from fieldpack.relevance.corpus import Corpus, read_corpus
 from fieldpack.text.segment import segment
 from fieldpack.text.sequence import sequences
@@ -19,6 +20,9 @@ from fieldpack.types import Document, FloatArray, IntArray, Segments
 
 if TYPE_CHECKING:
     from fieldpack.protocols import Tokenizer
+
+_SEVERAL = 1.5
+"""Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
 
 Range = tuple[int, int, int]
 """(document number, start, end) in characters."""
@@ -48,6 +52,17 @@ class Prepared:
         """Share in [0, 1] of the words that the static table holds whole: low in a language it does not know."""
         return self.static.known(self.corpus.words)
 
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Document id -> its number."""
+        return {d.id: k for k, d in enumerate(self.documents)}
+
+    @cached_property
+    def named(self) -> bool:
+        """Whether documents are told apart by their titles."""
+        distinct = len({d.title for d in self.documents if d.title})
+        return distinct_names(self.corpus.titles.offsets, len(self.corpus.starts), distinct)
+
     def row_texts(self) -> list[str]:
         """The verbatim text of every row."""
         return list(self.texts) if self.sentences else self.rows.texts(self.documents)
@@ -56,13 +71,13 @@ class Prepared:
 def prepare(
     documents: tuple[Document, ...],
     *,
-    sentences: bool,
+    sentences: bool | None,
     tokenizer: Tokenizer,
     embed: Callable[[Sequence[str]], FloatArray] | None,
     static: StaticEmbedder,
     cuts: Sequence[Range] = (),
 ) -> Prepared:
-    """Reads documents once. embed: for the dense rows of paragraphs, None to do without. cuts: ranges at whose ends
+    """Reads documents once. sentences: rows are sentences; None: where paragraphs hold several of them. embed: for the dense rows of paragraphs, None to do without. cuts: ranges at whose ends
     segments are parted, so that a pinned range is made of whole rows."""
     check_text(documents)
     atoms = part(segment(documents, "sentence"), documents, cuts)
@@ -71,6 +86,8 @@ def prepare(
     texts = atoms.texts(documents)
     titles = [d.title for d in documents]
     corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, sequences(documents), static.word_vectors)
+    if sentences is None:
+        sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
     paragraphs = merge(atoms, corpus.starts)
     rows = atoms if sentences else paragraphs
     row_texts = texts if sentences else rows.texts(documents)
