@@ -41,6 +41,8 @@ Reader = Callable[[FloatArray, FieldState | None], Reading]
 """Query vectors (q, d) and the state of the turn before to a reading of the paragraphs, the next state in it."""
 
 _UNKNOWN_LANGUAGE = 0.65
+_SETTINGS = {False: PackingSettings(), True: PackingSettings(chain=5.0)}
+"""Of paragraphs, of sentences: these share fewer words, so that a link must count for more (measured, multi-hop sets)."""
 CASCADE_CANDIDATES = 64
 """Paragraphs that the second tier of a cascade reads: those the static field ranks first."""
 
@@ -122,7 +124,7 @@ class ContextPacker:
         cuts = [r for r in ranges if (r[1], r[2]) != (0, len(documents[r[0]].text))]
         prepared = prepare(
             documents,
-            sentences=self.unit != "paragraph",
+            sentences={"paragraph": False, "sentence": True, "auto": None}[self.unit],
             tokenizer=self.tokenizer,
             embed=self.embedder.embed if self._dense else None,
             static=self.static,
@@ -154,7 +156,7 @@ class ContextPacker:
         reading = self._read(queries, prepared, state, field)
         clock.lap("field")
         problem = self._problem(prepared, relevance, pinned, state)
-        settings = self.packing or self._packing
+        settings = self.packing or _SETTINGS[prepared.sentences]
         some = closest(problem, budget)
         if self.cite or self.titles:
             problem.opening[some] = self._opening(prepared, some)
@@ -201,11 +203,6 @@ class ContextPacker:
     def _dense(self) -> bool:
         """Whether paragraphs are embedded by something better than the static table before the query is known."""
         return bool(self.embedder.kind not in ("static", "cascade"))
-
-    @property
-    def _packing(self) -> PackingSettings:
-        # Links between sentences are fewer words, so they must count for more: measured on multi-hop sets.
-        return PackingSettings() if self.unit == "paragraph" else PackingSettings(chain=5.0)
 
     def _relevance(self, queries: tuple[str, ...], prepared: Prepared, weights: Sequence[float]) -> Relevance:
         static, scorer = prepared.static, _scorer(self.scorer)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SEVERAL = 1.5
 """Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
 
+_SEVERAL = 1.5
+"""Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
 Range = tuple[int, int, int]
 """(document number, start, end) in characters."""
 
@@ -86,6 +88,8 @@ def prepare(
     texts = atoms.texts(documents)
     titles = [d.title for d in documents]
     corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, sequences(documents), static.word_vectors)
+    if sentences is None:
+        sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
     if sentences is None:
         sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
     paragraphs = merge(atoms, corpus.starts)
