@@ -99,6 +99,21 @@ def test_peers_answer_within_the_budget(name: str) -> None:
     assert {s.doc_id for s in packed.spans} <= {"a", "b", "c"}
 
 
+OURS = [n for n, s in systems.all_systems().items() if s.family == "fieldpack"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_fieldpack_answers_with_verbatim_spans(name: str) -> None:
+    (system,) = systems.named([name])
+    shared = context()
+    packed = system.select(CASE, 5, shared)
+    bodies = {p.id: p.text for p in PASSAGES}
+    assert packed.spans and all(bodies[s.doc_id][s.start : s.end] in packed.text for s in packed.spans)
+    assert shared.tokenizer.count(packed.text) <= 5 and packed.rendered == packed.text
+    reads_vectors = "minilm" in name or "cascade" in name
+    assert (shared.embedded_chars > 0) == reads_vectors
+
+
 def test_dense_and_oracle_find_the_evidence() -> None:
     for name in ("dense", "oracle"):
         (system,) = systems.named([name])
