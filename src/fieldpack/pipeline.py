@@ -42,7 +42,7 @@ Reader = Callable[[FloatArray, FieldState | None], Reading]
 
 _UNKNOWN_LANGUAGE = 0.65
 _SETTINGS = {False: PackingSettings(), True: PackingSettings(chain=5.0)}
-"""Of paragraphs, of sentences: these share fewer words, so that a link must count for more (measured, multi-hop sets)."""
+"""Of paragraphs, of sentences: these share fewer words, so that a link must count for more (measured on multi-hop)."""
 CASCADE_CANDIDATES = 64
 """Paragraphs that the second tier of a cascade reads: those the static field ranks first."""
 

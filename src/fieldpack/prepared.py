@@ -79,8 +79,9 @@ def prepare(
     static: StaticEmbedder,
     cuts: Sequence[Range] = (),
 ) -> Prepared:
-    """Reads documents once. sentences: rows are sentences; None: where paragraphs hold several of them. embed: for the dense rows of paragraphs, None to do without. cuts: ranges at whose ends
-    segments are parted, so that a pinned range is made of whole rows."""
+    """Reads documents once. sentences: whether rows are sentences; None: where paragraphs hold several. embed: for the
+    dense rows of paragraphs, None to do without. cuts: ranges at whose ends segments are parted, so that a pinned range
+    is made of whole rows."""
     check_text(documents)
     atoms = part(segment(documents, "sentence"), documents, cuts)
     if not len(atoms):
