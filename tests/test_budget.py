@@ -106,6 +106,11 @@ def test_surplus_flows_to_need_then_to_the_next_open_section():
     assert flow(budgets, {"auxiliary": 0})["reserve"] == 200
     assert flow(budgets, {"context": 340}) == {**budgets, "context": 340, "reserve": 10}
     assert flow(budgets, {}) == budgets
+    assert flow({"system": 100, "examples": 0, "input": 50}, {"system": 40}) == {
+        "system": 40,
+        "examples": 0,
+        "input": 110,
+    }
 
 
 def test_windows_by_model_name():

@@ -110,8 +110,8 @@ def flow(budgets: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:
 
     Only a section whose use is known (`used`) gives or asks; one that is not tracked yet keeps its budget. In the order
     of `budgets`: 1. surplus covers what other sections lack, front to back; 2. what is left of a surplus flows to the
-    next untracked section behind its owner, or into the reserve; 3. the reserve's spare tokens cover what is still
-    lacking, front to back. The reserve is the section of that name, else the last; `output` takes no part.
+    next untracked section behind its owner that has a budget, or into the reserve; 3. the reserve's spare tokens cover
+    what still lacks, front to back. The reserve is the section of that name, else the last; `output` takes no part.
     """
     order = [name for name in budgets if name != OUTPUT]
     if not order:
@@ -125,7 +125,7 @@ def flow(budgets: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:
             given[donor] -= spare
             left = _lend(given, used, givers, spare)
             behind = givers[givers.index(donor) + 1 :]
-            given[next((name for name in behind if name not in used), sink)] += left
+            given[next((name for name in behind if name not in used and budgets[name]), sink)] += left
     spare = max(0, given[sink] - used.get(sink, 0))
     given[sink] += _lend(given, used, givers, spare) - spare
     return given

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 Span = tuple[int, int]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^`\r\n]*)")
+# Backticks may stand deep in a list; tildes that far in are what reStructuredText underlines with.
+_FENCE = re.compile(r"(?:[ \t]*(?=`)| {0,3})(`{3,}|~{3,})([^`\r\n]*)")
+_OPEN_FENCE = re.compile(r"^(?:```|~~~)", re.MULTILINE)
 _INDENT = re.compile(r" {4}|\t")
 # Thai, Lao, kana, Han and their punctuation: no spaces between words, so a run ends at every character.
 UNSPACED = "\u0e00-\u0eff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff65\U00020000-\U0002fa1f"
@@ -25,8 +27,21 @@ _ENCLOSED = re.compile(
 )
 
 
+def is_code(text: str) -> bool:
+    """Whether the whole text is source code, not prose with code in it."""
+    from fieldpack.text.segment import kind_of
+    from fieldpack.types import Document
+
+    return kind_of(Document("text", text)) in ("python", "code") and not _OPEN_FENCE.search(text)
+
+
 def code_blocks(text: str) -> list[Span]:
-    """Whole lines of fenced blocks (to the end of the text when unclosed) and of blocks indented after a blank line."""
+    """Whole lines of fenced blocks (to the end of the text when unclosed) and of blocks indented after a blank line.
+
+    A text that is source code is one block.
+    """
+    if is_code(text):
+        return [(0, len(text))]
     found: list[Span] = []
     fence, start, end = "", -1, 0  # `fence` is the open mark; `start` the open block of either kind
     blank_before = True

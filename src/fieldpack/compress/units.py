@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from fieldpack.compress.protect import code_blocks, protected
+from fieldpack.compress.protect import code_blocks, is_code, protected
 from fieldpack.types import Document
 
 _ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,9}[.)])[ \t]", re.MULTILINE)
@@ -28,17 +28,12 @@ class Unit(NamedTuple):
 
 def read_units(text: str) -> list[Unit]:
     """The units of `text` in reading order: disjoint, covering all that is not white space."""
-    # Imported here: fieldpack.text is a stage of its own, and only this module of compression reads text by it.
-    from fieldpack.text.segment import kind_of
-
-    blocks = code_blocks(text)
-    fenced = any(text[a:b].lstrip().startswith(("```", "~~~")) for a, b in blocks)
-    if not fenced and kind_of(Document("text", text)) in ("python", "code"):
-        return _segments(text, 0, len(text), "paragraph", 0)
+    if is_code(text):
+        return _code_units(text)
     units: list[Unit] = []
     at = 0
-    for start, end in [*blocks, (len(text), len(text))]:
-        units += _segments(text, at, start, "sentence", _next(units))
+    for start, end in [*code_blocks(text), (len(text), len(text))]:
+        units += _sentences(text, at, start, _next(units))
         if end > start:
             units.append(Unit(start, end, "code", _next(units)))
         at = end
@@ -69,18 +64,26 @@ def _next(units: Sequence[Unit]) -> int:
     return units[-1].paragraph + 1 if units else 0
 
 
-def _segments(text: str, start: int, end: int, unit: str, paragraph: int) -> list[Unit]:
+def _code_units(text: str) -> list[Unit]:
+    """Source code by function or class; only what is longer than a segment may be is cut, between its own parts."""
+    from fieldpack.text.segment import segment
+
+    units = []
+    for row in segment([Document("text", text)], "paragraph"):
+        line = text.rfind("\n", 0, row.start) + 1
+        start = row.start if text[line : row.start].strip() else line
+        units.append(Unit(start, row.end, "code", row.parent))
+    return units
+
+
+def _sentences(text: str, start: int, end: int, paragraph: int) -> list[Unit]:
+    """Sentences, list items, headings and tables of a range without code blocks."""
     from fieldpack.text.segment import kind_of, segment
 
-    body = text[start:end]
-    whole = Document("text", body)
-    kind = kind_of(whole)
-    if unit == "sentence" and kind in ("python", "code"):
-        kind = "plain"
+    body = Document("text", text[start:end])
+    kind = "plain" if kind_of(body) in ("python", "code") else kind_of(body)
     found: list[Unit] = []
-    document = Document("text", body, metadata={"kind": kind})
-    rows = segment([document], "paragraph" if unit == "paragraph" else "sentence", _WHOLE, _WHOLE)
-    for row in rows:
+    for row in segment([Document("text", body.text, metadata={"kind": kind})], "sentence", _WHOLE, _WHOLE):
         low, high = start + row.start, start + row.end
         for a, b in _items(text, low, high) if row.kind == "list" else [(low, high)]:
             found.append(Unit(a, b, row.kind, paragraph + row.parent))
