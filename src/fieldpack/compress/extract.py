@@ -119,7 +119,7 @@ def _choose(bodies: Sequence[str], worth: Doubles, costs: IntArray, budget: int)
 
 
 def _greedy(rows: Lexical, worth: Doubles, costs: IntArray, budget: int, per_token: bool) -> tuple[list[int], float]:
-    """Units in order of choice, skipping what is too long, and their worth together, less what chosen ones already say."""
+    """Units in order of choice, skipping what is too long, and their worth less what chosen ones already say."""
     alike = np.zeros(rows.n)
     left = np.ones(rows.n, np.bool_)
     chosen: list[int] = []
