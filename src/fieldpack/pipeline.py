@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -153,9 +153,26 @@ class ContextPacker:
         relevance = self._relevance(queries, prepared, weights)
         relevance = adjust(relevance) if adjust else relevance
         clock.lap("relevance")
-        reading = self._read(queries, prepared, state, field)
+        asked = self._asked(queries, prepared)
+        reading = self._read(asked, prepared, state, field)
         clock.lap("field")
         problem = self._problem(prepared, relevance, pinned, state)
+        return self._packed(queries, asked, prepared, relevance, reading, problem, budget, clock)
+
+    def _packed(
+        self,
+        queries: tuple[str, ...],
+        asked: FloatArray,
+        prepared: Prepared,
+        relevance: Relevance,
+        reading: Reading,
+        problem: Problem,
+        budget: int,
+        clock: Clock | None = None,
+    ) -> Result:
+        """What is left when all but the budget is settled; the result carries it, for packs of other sizes."""
+        clock = clock or Clock()
+        self._check_pins(prepared, problem.pinned, budget)
         settings = self.packing or _SETTINGS[prepared.sentences]
         some = closest(problem, budget)
         if self.cite or self.titles:
@@ -185,6 +202,8 @@ class ContextPacker:
             clock.done(),
             notes,
             cut,
+            asked,
+            partial(self._packed, queries, asked, prepared, relevance, reading, problem),
         )
 
     def index(self, documents: str | Document | Iterable[str | Document]) -> Index:
@@ -247,13 +266,16 @@ class ContextPacker:
             whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts, weights=weights)
         return _overlaid(whole, close, part.taken if texts is not None else groups)
 
+    def _asked(self, queries: tuple[str, ...], prepared: Prepared) -> FloatArray:
+        """(q, d) the queries as rows of the field."""
+        return prepared.static.embed(list(queries)) if prepared.dense is None else self.embedder.embed(list(queries))
+
     def _read(
-        self, queries: tuple[str, ...], prepared: Prepared, state: FieldState | None, field: Reader | None
+        self, asked: FloatArray, prepared: Prepared, state: FieldState | None, field: Reader | None
     ) -> Reading:
         """The field of the paragraphs; what it says of a paragraph holds for its sentences."""
         corpus = prepared.corpus
         x = corpus.groups if prepared.dense is None else prepared.dense
-        asked = prepared.static.embed(list(queries)) if prepared.dense is None else self.embedder.embed(list(queries))
         if field is not None:
             given = field(asked, state)
             return _spread(given, corpus.group) if prepared.sentences else given

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from fieldpack.prepared import Prepared
 from fieldpack.reasons import Reasons
 from fieldpack.relevance.read import Relevance
 from fieldpack.render import Span
-from fieldpack.types import Dropped, Kept, Segments
+from fieldpack.types import Dropped, FloatArray, Kept, Segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,10 @@ class Result:
     notes: tuple[str, ...] = ()
     cut: tuple[int, int] | None = None
     """(row, end): a row of which only the characters before `end` were packed (allow_cut)."""
+    asked: FloatArray | None = None
+    """(q, d) the queries as rows of the field."""
+    repack: Callable[[int], Result] | None = None
+    """The same query and documents at another budget; relevance and field are not read again."""
 
     @property
     def segments(self) -> Segments:
@@ -83,3 +87,14 @@ class Result:
             "notes": list(self.notes),
             "timings_ms": {k: round(v, 3) for k, v in self.timings.items()},
         }
+
+    def to_html(self) -> str:
+        """One self-contained HTML page, see fieldpack.report.result_page."""
+        from fieldpack.report import result_page  # a level above, for the convenience of its users
+
+        return result_page(self)
+
+    def _repr_html_(self) -> str:
+        from fieldpack.report import result_snippet
+
+        return result_snippet(self)
