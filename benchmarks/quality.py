@@ -18,7 +18,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), help="a data set or a folder of them")
     parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
-    parser.add_argument("--systems", default="", help="names, separated by commas; all of them without it")
+    parser.add_argument(
+        "--systems", default="", help="names or baselines, peers, tiers, ablations, separated by commas"
+    )
     parser.add_argument("--budgets", default="", help="shares below 1 or tokens, separated by commas")
     parser.add_argument("--limit", type=int, default=100, help="queries of each set, spread evenly over it")
     parser.add_argument("--embedder", default="minilm", help="the vectors that every system is given")

@@ -26,7 +26,8 @@ QUICK_QUERIES = 20
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure. Empty `sets`, `systems`, `budgets` mean all of them and the budgets that suit each set.
+    """What to measure. Empty `sets`, `systems`, `budgets` mean all sets, all systems but the ablations, and the budgets
+    that suit each set. Among `systems` may be groups: baselines, peers, tiers (fieldpack's), ablations.
 
     data: a data set or a folder of them. limit: queries of each set. embedder: what every system that needs vectors is
     given (any name that EmbeddingService takes). out: folder for shards and vectors, which make a run resumable.
@@ -64,7 +65,7 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     options = _quicker(options) if options.quick else options
     found = corpora.discover(options.data)
     names = options.sets or tuple(found)
-    systems = named(options.systems) if options.systems else tuple(all_systems().values())
+    systems = named(options.systems or ("all",))
     context = Context(embedder or _embedder(options), tokenizer(options.encoding))
     sets: dict[str, Any] = {}
     rows: list[Row] = []

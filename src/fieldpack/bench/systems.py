@@ -142,18 +142,33 @@ def baselines() -> tuple[System, ...]:
     )
 
 
-def all_systems() -> dict[str, System]:
-    """Every system by name; nothing heavy is imported before a system selects."""
+def groups() -> dict[str, tuple[System, ...]]:
+    """All systems by group; nothing heavy is imported before a system selects."""
     from fieldpack.bench import design_text, ours, peers, sentences
 
     return {
-        s.name: s for s in (*baselines(), *peers.systems(), *sentences.systems(), design_text.system(), *ours.systems())
+        "tiers": ours.systems(),
+        "baselines": baselines(),
+        "peers": (*peers.systems(), *sentences.systems(), design_text.system()),
+        "ablations": ours.ablations(),
     }
 
 
+def all_systems() -> dict[str, System]:
+    """Every system by name."""
+    return {s.name: s for group in groups().values() for s in group}
+
+
 def named(names: Iterable[str]) -> tuple[System, ...]:
-    """The systems of these names; raises UnknownNameError listing the known."""
-    known = all_systems()
-    if unknown := [n for n in names if n not in known]:
-        raise UnknownNameError("system", unknown[0], known)
-    return tuple(known[n] for n in names)
+    """The systems of these names or groups: baselines, peers, tiers (fieldpack's), ablations, all (but the ablations).
+
+    Raises UnknownNameError listing the known.
+    """
+    found, known = groups(), all_systems()
+    groups_of = {**found, "all": (*found["tiers"], *found["baselines"], *found["peers"])}
+    out: dict[str, System] = {}
+    for name in names:
+        if name not in known and name not in groups_of:
+            raise UnknownNameError("system", name, [*known, *groups_of])
+        out.update((s.name, s) for s in groups_of.get(name, ()) or (known[name],))
+    return tuple(out.values())
