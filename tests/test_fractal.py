@@ -358,7 +358,7 @@ def some_manager(random: Random) -> dict[str, Any]:
         return {k: v for k, v in options.items() if random.random() < 0.5}
 
     depth = random.randrange(4)
-    weights = {name: random.randrange(1, 9) for name in ("system", "memory", "input", "own_part")}
+    weights = {name: random.randrange(1, 9) for name in ("system", "chat_history", "input", "own_part")}
     strategies: dict[str, Any] = {}
     shared = random.random() < 0.6
     for name in random.sample(list(weights)[: None if shared else 3], random.randrange(4)):
@@ -369,7 +369,7 @@ def some_manager(random: Random) -> dict[str, Any]:
             threshold=random.randrange(11) / 10,
             recursion=random.random() < 0.5,
         )
-        if name == "memory" and random.random() < 0.7:
+        if name == "chat_history" and random.random() < 0.7:
             node["strategies"] = random.sample(["window", "summarize", "key_value"], random.randrange(1, 4))
         if depth and random.random() < 0.4:
             node["children"] = {"kid": maybe(compression="minimal", threshold=0.1, recursion=True)}

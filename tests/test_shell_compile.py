@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldpack.budget import TokenBudgetPlanner, presets
 from fieldpack.errors import InputError, SettingsError, UnknownNameError
 from fieldpack.shell import (
     ShellSettings,
@@ -32,6 +33,7 @@ from fieldpack.shell.condition import parse_condition
 from fieldpack.shell.kinds import CONDITION_NAMES
 from fieldpack.shell.settings import SECTIONS, AttractorSettings
 from fieldpack.shell.vocabulary import ACTIONS, SHELLS
+from fieldpack.templates import shell_prompt
 
 DATA = Path(__file__).parent / "data" / "shells"
 KEYS = [
@@ -79,6 +81,15 @@ def test_rules_are_due_when_their_conditions_hold(usage: dict[str, int], due: li
     budget = compile(parse(read("token_budget"))).budget
     assert budget
     assert [step.action for step in budget.due(usage, 16_000)] == due
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_the_planner_and_a_shell_of_its_plan_agree(preset: str) -> None:
+    plan = TokenBudgetPlanner(12_345, preset=preset).plan()
+    budget = compile(parse(shell_prompt(plan))).budget
+    assert budget and budget.allocate() == plan.budgets
+    shares = ", ".join(f'"{s.name}"={s.budget}' for s in plan.sections)
+    assert compile(parse(f"/token.budget{{allocations={{{shares}}}}}")).budget.allocate(12_345) == plan.budgets  # type: ignore[union-attr]
 
 
 def test_field_manage() -> None:

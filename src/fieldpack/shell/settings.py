@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as record_field
+from fractions import Fraction
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.shell.condition import Condition
 
-SECTIONS = {
-    "system": "system",
-    "system_prompt": "system",
-    "instructions": "system",
-    "examples": "examples",
-    "tools": "tools",
-    "context": "context",
-    "documents": "context",
-    "history": "history",
-    "memory": "history",
-    "input": "input",
-    "current": "input",
-    "current_input": "input",
-    "user_input": "input",
-    "output": "output",
-    "reserve": "reserve",
-}
-"""The names that a section of the budget may go by, and the one that they mean."""
+_DATA = Path(__file__).resolve().parents[1] / "data"
+_ALLOCATIONS: dict[str, Any] = json.loads((_DATA / "allocations.json").read_text("utf-8"))
+_ALIASES: dict[str, list[str]] = _ALLOCATIONS["aliases"]
+SECTIONS = {name: section for section, names in _ALIASES.items() for name in (section, *names)} | {"tools": "tools"}
+"""The names that a section of the budget may go by, and the one that they mean: those of the budget planner."""
 
 RESIDUE_SHARES = {"low": 0.05, "normal": 0.1, "high": 0.2}
 """Share of the packing budget that residue may take, by its priority: a setting of this project, not of the design
@@ -75,25 +65,18 @@ class BudgetSettings:
     optimize_automatically: bool = False
 
     def allocate(self, total_tokens: int | None = None) -> dict[str, int]:
-        """Tokens by section, whole numbers that sum to the total exactly (largest remainders; ties to the earlier
-        section).
+        """Tokens by section, whole numbers that sum to the total: the planner's own rule of largest remainders.
 
-        `total_tokens` (default: the shell's own) rescales absolute sections too. SettingsError where neither gives a
-        total.
+        `total_tokens` (default: the shell's own) rescales absolute sections too. SettingsError where neither is given.
         """
+        from fieldpack.budget.allocate import largest_remainder  # its package loads numpy: not to read a shell
+
         total = self.total_tokens if total_tokens is None else total_tokens
         parts: Mapping[str, float] = self.shares or self.tokens or {}
         if total is None or total < 0:
             raise SettingsError(f"the shell names no total_tokens; pass a number of tokens (found {total_tokens})")
-        whole = sum(parts.values())
-        if not whole:
-            return dict.fromkeys(parts, 0)
-        exact = {name: total * share / whole for name, share in parts.items()}
-        given = {name: int(tokens) for name, tokens in exact.items()}
-        by_remainder = sorted(given, key=lambda name: given[name] - exact[name])
-        for name in by_remainder[: total - sum(given.values())]:
-            given[name] += 1
-        return given
+        weights = [Fraction(str(value)) for value in parts.values()]  # as it was written: 0.15 is 3/20
+        return dict(zip(parts, largest_remainder(total, weights), strict=True))
 
     def due(self, usage: Mapping[str, int], total_tokens: int | None = None) -> tuple[Step, ...]:
         """The rules that apply when the sections hold so many tokens (sections by any of their names; absent ones hold
