@@ -30,7 +30,7 @@ class Fieldpack:
     tier: str = STATIC
     unit: Literal["auto", "paragraph", "sentence"] = "auto"
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    packing: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    packing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     without: tuple[str, ...] = ()
     family: str = "fieldpack"
     most: float = math.inf
