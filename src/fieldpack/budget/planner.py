@@ -47,7 +47,7 @@ class TokenBudgetPlanner:
     complex_reasoning or default; allocations={section: share or tokens} instead of it gives your own sections, and what
     they leave is reserve. output_reserve: tokens kept for the answer, taken off before the shares, shown as section
     "output". alert_threshold: share of a budget, in (0, 1], from which `alerts` speaks.
-    tokenizer: a Tokenizer or a function text -> tokens, needed only where texts are given instead of numbers.
+    tokenizer: a Tokenizer or a function text -> tokens, for texts given instead of numbers; o200k_base when not given.
     """
 
     def __init__(
@@ -163,7 +163,9 @@ class TokenBudgetPlanner:
 
     def _count_text(self, text: str) -> int:
         if self._tokenizer is None:
-            raise InputError("a text was given but there is no tokenizer; pass tokenizer=, or the number of tokens")
+            from fieldpack.text.tokens import tokenizer  # only where a text is counted: a plan needs none
+
+            self._tokenizer = tokenizer("o200k_base")
         return self._tokenizer.count(text) if isinstance(self._tokenizer, Tokenizer) else self._tokenizer(text)
 
     def _closed(self) -> Allocation:

@@ -205,11 +205,17 @@ def compress(
     ] = None,
     encoding: Encoding = "o200k_base",
     encoding_errors: Errors = "strict",
+    as_json: Json = False,
 ) -> None:
     """Make one text shorter without a language model, never over the budget."""
+    from fieldpack.cli import show
     from fieldpack.cli.work import compressed
 
-    typer.echo(compressed(path, budget, strategy, encoding, encoding_errors))
+    found = compressed(path, budget, strategy, encoding, encoding_errors)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+    else:
+        show.compression(found)
 
 
 @app.command()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from fieldpack.budget import BudgetPlan
     from fieldpack.cli.work import FieldView
+    from fieldpack.compress import Compression
     from fieldpack.result import Result
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -121,6 +122,15 @@ def plan(found: BudgetPlan) -> None:
         console.print(line, highlight=False)
     for alert in found.alerts:
         console.print(f"[yellow]![/] {_plain(alert.section)}: {_plain(alert.message)}")
+
+
+def compression(found: Compression) -> None:
+    """The shorter text on stdout; what was done, on stderr."""
+    if found.text:
+        sys.stdout.write(found.text + "\n")
+    if sys.stderr.isatty() or not found.text:
+        done = f"{found.strategy}: {found.original_tokens} -> {found.tokens} tokens, budget {found.target_tokens}"
+        sys.stderr.write(f"fieldpack: {done}\n")
 
 
 def models(found: list[dict[str, Any]], verified: bool) -> None:

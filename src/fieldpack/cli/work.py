@@ -22,6 +22,7 @@ from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import BudgetPlan
+    from fieldpack.compress import Compression
 
 Query = str | tuple[str, float]
 
@@ -132,7 +133,7 @@ def plan_of(window: str, preset: str, used: Sequence[str], reserve: int, alert: 
     return planner.plan()
 
 
-def compressed(path: str, budget: int, strategy: str | None, encoding: str, errors: str) -> str:
+def compressed(path: str, budget: int, strategy: str | None, encoding: str, errors: str) -> Compression:
     """One text made to fit."""
     from fieldpack.compress import DynamicTokenOptimizer
     from fieldpack.text.tokens import tokenizer
@@ -140,7 +141,7 @@ def compressed(path: str, budget: int, strategy: str | None, encoding: str, erro
     if budget < 1:
         raise InputError(f"budget is {budget}; give a whole number of tokens, 1 or more")
     text = "\n\n".join(d.text for d in documents_of([path], errors, lambda path, why: None))
-    return DynamicTokenOptimizer(tokenizer(encoding)).optimize(text, budget, strategy)
+    return DynamicTokenOptimizer(tokenizer(encoding)).run(text, budget, strategy)
 
 
 def shipped_models(verify: bool) -> list[dict[str, Any]]:
