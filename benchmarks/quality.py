@@ -22,7 +22,7 @@ def arguments() -> argparse.Namespace:
         "--systems", default="", help="names or baselines, peers, tiers, ablations, separated by commas"
     )
     parser.add_argument("--budgets", default="", help="shares below 1 or tokens, separated by commas")
-    parser.add_argument("--limit", type=int, default=100, help="queries of each set, spread evenly over it")
+    parser.add_argument("--limit", default="100", help="queries of each set, spread evenly: 100, or 100,qmsum=30")
     parser.add_argument("--embedder", default="minilm", help="the vectors that every system is given")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="vectors and rows, for resuming")
     parser.add_argument("--redo", default="", help="systems to measure anew")
@@ -38,6 +38,12 @@ def arguments() -> argparse.Namespace:
     return found
 
 
+def limits_of(text: str) -> tuple[int, dict[str, int]]:
+    """'100,qmsum=30' -> 100 for every set, 30 for qmsum."""
+    first, *rest = text.split(",")
+    return int(first), {name: int(number) for name, _, number in (part.partition("=") for part in rest)}
+
+
 def show(name: str, done: int, total: int) -> None:
     if sys.stderr.isatty() or done == total:
         print(f"\r{name}: {done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
@@ -50,10 +56,12 @@ def main() -> None:
     os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
     given = arguments()
     listed = {name: tuple(filter(None, getattr(given, name).split(","))) for name in ("sets", "systems", "redo")}
+    limit, limits = limits_of(given.limit)
     options = quality.Options(
         given.data,
         budgets=tuple(float(b) for b in given.budgets.split(",") if b),
-        limit=given.limit,
+        limit=limit,
+        limits=limits,
         embedder=given.embedder,
         out=given.out,
         held_out=given.held_out,

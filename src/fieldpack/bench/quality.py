@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fieldpack.bench import budgets, corpora, summary
@@ -29,7 +30,7 @@ class Options:
     """What to measure. Empty `sets`, `systems`, `budgets` mean all sets, all systems but the ablations, and the budgets
     that suit each set. Among `systems` may be groups: baselines, peers, tiers (fieldpack's), ablations.
 
-    data: a data set or a folder of them. limit: queries of each set. embedder: what every system that needs vectors is
+    data: a data set or a folder of them. limit: queries of each set, limits: of single sets. embedder: what every system that needs vectors is
     given (any name that EmbeddingService takes). out: folder for shards and vectors, which make a run resumable.
     redo: systems whose stored rows are measured anew. quick: few queries and systems, static vectors, two minutes.
     held_out: a folder of SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out);
@@ -41,6 +42,7 @@ class Options:
     systems: tuple[str, ...] = ()
     budgets: tuple[float, ...] = ()
     limit: int | None = 100
+    limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     embedder: str = "minilm"
     encoding: str = "o200k_base"
     out: Path | None = None
@@ -71,7 +73,7 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     rows: list[Row] = []
     skipped: dict[str, str] = {}
     for name in names:
-        cases = corpora.load_named(options.data, name, options.limit)
+        cases = corpora.load_named(options.data, name, options.limits.get(name, options.limit))
         context.scorer = _weights(name, options)
         about, measured = _measure_set(name, cases, systems, options, context, progress, skipped)
         sets[name] = {**about, "weights": "shipped" if context.scorer is None else "held out"}
@@ -98,12 +100,10 @@ def _weights(name: str, options: Options) -> Path | None:
 
 
 def _quicker(options: Options) -> Options:
-    from dataclasses import replace
-
     known = all_systems()
     systems = options.systems or tuple(s for s in QUICK_SYSTEMS if s in known)
     limit = min(options.limit or QUICK_QUERIES, QUICK_QUERIES)
-    return replace(options, systems=systems, limit=limit, embedder="static")
+    return replace(options, systems=systems, limit=limit, limits={}, embedder="static")
 
 
 def _embedder(options: Options) -> Embedder:
