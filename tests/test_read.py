@@ -199,6 +199,30 @@ class TestRecords:
         assert len(segment(documents, "paragraph")) == 1
 
 
+class TestNotebooks:
+    def test_cells_become_markdown_without_outputs(self) -> None:
+        cells = [
+            {"cell_type": "markdown", "source": ["# Title\n", "text"]},
+            {"cell_type": "code", "source": "x = 1\n\ny = '```'\n", "outputs": [{"data": {"image/png": "AAAA"}}]},
+            {"cell_type": "code", "source": []},
+            {"cell_type": "raw", "source": ["raw", 3]},
+            "odd",
+        ]
+        (document,) = read([put("n.ipynb", json.dumps({"cells": cells, "metadata": {"language_info": {"name": "r"}}}))])
+        assert document.text == "# Title\ntext\n\n````r\nx = 1\n\ny = '```'\n````\n\nraw"
+        assert document.metadata == {"path": "n.ipynb", "kind": "markdown"}
+
+    def test_old_notebooks_have_worksheets(self) -> None:
+        sheet = {"cells": [{"cell_type": "heading", "level": 2, "source": "H"}, {"cell_type": "code", "input": ["x"]}]}
+        assert read([put("n.ipynb", json.dumps({"worksheets": [sheet]}))])[0].text == "## H\n\n```python\nx\n```"
+
+    @pytest.mark.parametrize("content", ["{}", "[]", '{"cells": 3}', "{"])
+    def test_what_is_no_notebook_is_refused_by_name_and_skipped_in_a_folder(self, content: str) -> None:
+        with pytest.raises(InputError, match=r"n\.ipynb is (no Jupyter notebook|not valid JSON)"):
+            read([put("d/n.ipynb", content)])
+        assert read(["d"]) == ()
+
+
 class TestHtml:
     PAGE = """<!doctype html><html><head><title>A &amp; B</title><style>p{}</style><script>a<b "</p>"</script></head>
     <body><nav>Menu</nav><h1>Top <i>one</i></h1><p>First   line<br>second.</p><!-- <p>no</p> --><h2>Sub</h2>
@@ -216,6 +240,13 @@ y = "<b>"</pre><table><tr><th>h</th><td>1 &lt; 2</td></tr><tr><td>3<td>4</table>
         )
         kinds = [s.kind for s in segment([document], "sentence")]
         assert kinds.count("heading") == 2 and "code" in kinds and "list" in kinds
+
+    def test_the_encoding_that_a_page_declares(self) -> None:
+        page = '<html><meta http-equiv="x" content="text/html; charset=ISO-8859-1"><p>caf\xe9'.encode("latin-1")
+        assert read([put("p.html", page)])[0].text == "café"
+        for charset in (b"nonsense", b"base64", b"utf-8"):
+            with pytest.raises(InputError, match="not UTF-8"):
+                read([put("p.html", page.replace(b"ISO-8859-1", charset))])
 
     @given(st.text(alphabet=st.sampled_from("<>/!-?&;'\"= abp\n`é")) | st.text())
     def test_any_string_gives_text(self, html: str) -> None:

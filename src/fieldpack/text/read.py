@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TextIO
 
 from fieldpack.errors import InputError
 from fieldpack.text.html import html_text
+from fieldpack.text.notebook import notebook_text
 from fieldpack.text.records import record_documents
 from fieldpack.types import Document
 
@@ -26,11 +28,13 @@ _KINDS = {
         .svelte .php .rb .pl .pm .lua .r .jl .sh .bash .zsh .fish .ps1 .sql .hs .ml .mli .ex .exs .erl .clj .dart .m .mm
         .zig .nim .v .sv .proto .graphql .css .scss .less .tf .gradle .cmake .yaml .yml .toml .ini .cfg .conf .xml
         .xsd .properties""",
+    "notebook": ".ipynb",
     "records": ".json .jsonl .ndjson",
 }
 KIND_OF_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
 _KIND_OF_NAME = {"makefile": "code", "dockerfile": "code", "readme": "plain", "license": "plain", "changelog": "plain"}
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "venv", "env", "virtualenv", "site-packages", "CVS"})
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset=[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -44,9 +48,9 @@ def read(
     """All documents of the files and folders, in the order given; "-" reads standard input.
 
     A file is one document whose id is its path as given, with metadata {"path", "kind"}; .json and .jsonl files give
-    one document per record (ids from the records). Folders are read recursively in sorted order, without hidden files,
-    version-control and package folders; what is skipped in a folder is told to `on_skip(path, why)`. HTML becomes its
-    visible text. Text is UTF-8, or UTF-16 with a byte order mark; `encoding_errors` is "strict", "replace", "ignore".
+    one document per record (ids from the records). HTML becomes its visible text, a notebook its cells as Markdown.
+    Folders are read recursively in sorted order, without hidden files, version-control and package folders; what is
+    skipped in a folder is told to `on_skip(path, why)`. Text is UTF-8, or UTF-16 with a byte order mark; `encoding_errors` is "strict", "replace", "ignore".
 
     Raises InputError, naming the file, for: no paths, a missing, unreadable or binary file, wrong encoding, bad JSON, a
     record without text, two documents with one id.
@@ -120,7 +124,7 @@ def _read_one(path: str, given: bool, stdin: TextIO | None, errors: str, skip: O
     data = _bytes(path, stdin)
     if isinstance(data, bytes):
         try:
-            text = _decode(path, data, errors)
+            text = _decode(path, data, errors, _declared(data) if kind == "html" else None)
         except InputError as error:
             # A known text file in a wrong encoding is an error wherever it lies; a binary in a folder is not.
             if given or (kind is not None and b"\0" not in data[:8192]):
@@ -129,19 +133,25 @@ def _read_one(path: str, given: bool, stdin: TextIO | None, errors: str, skip: O
             return []
     else:
         text = data
-    if kind == "records":
-        try:
-            return record_documents(path, text)
-        except InputError as error:
-            if given:
-                raise
-            skip(path, str(error))
-            return []
+    try:
+        return _documents(path, kind, text)
+    except InputError as error:
+        if given:
+            raise
+        skip(path, str(error))
+        return []
+
+
+def _documents(path: str, kind: str | None, text: str) -> list[Document]:
+    """The documents in the text of one file."""
     title = ""
-    if kind == "html":
+    if kind == "records":
+        return record_documents(path, text)
+    if kind == "notebook":
+        text, kind = notebook_text(path, text), "markdown"
+    elif kind == "html":
         title, text = html_text(text)
-    metadata = {"path": path, "kind": kind} if kind else {"path": path}
-    return [Document(path, text, title, metadata)]
+    return [Document(path, text, title, {"path": path, "kind": kind} if kind else {"path": path})]
 
 
 def _bytes(path: str, stdin: TextIO | None) -> bytes | str:
@@ -157,9 +167,19 @@ def _bytes(path: str, stdin: TextIO | None) -> bytes | str:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _decode(path: str, data: bytes, errors: str) -> str:
+def _declared(page: bytes) -> str | None:
+    """The encoding that an HTML page names near its start, if Python knows it as one of text."""
+    found = _CHARSET.search(page[:2048])
+    try:
+        info = codecs.lookup(found[1].decode()) if found else None
+    except LookupError:
+        return None
+    return info.name if info and getattr(info, "_is_text_encoding", True) else None
+
+
+def _decode(path: str, data: bytes, errors: str, declared: str | None = None) -> str:
     path = "standard input" if path == "-" else path
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), declared or "utf-8")
     if encoding != "utf-16" and b"\0" in data:
         raise InputError(
             f"{path} is a binary file (NUL byte at offset {data.index(0)}); "

@@ -31,17 +31,18 @@ def _lines(path: str, text: str) -> Iterator[tuple[int, Any]]:
     # Only "\n" ends a record: JSON strings may hold the other separators that splitlines() knows.
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield number, _parse(path, line, number - 1)
+            yield number, parse(path, line, number - 1)
 
 
 def _whole(path: str, text: str) -> list[Any]:
-    value = _parse(path, text, 0)
+    value = parse(path, text, 0)
     if isinstance(value, Mapping) and not any(isinstance(value.get(k), str) for k in _TEXT_KEYS):
         value = next((value[k] for k in _LIST_KEYS if isinstance(value.get(k), list)), value)
     return value if isinstance(value, list) else [value]
 
 
-def _parse(path: str, text: str, lines_before: int) -> Any:
+def parse(path: str, text: str, lines_before: int) -> Any:
+    """The value of a JSON text that starts after `lines_before` lines of its file; InputError says where it is bad."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
