@@ -30,11 +30,11 @@ class Options:
     """What to measure. Empty `sets`, `systems`, `budgets` mean all sets, all systems but the ablations, and the budgets
     that suit each set. Among `systems` may be groups: baselines, peers, tiers (fieldpack's), ablations.
 
-    data: a data set or a folder of them. limit: queries of each set, limits: of single sets. embedder: what every system that needs vectors is
-    given (any name that EmbeddingService takes). out: folder for shards and vectors, which make a run resumable.
-    redo: systems whose stored rows are measured anew. quick: few queries and systems, static vectors, two minutes.
-    held_out: a folder of SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out);
-    a set that has none there is measured with the shipped weights.
+    data: a data set or a folder of them. limit: queries of each set; limits: of single sets. embedder: what every
+    system that needs vectors is given (any name that EmbeddingService takes). out: folder for shards and vectors, which
+    make a run resumable. redo: systems whose stored rows are measured anew. quick: few queries and systems, static
+    vectors, two minutes. held_out: a folder of SET.json, fieldpack's weights trained without that set
+    (models/build_scorer.py --held-out); a set that has none there is measured with the shipped weights.
     """
 
     data: str | Path
