@@ -260,7 +260,7 @@ def test_the_trapping_scale_solves_its_equation():
 @given(st.integers(5, 300), st.floats(0.02, 0.5))
 def test_what_noise_reaches_falls_with_the_size_of_the_subset(n, sigma):
     sizes = np.arange(2.0, n + 1)
-    null = null_cohesion(sizes, n, sigma)
+    null = null_cohesion(sizes, n, sigma, np.zeros(n - 1))
     assert (np.diff(null) < 1e-9).all() and (null > 0).all()
 
 
@@ -273,7 +273,25 @@ def test_no_subset_of_noise_agrees_more_than_the_null():
             m = len(rows)
             if 2 <= m <= 5:
                 pairs = (r[np.ix_(rows, rows)].sum() - m) / (m * (m - 1))
-                assert pairs < null_cohesion(np.array([float(m)]), n, d**-0.5)[0]
+                assert pairs < null_cohesion(np.array([float(m)]), n, d**-0.5, np.zeros(1))[0]
+
+
+def test_a_stretched_cloud_is_not_two_topics():
+    rng = np.random.default_rng(0)
+    for n in (50, 200, 1000):
+        cloud = rng.normal(size=(n, 128))
+        cloud[:, 0] *= 2.0
+        assert len(detect(unit(cloud))) == 0
+        cloud[:, 0] += 7.0 * rng.choice([-1, 1], n)
+        assert len(detect(unit(cloud))) == 2
+
+
+@pytest.mark.parametrize("n", [40, 300])
+def test_topics_shuffled_within_each_column_are_gone(n):
+    x, _ = topics(n, 5, 128, seed=33)
+    rng = np.random.default_rng(0)
+    assert len(detect(x)) == 5
+    assert len(detect(unit(np.stack([rng.permutation(column) for column in x.T], 1)))) == 0
 
 
 def test_silhouette_ranks_divisions_as_the_full_one_does():

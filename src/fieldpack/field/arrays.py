@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fieldpack.errors import InputError
 
 Array = Any
-_BLOCK = 256
+_BLOCK, _MANY = 256, 16_384
 
 
 def library(x: Array) -> Any:
@@ -62,6 +62,12 @@ def weighted_totals(weight: Array, x: Array) -> Array:
 def squares(x: Array) -> Array:
     """(n,) squared length of each row."""
     return library(x).einsum("ij,ij->i", x, x)
+
+
+def trace(x: Array) -> float:
+    """Sum of the squared lengths of all rows, in blocks: memory does not grow with n."""
+    parts = (squares(x[first : first + _MANY]) for first in range(0, len(x), _MANY))
+    return sum(float(part.sum(dtype=library(x).float64)) for part in parts)
 
 
 def unit(x: Array) -> Array:

@@ -29,7 +29,7 @@ from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, mergin
 from fieldpack.field.scale import noise_scale, trapping_scale
 
 SHARPNESS = (0.35, 0.5, 0.7, 1.0)
-SAMPLE, WIDE = 192, 4096
+SAMPLE, WIDE = (192, 512), 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +77,8 @@ def detect(
 
     mass (n,): weights >= 0 (default: equal). query (d,) or (q, d) with bias gamma >= 0 pulls the field towards it.
     beta: the scale; default the best of `sharpness * trapping_scale`. limit: at most this many, the strongest.
-    sample: rows from which attractors are sought when n is larger (default max(192, 12 limit)); they descend again in
-    the field of up to 4,096 rows, and all rows are assigned in one pass.
+    sample: rows from which attractors are sought (default: n / 4 within 192 and 512, at least 12 limit); they descend
+    again in the field of up to 4,096 rows, and all rows are assigned in one pass.
     background (d,): default the mean of the rows; zeros for the raw field. Raises InputError.
     """
     x = rows(x)
@@ -87,7 +87,7 @@ def detect(
     mu = like(weighted_totals(weight[None], x)[0] if background is None else background, x)
     if len(x) < 3:
         return _none(x, mu, beta or 0.0)
-    chosen = indices(_sample(x, mu, sample or max(SAMPLE, 12 * limit)), x)
+    chosen = indices(_sample(x, mu, sample or _size(len(x), limit)), x)
     field, m = x[chosen], weight[chosen]
     b = _pull(query, bias, mu, x) - mu
     pairs = Pairs.of(field, m, b)
@@ -174,6 +174,10 @@ def _pull(query: Array | None, bias: float, mu: Array, x: Array) -> Array:
     if q.shape[-1] != x.shape[1]:
         raise InputError(f"the query has {q.shape[-1]} dims and the rows have {x.shape[1]}; embed both with one model")
     return bias * ((q if q.ndim == 1 else q.mean(0)) - mu)
+
+
+def _size(n: int, limit: int) -> int:
+    return max(min(max(n // 4, SAMPLE[0]), SAMPLE[1]), 12 * limit)
 
 
 def _sample(x: Array, mu: Array, size: int) -> npt.NDArray[np.int64]:

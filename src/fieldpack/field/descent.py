@@ -117,7 +117,7 @@ def distinct(near: npt.NDArray[np.bool_], energy: npt.NDArray[np.floating], most
 
 def _length(a: Array, u: Array) -> Array:
     xp = library(a)
-    return xp.sqrt(xp.clip((u * a).sum(1), 1e-12, None))
+    return xp.sqrt(abs(xp.einsum("ij,ij->i", u, a)) + 1e-12)
 
 
 def _weights(similarity: Array, pairs: Pairs, beta: float) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, library, like, rows, squares, total
+from fieldpack.field.arrays import Array, host, library, like, rows, squares, total, trace
 
 EXACT_GRAPH = 20_000
 """Up to this many rows the neighbour graph is exact; beyond, exact search would take minutes."""
@@ -28,8 +28,7 @@ def overall(x: Array) -> float:
     if n < 2:
         return 0.0
     s = total(x)
-    trace = float(squares(x).sum(dtype=library(x).float64))
-    return float((float((s * s).sum()) - trace) / (n * (n - 1)))
+    return float((float((s * s).sum()) - trace(x)) / (n * (n - 1)))
 
 
 def per_row(x: Array) -> Array:

@@ -31,9 +31,9 @@ def trapping_scale(r: Array) -> float:
     gap[range(len(some)), some] = -np.inf
     low, high = 1.0, 1000.0
     for points in (9, 5, 5):  # nested grids: three passes of one exponential each, in place of a long bisection
-        grid = np.geomspace(low, high, points).astype(gap.dtype)
-        held = np.median(np.exp(grid[:, None, None] * gap).sum(2), axis=1)
-        k = int(np.clip((held > 1.0).sum(), 1, points - 1))
+        grid = (low * (high / low) ** (np.arange(points) / (points - 1))).astype(gap.dtype)
+        held = np.sort(np.exp(grid[:, None, None] * gap).sum(2), axis=1)[:, len(some) // 2]
+        k = min(max(int((held > 1.0).sum()), 1), points - 1)
         low, high = float(grid[k - 1]), float(grid[k])
     return float((low * high) ** 0.5)
 
@@ -56,16 +56,18 @@ def noise_scale(y: Array) -> float:
     return float(max((low - lowest) / 0.966, floor) * (1 + 2 / n))
 
 
-def null_cohesion(size: Float64, n: int, sigma: float) -> Float64:
-    """What the mean pair similarity of the best subset of `size` rows among n reaches in isotropic noise.
+def null_cohesion(size: Float64, n: int, sigma: float, along: Float64) -> Float64:
+    """What the mean pair similarity of the best subset of `size` rows among n reaches in noise without modes.
 
-    Two effects: the cap (a subset on one side of the sphere shares a direction: (phi(q_s) / s)^2 sigma^2 for the share
-    s = size / n) and the search (a maximum over C(n, size) subsets of a mean over size (size - 1) / 2 pairs:
-    sigma sqrt(2 / (size (size - 1))) sqrt(2 log C(n, size))). size (k,) from 2 to n.
+    The larger of two: the search (a maximum over C(n, size) subsets of a mean over size (size - 1) / 2 pairs,
+    sigma sqrt(2 / (size (size - 1))) sqrt(2 log C(n, size))) on top of the cap of isotropic noise (rows on one side of
+    a cloud share a direction: (phi(q_s) / s)^2 sigma^2 for the share s = size / n of a normal cloud), and the cap of a
+    cloud stretched in that direction, along (k,) being its variance there. size (k,) from 2 to n.
     """
     subsets = _log_factorial(np.float64(n)) - _log_factorial(size) - _log_factorial(n - size)
     search = sigma * np.sqrt(4 * np.maximum(subsets, 0) / (size * (size - 1)))
-    return np.asarray(search + (sigma * _cap(np.clip(size / n, 1e-9, 1.0))) ** 2)
+    cap = _cap(np.clip(size / n, 1e-9, 1.0)) ** 2
+    return np.maximum(search + sigma**2 * cap, along * cap)
 
 
 def _log_factorial(m: npt.NDArray[np.float64] | np.float64) -> Float64:

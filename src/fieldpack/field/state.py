@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field import store
-from fieldpack.field.arrays import Array, host, library, like, rows, squares, total
+from fieldpack.field.arrays import Array, host, like, rows, total, trace
 from fieldpack.field.attractors import Attractors, detect
 from fieldpack.field.boundary import Boundary
 from fieldpack.field.descent import merging_cosine
@@ -111,7 +111,7 @@ class FieldState:
             self,
             count=self.count + len(x),
             sums=sums if self.count == 0 else self.sums + sums,
-            squares=self.squares + float(squares(x).sum(dtype=library(x).float64)),
+            squares=self.squares + trace(x),
         )
 
     def integrate(self, keys: Any, vectors: Array, strength: Any = None, **more: Any) -> FieldState:
