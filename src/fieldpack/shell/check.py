@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fieldpack.errors import InputError, ShellSyntaxError
@@ -12,6 +13,7 @@ from fieldpack.shell import fractal
 from fieldpack.shell.compile import compile as compile_shells
 from fieldpack.shell.compile import compile_all
 from fieldpack.shell.condition import Condition
+from fieldpack.shell.kinds import MAX_PROBLEMS
 from fieldpack.shell.nodes import List, Map, Placeholder, Shell, walk
 from fieldpack.shell.parse import each, parse_many
 from fieldpack.shell.settings import ShellSettings
@@ -34,7 +36,10 @@ class Diagnostic(NamedTuple):
 
 
 def check(text: str) -> list[Diagnostic]:
-    """All that is wrong with a text, in its order; [] when it parses and compiles. Raises nothing on any text."""
+    """What is wrong with a text, in its order; [] when it parses and compiles. Raises nothing on any text.
+
+    At most 100 errors, and 100 warnings a shell.
+    """
     if is_json(text):
         return _check_fractal(text)
     shells: list[Shell] = []
@@ -50,7 +55,7 @@ def check(text: str) -> list[Diagnostic]:
     if not shells and not found:
         found.append(Diagnostic(1, 1, "error", "no shell found; expected '/' and a name, as in /token.budget{...}"))
     for shell in shells:
-        found.extend(_warnings(shell))
+        found.extend(islice(_warnings(shell), MAX_PROBLEMS))
     ours = [shell for shell in shells if shell.name in SHELLS or shell.name in ACTIONS]
     if ours:
         found += [Diagnostic(p.line, p.column, "error", str(p).partition(": ")[2]) for p in compile_all(ours)[1]]
