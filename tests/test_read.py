@@ -244,7 +244,7 @@ y = "<b>"</pre><table><tr><th>h</th><td>1 &lt; 2</td></tr><tr><td>3<td>4</table>
     def test_the_encoding_that_a_page_declares(self) -> None:
         page = '<html><meta http-equiv="x" content="text/html; charset=ISO-8859-1"><p>caf\xe9'.encode("latin-1")
         assert read([put("p.html", page)])[0].text == "café"
-        for charset in (b"nonsense", b"base64", b"utf-8"):
+        for charset in (b"nonsense", b"base64", b"utf-8", b"utf-16"):
             with pytest.raises(InputError, match="not UTF-8"):
                 read([put("p.html", page.replace(b"ISO-8859-1", charset))])
 

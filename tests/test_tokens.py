@@ -21,7 +21,8 @@ from tokenizers import models, pre_tokenizers, processors
 from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
 from fieldpack.text import tokens
-from fieldpack.text.tokens import check_text, prefix, tokenizer
+from fieldpack.text.prefix import prefix
+from fieldpack.text.tokens import check_text, tokenizer
 from fieldpack.types import Document, IntArray
 
 ENCODINGS = ("o200k_base", "cl100k_base")

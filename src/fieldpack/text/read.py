@@ -50,7 +50,8 @@ def read(
     A file is one document whose id is its path as given, with metadata {"path", "kind"}; .json and .jsonl files give
     one document per record (ids from the records). HTML becomes its visible text, a notebook its cells as Markdown.
     Folders are read recursively in sorted order, without hidden files, version-control and package folders; what is
-    skipped in a folder is told to `on_skip(path, why)`. Text is UTF-8, or UTF-16 with a byte order mark; `encoding_errors` is "strict", "replace", "ignore".
+    skipped in a folder is told to `on_skip(path, why)`. Text is UTF-8, or UTF-16 with a byte order mark;
+    `encoding_errors` is "strict", "replace" or "ignore".
 
     Raises InputError, naming the file, for: no paths, a missing, unreadable or binary file, wrong encoding, bad JSON, a
     record without text, two documents with one id.
@@ -174,7 +175,9 @@ def _declared(page: bytes) -> str | None:
         info = codecs.lookup(found[1].decode()) if found else None
     except LookupError:
         return None
-    return info.name if info and getattr(info, "_is_text_encoding", True) else None
+    # A page whose ASCII bytes say "utf-16" is not UTF-16.
+    usable = info is not None and info.name[:5] not in ("utf-1", "utf-3") and getattr(info, "_is_text_encoding", True)
+    return info.name if info and usable else None
 
 
 def _decode(path: str, data: bytes, errors: str, declared: str | None = None) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from fieldpack.assets import verified
 from fieldpack.errors import AssetError, InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
-from fieldpack.text.cuts import whole_cluster
+from fieldpack.text.prefix import bisect, fit
 from fieldpack.types import Document, IntArray
 
 if TYPE_CHECKING:
@@ -57,12 +57,6 @@ def tokenizer(spec: str | Path | Callable[[str], int] | Tokenizer) -> Tokenizer:
     if callable(spec):
         return CallableTokenizer(spec)
     raise InputError(f"tokenizer: found {type(spec).__name__}; allowed: a name, a path, a callable or a Tokenizer")
-
-
-def prefix(counter: Tokenizer, text: str, max_tokens: int) -> int:
-    """The largest end found with counter.count(text[:end]) <= max_tokens, by its own `prefix` when it has one."""
-    own: Callable[[str, int], int] | None = getattr(counter, "prefix", None)
-    return own(text, max_tokens) if own else _fit(counter.count, text, max_tokens, _bisect(counter.count, max_tokens))
 
 
 def check_text(documents: Sequence[Document]) -> None:
@@ -117,7 +111,7 @@ class TiktokenTokenizer:
     def prefix(self, text: str, max_tokens: int) -> int:
         """The largest end found with count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
         encoding = self.encoding
-        return _fit(self.count, text, max_tokens, lambda head: _ends(encoding, head, max_tokens))
+        return fit(self.count, text, max_tokens, lambda head: _ends(encoding, head, max_tokens))
 
 
 def _count(encoding: tiktoken.Encoding, text: str) -> int:
@@ -146,39 +140,6 @@ def _ends(encoding: tiktoken.Encoding, head: str, max_tokens: int) -> int:
         return min(len(head), max_tokens)
     tokens = encoding.encode_ordinary(head)
     return len(encoding.decode_bytes(tokens[:max_tokens]).decode("utf-8", "ignore"))
-
-
-def _fit(count: Callable[[str], int], text: str, max_tokens: int, guess: Callable[[str], int]) -> int:
-    """prefix() of every tokenizer: a guess from a head of the text that is too long, then verified by counting."""
-    if max_tokens <= 0 or not text:
-        return 0
-    size = 8 * max_tokens + 64
-    while size < len(text) and count(text[:size]) <= max_tokens:
-        size *= 2
-    head = text[:size]
-    if size >= len(text) and count(text) <= max_tokens:
-        return len(text)
-    end = whole_cluster(text, 0, min(guess(head), len(head)))
-    while end > 0 and count(text[:end]) > max_tokens:
-        end = whole_cluster(text, 0, end - 1)
-    # Tokens of a cut text merge otherwise than those of the whole: a few more characters may still fit.
-    for further in range(end + 1, min(end + 9, len(text))):
-        if whole_cluster(text, 0, further) == further and count(text[:further]) <= max_tokens:
-            end = further
-    return end
-
-
-def _bisect(count: Callable[[str], int], max_tokens: int) -> Callable[[str], int]:
-    """A guess for _fit by counting alone: counts grow with the text, but for a token or two."""
-
-    def guess(head: str) -> int:
-        low, high = 0, len(head)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if count(head[:middle]) <= max_tokens else (low, middle)
-        return low
-
-    return guess
 
 
 @functools.cache
@@ -250,7 +211,7 @@ class HuggingFaceTokenizer:
             offsets = self.model.encode(_safe(head), add_special_tokens=False).offsets
             return int(offsets[max_tokens - 1][1]) if len(offsets) >= max_tokens else len(head)
 
-        return _fit(self.count, text, max_tokens, guess)
+        return fit(self.count, text, max_tokens, guess)
 
 
 def _safe(text: str) -> str:
@@ -282,7 +243,7 @@ class CallableTokenizer:
 
     def prefix(self, text: str, max_tokens: int) -> int:
         """The largest end found with count(text[:end]) <= max_tokens; splits no grapheme cluster if avoidable."""
-        return _fit(self.count, text, max_tokens, _bisect(self.count, max_tokens))
+        return fit(self.count, text, max_tokens, bisect(self.count, max_tokens))
 
 
 def _from_name(name: str) -> Tokenizer:
