@@ -10,6 +10,8 @@ their "vectors" (n, d) by a sentence embedder, for the "dense" weights. Writes m
 import argparse
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from fieldpack.text.sequence import sequences
 NEVER = ("rgb", "locomo", "agnews")
 MOST_CANDIDATES = 300
 RIDGE = 1e-2
+FREE = ("length", "sentences")
 HERE = Path(__file__).resolve().parent
 
 
@@ -111,8 +114,9 @@ def sentence_labels(query, atoms, texts, hit):
     return label if label.any() else None
 
 
-def listwise(tables, labels, weights):
-    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge |b|^2, and its final scores' unit is nats."""
+def listwise(names, tables, labels, weights):
+    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge |b|^2; the scores' unit is nats. Weights of signals
+    are at least 0 (monotone); those of FREE, which say nothing of the query, have any sign."""
     rng = np.random.default_rng(0)
     xs, ys, ws = [], [], []
     for x, y, w in zip(tables, labels, weights, strict=True):
@@ -133,7 +137,8 @@ def listwise(tables, labels, weights):
         p = e / np.add.reduceat(e, at)[query]
         return -(share * np.log(p + 1e-30)).sum() + RIDGE * b @ b, -(share - p * w[query]) @ x + 2 * RIDGE * b
 
-    return minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
+    bounds = [(None if name in FREE else 0.0, None) for name in names]
+    return minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
 
 
 def calibrate(names, weights, cases, kind):
@@ -164,19 +169,21 @@ def train(sets):
     def with_dense(c):
         return (c.dense.table, c.par_label, c.dense.raw) if c.dense is not None else (None, None, None)
 
-    par = listwise([c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
+    par = listwise(PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
     paragraph = calibrate(PARAGRAPH, par, cases, paragraphs)
     have = [(c, x) for c, x in cases if c.dense is not None]
     dense = paragraph
     names = (*PARAGRAPH, DENSE)
     if have:
-        b = listwise([c.dense.table for c, _ in have], [c.par_label for c, _ in have], [x for _, x in have])
+        b = listwise(names, [c.dense.table for c, _ in have], [c.par_label for c, _ in have], [x for _, x in have])
         dense = calibrate(names, b, have, with_dense)
     else:
         dense = Layer(names, np.append(paragraph.weights, 0).astype(np.float32), paragraph.slope, paragraph.bias)
     tables = {id(c): sentence_features(c.signals, c.par.table @ par, c.texts) for c, _ in cases}
     have = [(c, x) for c, x in cases if c.sent_label is not None]
-    b = listwise([tables[id(c)].table for c, _ in have], [c.sent_label for c, _ in have], [x for _, x in have])
+    b = listwise(
+        SENTENCE, [tables[id(c)].table for c, _ in have], [c.sent_label for c, _ in have], [x for _, x in have]
+    )
     empty = [(c, x) for c, x in cases if not c.par_label.any()]
 
     def sentences(c):
@@ -212,6 +219,7 @@ if __name__ == "__main__":
     sets = {n: read_set(options.data, n, options.limit, static, vectors) for n in names}
     print({n: (len(c), sum(x.dense is not None for x in c)) for n, c in sets.items()})
     write(HERE / "scorer" / "weights.json", train(sets), sets)
+    subprocess.run([sys.executable, str(HERE / "manifest.py")], check=True)
     if options.held_out:
         for name in [*names, "rgb_en_fact"]:
             rest = {n: c for n, c in sets.items() if kin(n) != kin(name)}

@@ -1,6 +1,6 @@
 """Writes manifest.json: the sha256 of every shipped file, and what each folder's info.json says of it.
 
-    python models/manifest.py
+python models/manifest.py
 """
 
 import hashlib
@@ -19,5 +19,7 @@ for path in sorted(HERE.rglob("*")):
     files[relative] = hashlib.sha256(path.read_bytes()).hexdigest()
     if path.name == "info.json":
         models[path.parent.relative_to(HERE).as_posix()] = json.loads(path.read_text("utf-8"))
-(HERE / "manifest.json").write_text(json.dumps({"files": files, "models": models}, indent=1, sort_keys=True) + "\n", "utf-8")
+(HERE / "manifest.json").write_text(
+    json.dumps({"files": files, "models": models}, indent=1, sort_keys=True) + "\n", "utf-8"
+)
 print(f"{len(files)} files, {len(models)} models")

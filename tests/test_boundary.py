@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import oracles
 import pytest
@@ -63,6 +65,22 @@ def test_threshold_lets_in_the_share_of_the_mass_and_no_row_more(rows, permeabil
     assert entered >= permeability * mass.sum() * (1 - 1e-9)
     assert mass[relevance > cut].sum() <= permeability * mass.sum() * (1 + 1e-9)
     assert (relevance >= cut).any()
+
+
+def test_what_enters_depends_on_no_scale_and_no_die():
+    """Absolute thresholds let nothing in, or all, depending on the model; a die, something else each time."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 32))
+    context = rows[:5].mean(0)
+    assert oracles.apply_boundary_control(rows[5:], context, threshold=0.7) == []
+    diced = {
+        tuple(oracles.filter_by_attractor_relevance(rows, [context], 0.7, rng=random.Random(seed)))
+        for seed in range(16)
+    }
+    assert len(diced) == 16
+    relevance = np.array([oracles.cosine_similarity(context, row) for row in rows])
+    entered = {tuple(np.flatnonzero(r >= threshold(r, 0.7))) for r in (relevance, 0.1 * relevance, relevance**3)}
+    assert len(entered) == 1 and len(entered.pop()) == 42
 
 
 def test_threshold_of_a_plain_case():

@@ -152,6 +152,9 @@ def test_the_design_texts_own_calls():
     planner.set_allocation("history", 0.5)
     assert planner.budgets() == {"system": 100, "history": 500, "reserve": 400}
     assert planner.track_usage("system", "one two three") == 3
+    for bad in (-1, True, 1.5):
+        with pytest.raises(InputError):
+            planner.track_usage("system", bad)
     assert planner.get_remaining() == 997
     assert planner.get_remaining("history") == 597  # 500 and what system leaves
     assert planner.is_within_budget("system", "w " * 100) and not planner.is_within_budget("system", "w " * 101)
@@ -185,6 +188,9 @@ def test_texts_are_counted_in_o200k_base_when_no_tokenizer_is_given():
     planner = TokenBudgetPlanner(1000)
     assert planner.track_usage("system", 40) == 40
     assert planner.track_usage("system", "one two three") == 3
+    for bad in (-1, True, 1.5):
+        with pytest.raises(InputError):
+            planner.track_usage("system", bad)
 
 
 @pytest.mark.parametrize("name", ALL_PRESETS)

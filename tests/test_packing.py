@@ -46,6 +46,7 @@ def problem(seed: int, n: int = 8, *, coupled: bool = True, opening: bool = Fals
         rng.integers(0, 4, n)[np.arange(n) // 3] * opening,
         pinned,
         np.ones(n, bool),
+        np.zeros(n, bool),
     )
 
 
@@ -168,6 +169,14 @@ def test_a_chain_is_followed():
     p.logit[:] = [2.0, -0.5, -1.0]
     assert sorted(pack(p, 2).chosen.tolist()) == [0, 2]
     assert sorted(pack(p, 2, PackingSettings(chain=0)).chosen.tolist()) == [0, 1]
+
+
+def test_a_heading_goes_with_what_it_heads():
+    p = problem(2, 4, coupled=False)
+    p.best[:], p.cost[:] = 0, 1
+    p.lead[:] = [True, False, False, False]
+    p.logit[:] = [5.0, -3.0, 0.0, -1.0]
+    assert 0 not in pack(p, 2).chosen and {0, 1} <= set(pack(p, 4).chosen.tolist())
 
 
 def test_what_is_refused():

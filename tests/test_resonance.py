@@ -111,6 +111,10 @@ def test_torch_tensors_give_the_same_numbers():
         assert isinstance(out, torch.Tensor)
         np.testing.assert_allclose(out.numpy(), f(x), atol=1e-6)
     assert (resonance.graph(t, 4)[0] == resonance.graph(x, 4)[0]).all()
+    half = t.to(torch.bfloat16)
+    assert resonance.matrix(half).dtype == torch.bfloat16
+    assert resonance.overall(half) == pytest.approx(resonance.overall(x), abs=1e-2)
+    assert resonance.per_row(torch.eye(3, dtype=torch.int64)).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("bad", [np.zeros(4, np.float32), np.zeros((2, 3, 4)), np.array([["a"]])])

@@ -246,14 +246,15 @@ import hashlib, sys
 import numpy as np
 from fieldpack.field.state import read
 rng = np.random.default_rng(3)
-x = rng.normal(size=(700, 256)) + rng.normal(size=(9, 256))[np.arange(700) % 9]
-x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-r = read(x, x[0])
-state = read(x[:20], x[1], r.state.absorb(x)).state
-a = r.attractors
-parts = (a.basin, a.strength, a.centers, a.cohesion, r.attraction, r.row_resonance, r.unexplained, r.demand)
-more = (np.float64(r.resonance), np.float64(a.beta), state.strength, state.centers, state.sums)
-print(hashlib.sha256(b"".join(p.tobytes() for p in parts + more)).hexdigest())
+for n, d in ((700, 256), (900, 384), (5000, 768)):
+    x = rng.normal(size=(n, d)) + rng.normal(size=(9, d))[np.arange(n) % 9]
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    r = read(x, x[0])
+    state = read(x[:20], x[1], r.state.absorb(x)).state
+    a = r.attractors
+    parts = (a.basin, a.strength, a.centers, a.cohesion, r.attraction, r.row_resonance, r.unexplained, r.demand)
+    more = (np.float64(r.resonance), np.float64(a.beta), state.strength, state.centers, state.sums)
+    print(hashlib.sha256(b"".join(p.tobytes() for p in parts + more)).hexdigest())
 assert not {"torch", "sklearn", "faiss", "scipy"} & set(sys.modules), "heavy import"
 """
 

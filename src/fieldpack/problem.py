@@ -12,7 +12,7 @@ from fieldpack.packing.greedy import Packing, Problem
 from fieldpack.prepared import Prepared
 from fieldpack.relevance.corpus import ranges, unit
 from fieldpack.relevance.read import Relevance
-from fieldpack.types import BoolArray, FloatArray, IntArray
+from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
 
 CLOSELY = 4096
 """Rows that the packer looks at; of more, those that are most probable."""
@@ -35,7 +35,18 @@ def plain(prepared: Prepared, relevance: Relevance, logit: FloatArray, pinned: B
         np.zeros(len(rows), np.int64),
         pinned,
         ((relevance.total >= floor) & (logit > -np.inf)) | pinned,
+        _leads(prepared),
     )
+
+
+def _leads(prepared: Prepared) -> BoolArray:
+    """(n,) headings of paragraphs that hold more than headings: they go with what they head."""
+    rows = prepared.rows
+    heading = rows.kind == KINDS.index("heading")
+    if not prepared.sentences or not heading.any():
+        return np.zeros(len(rows), np.bool_)
+    more = np.bincount(rows.parent[~heading], minlength=int(rows.parent[-1]) + 1) > 0
+    return heading & more[rows.parent]
 
 
 def closest(problem: Problem, budget: int) -> IntArray:

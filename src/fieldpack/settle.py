@@ -44,7 +44,8 @@ def settle(
     filled = np.zeros(len(problem), np.bool_)
     refused = np.zeros(len(problem), np.bool_)
     for _ in range(_ROUNDS if fill else 0):
-        more = _more(problem, packing, inside | refused | ~problem.open, budget - tokens)
+        alone = problem.lead & ~np.isin(problem.paragraph, problem.paragraph[inside])
+        more = _more(problem, packing, inside | refused | alone | ~problem.open, budget - tokens)
         if not len(more):
             break
         trial = inside.copy()

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from fieldpack.errors import BudgetError, FieldpackError, InputError
@@ -45,17 +44,18 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(str(error), 3)
     except (FieldpackError, MemoryError) as error:
         return _fail(str(error), 2)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())  # noqa: T201
-        return 2
-    except click.ClickException as error:
-        return _fail(f"{error.format_message().rstrip('.')}; see fieldpack --help", 2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
     except BrokenPipeError:
         return 0
     except OSError as error:
         return _fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 2)
+    except Exception as error:
+        # Usage errors are click's; which click (typer carries one of its own) depends on typer's version.
+        if not hasattr(error, "format_message"):
+            raise
+        message = str(error.format_message()).strip().rstrip(".")
+        return _fail(f"{message}; see fieldpack --help" if message else "say what to do; see fieldpack --help", 2)
 
 
 def _fail(message: str, code: int) -> int:

@@ -158,7 +158,7 @@ def boundary(found: dict[str, Any]) -> None:
     )
     if found["coverage_held_out"] is not None:
         console.print(
-            f"fitted on every other query, it kept {found['coverage_held_out']:.1%} of the evidence of the rest"
+            f"fitted on half of the queries, it kept {found['coverage_held_out']:.1%} of the evidence of the rest"
         )
 
 

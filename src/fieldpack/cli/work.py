@@ -163,7 +163,7 @@ def shipped_models(verify: bool) -> list[dict[str, Any]]:
 
 
 def calibrated(examples: Path, alpha: float, model: str, unit: str, progress: Progress | None) -> dict[str, Any]:
-    """The conformal boundary of labelled queries, fitted on every other one and checked on the rest."""
+    """The conformal boundary of labelled queries, fitted on a random half of them and checked on the rest."""
     from fieldpack.bench.corpora import load
 
     if not 0 < alpha < 1:
@@ -182,8 +182,9 @@ def calibrated(examples: Path, alpha: float, model: str, unit: str, progress: Pr
         scores.append(total[hit].astype(float).tolist())
         if progress is not None:
             progress("calibrate", k + 1, len(cases))
-    fit = np.array([s for hits in scores[::2] for s in hits])
-    held = np.array([s for hits in scores[1::2] for s in hits])
+    shuffled = np.random.default_rng(0).permutation(len(scores))
+    fit = np.array([s for k in shuffled[::2] for s in scores[k]])
+    held = np.array([s for k in shuffled[1::2] for s in scores[k]])
     everything = np.concatenate([fit, held]) if len(held) else fit
     if not len(everything):
         raise InputError(f"{examples} has no labelled evidence; each query needs gold passages")

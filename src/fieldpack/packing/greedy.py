@@ -46,7 +46,7 @@ class PackingSettings:
 @dataclass(frozen=True, eq=False)
 class Problem:
     """n rows. logit (n,), cost (n,) tokens > 0, coupling among them, best (q, n) and its weights (q,) that sum to 1 (or
-    to 0), attraction (k, n) and weights (k,) likewise, paragraph (n,), pinned (n,): must be in, open (n,): may be in,
+    to 0), attraction (k, n) and weights (k,) likewise, paragraph (n,), pinned (n,): must be in, open (n,): may be in, lead (n,): a heading, in only with another row of its paragraph,
     opening (n,): tokens that the first row of its document costs once more (a header), document (n,)."""
 
     logit: FloatArray
@@ -61,6 +61,7 @@ class Problem:
     opening: IntArray
     pinned: BoolArray
     open: BoolArray
+    lead: BoolArray
 
     def __len__(self) -> int:
         return len(self.logit)
@@ -80,6 +81,7 @@ class Problem:
             self.opening[rows],
             self.pinned[rows],
             self.open[rows],
+            self.lead[rows],
         )
 
 
@@ -128,6 +130,7 @@ class _Growing:
         self.near = np.zeros(n, np.float32)
         self.covered = np.zeros(len(problem.best), np.float32)
         self.reached = np.zeros(len(problem.attraction), np.float32)
+        self.begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
         self.opened = np.zeros(int(problem.document.max(initial=-1)) + 1, np.bool_)
         self.chosen: list[int] = []
         self.used = 0
@@ -150,6 +153,7 @@ class _Growing:
         self.chosen.append(row)
         self.used += cost
         self.opened[p.document[row]] = True
+        self.begun[p.paragraph[row]] = True
         if len(p.best):
             self.covered = np.maximum(self.covered, p.best[:, row])
         if len(p.attraction):
@@ -171,7 +175,8 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float) -
         pack.add(row, int(pack.costs()[row]))
     while True:
         costs = pack.costs()
-        able = problem.open & ~pack.inside & (costs <= budget - pack.used)
+        ready = ~problem.lead | pack.begun[problem.paragraph]
+        able = problem.open & ready & ~pack.inside & (costs <= budget - pack.used)
         gains = pack.gains()
         if not able.any():
             gain[~pack.inside] = gains[~pack.inside]
@@ -195,7 +200,7 @@ def _single(problem: Problem, budget: int, settings: PackingSettings, chosen: In
     """A long row that greedy left out although it is worth more than all that was packed in its place."""
     if len(chosen) == 0 or problem.pinned.any():
         return None
-    alone = np.where(problem.open & (problem.cost + problem.opening <= budget), sigmoid(problem.logit), -np.inf)
+    alone = np.where(problem.open & ~problem.lead & (problem.cost + problem.opening <= budget), sigmoid(problem.logit), -np.inf)
     row = int(np.argmax(alone))
     return None if row in chosen or not np.isfinite(alone[row]) else np.array([row])
 

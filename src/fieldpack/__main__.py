@@ -1,0 +1,5 @@
+"""python -m fieldpack."""
+
+from fieldpack.cli import main
+
+main()
