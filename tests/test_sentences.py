@@ -21,7 +21,7 @@ def sentences(text: str) -> list[str]:
         "Mr. Smith met Dr. J. A. Hobson in the U.S.| The talk was short.",
         "He works in the U.S. Senate, e.g. on Rylands v. Fletcher, i.e. law.| Next.",
         "So do I.| The plan B.| Then C.",
-        "A. The first.| B. Then C.| Take vitamin-C.| Cook it.| As shown. [33].| In (n=3).Fig. 8 is here.",
+        "A. The first.| B. Then C.| The vitamin-C.| Cook it.| As shown. [33].| In (n=3).Fig. 8 is here.",
         "Alfred P. Murrah and George W. Bush left at 8 a.m.| After that, it rained.",
         "It costs $3.50 or 1.000,5 in v1.2.3.| See www.example.com/a.b?c=d.| Done.",
         "No. 5 is alive, see Fig. 3, vol. iv and Sec. 2.1 of op. cit.| He said no.| Then he left.",

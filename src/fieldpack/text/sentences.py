@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 _SPACED = ".!?…‽⁇⁈⁉؟۔։።"  # end a sentence before white space
 _ANYWHERE = "。！？｡．।॥။"  # end one before anything
-_STOPS = frozenset(_SPACED + _ANYWHERE)
+_NEVER_FIRST = frozenset(_SPACED + _ANYWHERE + ",;:)]}%、，；：")
 _CLOSERS = "\"'”’»›)\\]}」』）》〉】〕*_`"
 _REFERENCE = r"(?:\[[^\[\]\s]{1,8}\]){0,8}"  # "word.[12] Next"
 
@@ -36,13 +36,13 @@ def _words(listed: str) -> frozenset[str]:
 # Never the end of a sentence, whatever follows.
 _TITLES = _words(
     """mr mrs ms mx dr prof st rev hon gen col lt capt cmdr sgt maj gov sen rep pres mt ft messrs mme mlle fr sr sra
-    srta dña e.g i.e cf v vs viz lit z.b d.h u.a z.t bzw ca sog resp approx al hr hrn frau p.ex ud uds dres
+    srta dña e.g i.e cf fl tr v vs viz lit z.b d.h u.a z.t bzw ca sog resp approx al hr hrn frau p.ex ud uds dres
     ing dipl univ"""
 )
 # Not the end before a number ("No. 5", "vol. iv").
 _NUMBERED = _words(
     """no nos nr nro art fig figs eq eqs sec sect ch chap vol vols p pp par para ref refs tab ex op lin ll bd abs kap
-    núm n° jan feb mar apr jun jul aug sep sept oct nov dec ver"""
+    núm jan feb mar apr jun jul aug sep sept oct nov dec ver"""
 )
 # The end only before a word that often starts a sentence.
 _MAYBE = _words(
@@ -60,6 +60,8 @@ _ORDINATED = _words(
 )
 _OPENERS = "([{\"'“‘«‹„¿¡「『（《*_"
 _NUMBER = re.compile(r"\d+|[ivxlc]{1,5}")
+_TAIL = re.compile(r"[^\W_]+(?:\.[^\W_]+)*$")
+_CITED = re.compile(r"\[\d[\d,;–\- ]{0,20}\]")  # "shown. [33]. In"
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _BULLETS = frozenset("-*+•‣◦·([0123456789")
 _LISTED = re.compile(r"(?:[-*+•‣◦·]|\(?\d{1,3}[.)]|\[?\d{1,4}[-/:.]\d)\S*\s")
@@ -70,10 +72,14 @@ def has_word(text: str, start: int, end: int) -> bool:
     return text[start].isalnum() or _WORD.search(text, start, end) is not None
 
 
-def _last_word(text: str, low: int, stop: int) -> str:
-    """The word that the full stop at `stop` closes, without opening brackets and quotes."""
+def _last_word(text: str, low: int, stop: int) -> tuple[str, bool]:
+    """The word that the full stop at `stop` closes, with the stops inside it; and whether it stands alone ("J")."""
     head = text[max(low, stop - 24) : stop]
-    return head.rsplit(None, 1)[-1].lstrip(_OPENERS) if head and not head[-1].isspace() else ""
+    found = _TAIL.search(head)
+    if found is None:
+        return "", False
+    before = head[found.start() - 1 : found.start()]
+    return found[0], not before or before.isspace() or before in _OPENERS
 
 
 def _first_word(text: str, start: int, end: int) -> str:
@@ -83,20 +89,20 @@ def _first_word(text: str, start: int, end: int) -> str:
 
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     """True when the full stop at `stop` belongs to a shortened word and the sentence goes on at `after`."""
-    word = _last_word(text, low, stop)
+    word, alone = _last_word(text, low, stop)
     if not word or len(word) > 12:
         return False
     small = word.lower()
+    # "1. First", "B. Next": the number of a list, at the start of what it numbers
+    first = len(word) <= 4 and not text[max(low, stop - 12) : stop - len(word)].strip(_OPENERS + " \n")
     if small in _TITLES:
         return True
-    if len(word) == 1 and word.isupper():  # "J. Smith", but "from A to B. For", "So do I. The"
-        return _first_word(text, after, high).lower() not in _STARTERS
+    if len(word) == 1 and word.isupper() and alone:  # "J. Smith", but "from A to B. For", "So do I. The"
+        return first or _first_word(text, after, high).lower() not in _STARTERS
     if small in _NUMBERED:
         return text[after].isdigit() or bool(_NUMBER.fullmatch(_first_word(text, after, high).lower()))
-    if _NUMBER.fullmatch(small):  # "3. Oktober"; "1. First": the number of a list, at the start of what it numbers
-        if len(word) <= 2 and _first_word(text, after, high).lower().rstrip(".") in _ORDINATED:
-            return True
-        return len(word) <= 4 and not text[max(low, stop - 12) : stop - len(word)].strip(_OPENERS + " \n")
+    if _NUMBER.fullmatch(small):
+        return first or (len(word) <= 2 and _first_word(text, after, high).lower().rstrip(".") in _ORDINATED)
     if small in _MAYBE or _DOTTED.fullmatch(word):
         return _first_word(text, after, high).lower() not in _STARTERS
     return False
@@ -107,11 +113,13 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     after = stop.end()
     first = text[stop.start()]
     following = text[after]
-    if following in _STOPS:  # ". . ." is one ellipsis
+    if following in _NEVER_FIRST:  # ". . ." is one ellipsis
         return False
     if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と")
         return not (following == "と" and text[after - 1] in "」』")
     if following.islower():
+        return False
+    if following == "[" and _CITED.match(text, after, high):
         return False
     if following in "([{" and first == "." and text[after + 1 : after + 2].islower():
         return False
