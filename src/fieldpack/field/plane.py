@@ -32,8 +32,9 @@ def plane(x: Floats, found: Attractors, queries: Floats | None = None) -> Plane:
     queries: (q, d). The sign of each axis is fixed by its largest component, so the same field gives the same picture.
     """
     y = _bare(x, found.background)
-    middle = y.mean(0) if len(y) else np.zeros(y.shape[1], np.float32)
-    axes, explained = _axes(y[:: max(1, -(-len(y) // _MOST))] - middle)
+    said = y[(x * x).sum(1) > 0]  # a row of zeros is a text without known words: it has no place of its own
+    middle = said.mean(0) if len(said) else np.zeros(y.shape[1], np.float32)
+    axes, explained = _axes(said[:: max(1, -(-len(said) // _MOST))] - middle)
     z = np.zeros_like(found.centers)
     for k, center in enumerate(found.centers):
         members = y[found.basin == k] if len(found.basin) == len(y) else y

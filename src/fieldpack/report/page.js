@@ -1,0 +1,341 @@
+(() => {
+"use strict";
+const D = JSON.parse(document.getElementById("data").textContent);
+const C = D.columns, Q = D.query, $ = (id) => document.getElementById(id);
+const segs = Array.from(document.querySelectorAll(".s"));
+const dots = new Map(Array.from(document.querySelectorAll(".p"), (c) => [Number(c.dataset.g), c]));
+const docs = Array.from(document.querySelectorAll(".doc"));
+const many = (n) => Math.round(n).toLocaleString("en-US");
+const colour = (b) => (b < 0 ? "b-none" : "b" + (b % 12));
+const groups = new Map();
+C.group.forEach((g, i) => { if (!groups.has(g)) groups.set(g, []); groups.get(g).push(i); });
+const make = (tag, cls, text) => {
+  const e = document.createElement(tag);
+  if (cls) e.className = cls;
+  if (text !== undefined) e.textContent = text;
+  return e;
+};
+const shape = (tag, at) => {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const k in at) e.setAttribute(k, at[k]);
+  return e;
+};
+const base = Math.max(D.packs.findIndex((p) => p.base), 0);
+const sets = D.packs.map((p) => new Set(p.rows));
+let now = base, held = -1, focus = 0;
+
+/* ---- what is in and what is out, at the budget chosen ---- */
+const inside = (i) => D.type === "field" || sets[now].has(i);
+function draw() {
+  segs.forEach((s, i) => {
+    const k = inside(i), was = D.type === "field" || sets[base].has(i);
+    s.classList.toggle("k", k);
+    s.classList.toggle("new", k && !was);
+    s.classList.toggle("gone", !k && was);
+    s.setAttribute("aria-description", D.type === "field" ? "" : k ? "kept" : "dropped");
+    if (D.type === "field") s.classList.add(colour(C.basin[i]));
+  });
+  dots.forEach((c, g) => c.classList.toggle("k", (groups.get(g) || []).some(inside) || D.type === "field"));
+  docs.forEach(drawDocument);
+  if (D.packs.length) drawBudget();
+  if (held >= 0) show(held);
+  drawMatrix();
+}
+const rowsOf = new Map();
+C.doc.forEach((d, i) => { if (!rowsOf.has(d)) rowsOf.set(d, []); rowsOf.get(d).push(i); });
+function drawDocument(e) {
+  const d = Number(e.dataset.d), all = D.segments[d], rows = rowsOf.get(d) || [];
+  const kept = D.packs.length ? D.packs[now].kept[d] || 0 : all;
+  e.querySelector(".count").textContent = D.packs.length ? kept + " of " + many(all) + " kept" : many(all) + " segments";
+  e.classList.toggle("none", kept === 0);
+  const strip = e.querySelector(".strip"), first = C.start[rows[0]], last = C.end[rows[rows.length - 1]];
+  const stops = [], at = (p) => (((p - first) / Math.max(last - first, 1)) * 100).toFixed(2) + "%";
+  let from = null, own = "";
+  const paint = (i) => !inside(i) ? "" : D.type === "field" ? "var(--" + (C.basin[i] < 0 ? "none" : colour(C.basin[i])) + ")"
+    : sets[base].has(i) ? "var(--lit-edge)" : "var(--in-edge)";
+  const flush = (to) => { if (own) stops.push("transparent " + at(from), own + " " + at(from), own + " " + at(to), "transparent " + at(to)); };
+  rows.forEach((i, n) => {
+    const c = paint(i);
+    if (c !== own) { flush(n ? C.end[rows[n - 1]] : first); from = C.start[i]; own = c; }
+  });
+  flush(last);
+  strip.style.backgroundImage = stops.length ? "linear-gradient(90deg," + stops.join(",") + ")" : "none";
+}
+function drawBudget() {
+  const p = D.packs[now], bar = $("bar"), size = Math.max(p.budget, p.tokens, 1);
+  bar.replaceChildren(shape("rect", { class: "rest", width: 1000, height: 14 }));
+  const rows = [...sets[now]].sort((a, b) => a - b);
+  const sum = rows.reduce((s, i) => s + C.tokens[i], 0), scale = (p.tokens / size) * 1000 / Math.max(sum, 1);
+  let x = 0;
+  rows.forEach((i) => {
+    const w = C.tokens[i] * scale, gap = Math.min(1.6, w * 0.2);
+    const r = shape("rect", { class: "slice " + colour(C.basin[i]), x: x.toFixed(2), width: Math.max(w - gap, 0.4).toFixed(2), height: 14 });
+    r.style.fill = "var(--own)";
+    r.dataset.r = i;
+    x += w;
+    bar.append(r);
+  });
+  bar.setAttribute("aria-label", many(p.tokens) + " of " + many(p.budget) + " tokens used");
+  $("chosen").textContent = many(p.tokens) + " of " + many(p.budget) + " tokens";
+  $("slider").setAttribute("aria-valuetext", many(p.budget) + " tokens");
+  $("back").hidden = now === base;
+  const more = p.rows.filter((i) => !sets[base].has(i)).length, less = D.packs[base].rows.filter((i) => !sets[now].has(i)).length;
+  const change = $("change");
+  change.replaceChildren();
+  if (now === base) change.textContent = D.packs.length > 1 ? "move to see what more or fewer tokens would change" : "";
+  else {
+    change.append(make("b", "plus", "+" + more + " in"), ", ", make("b", "minus", "−" + less + " out"));
+    change.append(" against " + many(D.packs[base].budget) + "; " + many(p.count) + " segments");
+  }
+  const stat = { tokens: many(p.tokens), segments: many(p.count) };
+  for (const k in stat) if ($("stat-" + k)) $("stat-" + k).textContent = stat[k];
+  const label = $("stat-tokens");
+  if (label) label.parentNode.querySelector("dt").textContent = "of " + many(p.budget) + " tokens";
+}
+
+/* ---- one passage, in numbers ---- */
+const span = (v) => { let a = Infinity, b = -Infinity; for (const x of v) { if (x < a) a = x; if (x > b) b = x; } return [a, b]; };
+const spans = Q ? Q.parts.map((p) => span(p.values)) : [];
+const pinned = new Set(Q ? Q.pinned : []), filled = new Set(Q ? Q.filled : []);
+function facts(rows) {
+  const dl = make("dl", "facts");
+  for (const [name, value, help] of rows) {
+    const box = make("div"), dt = make("dt", "", name);
+    if (help) dt.title = help;
+    box.append(dt, make("dd", "", value));
+    dl.append(box);
+  }
+  return dl;
+}
+function show(i) {
+  const box = $("detail"), out = [];
+  const k = inside(i), close = make("button", "close", "Close");
+  close.type = "button";
+  close.addEventListener("click", release);
+  if (Q) {
+    const name = !k ? "Dropped" : pinned.has(i) ? "Pinned" : filled.has(i) && now === base ? "Kept: fills what was left" : "Kept";
+    out.push(make("div", "state " + (k ? "in" : "out"), name));
+  }
+  out.push(make("div", "where", D.docs[C.doc[i]] + ":" + C.start[i] + "–" + C.end[i] + " · " + D.kinds[C.kind[i]]));
+  if (Q) {
+    const enters = D.packs.findIndex((p, n) => sets[n].has(i));
+    const reason = now === base || k === sets[base].has(i) ? Q.reason[i]
+      : k ? "enters with " + many(D.packs[now].budget) + " tokens; at " + many(D.packs[base].budget) + ": " + Q.reason[i]
+      : "no room in " + many(D.packs[now].budget) + " tokens" + (enters >= 0 ? "; first kept at " + many(D.packs[enters].budget) : "") + "; at "
+        + many(D.packs[base].budget) + ": " + Q.reason[i];
+    out.push(make("p", "reason", reason));
+  }
+  const basin = C.basin[i], list = [];
+  if (Q) list.push(["relevance", Q.score[i].toFixed(2), "calibrated probability of holding evidence"]);
+  list.push(["tokens", many(C.tokens[i])], ["bits per token", C.density[i].toFixed(1), "information density: what the text tells beyond the rest of the field"]);
+  if (C.unique) list.push(["unique", C.unique[i].toFixed(2), "1 minus the similarity to the most similar other segment"]);
+  if (Q) list.push(["gain", Q.gain[i].toFixed(2), "what it adds to the pack, when it was chosen or at the end"]);
+  if (Q && Q.link[i] >= 0.05) list.push(["called for", "+" + Q.link[i].toFixed(1), "log odds that links to packed text add"]);
+  if (Q && Q.duplicate[i] >= 0.05) list.push(["repeats", "−" + Q.duplicate[i].toFixed(1), "log odds that copies in the pack take away"]);
+  list.push(["resonance", C.resonance[i].toFixed(2), "mean similarity to all others"], ["attraction", C.attraction[i].toFixed(2), "pull of the attractors"]);
+  if (!Q) list.push(["unexplained", C.unexplained[i].toFixed(2), "the part outside the span of the attractors"]);
+  if (C.residue[i] >= 0.05) list.push(["residue", C.residue[i].toFixed(2), "how much it says again what earlier turns carry"]);
+  out.push(facts(list));
+  const at = make("div", "about");
+  at.append("Basin ", make("span", "chip " + colour(basin), basin < 0 ? "–" : String(basin + 1)), " " + (basin < 0 ? "none" : D.names[basin] || ""));
+  out.push(at);
+  if (Q && Q.words.length) {
+    out.push(make("div", "small", "Words of the query"));
+    const ul = make("ul", "words-met");
+    Q.words.forEach((w) => {
+      const b = w.best[i];
+      ul.append(make("li", b > 0.999 ? "exact" : b > 0.6 ? "near" : "", w.word + " " + b.toFixed(2)));
+    });
+    out.push(ul);
+  }
+  if (D.packs.length > 1) {
+    out.push(make("div", "small", "Kept at budgets of"));
+    const row = make("div", "budgets");
+    D.packs.forEach((p, n) => {
+      const s = make("span", (sets[n].has(i) ? "in" : "") + (n === now ? " now" : ""), p.budget >= 1e4 ? Math.round(p.budget / 1000) + "k" : p.budget >= 1000 ? (p.budget / 1000).toFixed(1) + "k" : p.budget);
+      s.title = many(p.budget) + " tokens: " + (sets[n].has(i) ? "kept" : "dropped");
+      row.append(s);
+    });
+    out.push(row);
+  }
+  if (Q && Q.parts.length) {
+    out.push(make("div", "small", "Score parts"));
+    const grid = make("div", "parts");
+    Q.parts.forEach((p, n) => {
+      const [low, high] = spans[n], track = make("span", "track"), fill = make("i"), name = make("span", "label-text", p.name.replace(/_/g, " "));
+      name.title = p.help;
+      fill.style.width = (high > low ? ((p.values[i] - low) / (high - low)) * 100 : 0).toFixed(1) + "%";
+      track.append(fill);
+      track.title = "from " + low + " to " + high + " on this page";
+      grid.append(name, track, make("span", "value", p.values[i].toFixed(2)));
+    });
+    out.push(grid);
+  }
+  box.replaceChildren(close, ...out);
+  box.hidden = false;
+  mark(i);
+}
+let marked = [];
+function mark(i) {
+  marked.forEach((e) => e.classList.remove("on"));
+  marked = [segs[i], dots.get(C.group[i]), document.querySelector('#bar [data-r="' + i + '"]')].filter(Boolean);
+  marked.forEach((e) => e.classList.add("on"));
+}
+function hold(i, scroll) {
+  held = i;
+  show(i);
+  const d = segs[i].closest("details");
+  if (scroll) { if (d) d.open = true; $("only") && !inside(i) && onlyKept(false); segs[i].scrollIntoView({ block: "center", behavior: "smooth" }); }
+  rove(i);
+}
+function release() {
+  held = -1;
+  $("detail").hidden = true;
+  marked.forEach((e) => e.classList.remove("on"));
+  marked = [];
+}
+function rove(i) {
+  if (segs[focus]) segs[focus].tabIndex = -1;
+  focus = i;
+  segs[i].tabIndex = 0;
+}
+const seg = (e) => { const s = e.target.closest && e.target.closest(".s"); return s ? Number(s.dataset.r) : -1; };
+const area = $("docs"), hover = window.matchMedia("(hover: hover)").matches;
+segs.forEach((s) => { s.setAttribute("role", "button"); s.tabIndex = -1; });
+if (segs.length) segs[Math.max(segs.findIndex((s) => s.classList.contains("k")), 0)].tabIndex = 0;
+focus = Math.max(segs.findIndex((s) => s.tabIndex === 0), 0);
+area.addEventListener("pointerover", (e) => { const i = seg(e); if (hover && i >= 0 && held < 0) show(i); });
+area.addEventListener("pointerleave", () => { if (hover && held < 0) release(); });
+area.addEventListener("click", (e) => { const i = seg(e); if (i >= 0) { if (held === i) release(); else hold(i, false); } });
+area.addEventListener("focusin", (e) => { const i = seg(e); if (i >= 0 && segs[i].matches(":focus-visible")) { rove(i); show(i); } });
+area.addEventListener("keydown", (e) => {
+  const i = seg(e);
+  if (i < 0) return;
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
+  if (e.key === "Enter" || e.key === " ") { e.preventDefault(); if (held === i) release(); else hold(i, false); return; }
+  let to = step ? i + step : e.key === "Home" ? 0 : e.key === "End" ? segs.length - 1 : -1;
+  while (to >= 0 && to < segs.length && segs[to].offsetParent === null) to += step || (e.key === "Home" ? 1 : -1);
+  if (to < 0 || to >= segs.length) return;
+  e.preventDefault();
+  if (held >= 0) held = to;
+  rove(to);
+  segs[to].focus();
+  show(to);
+});
+document.addEventListener("keydown", (e) => { if (e.key === "Escape") release(); });
+document.querySelectorAll(".p").forEach((c) => {
+  const rows = groups.get(Number(c.dataset.g)) || [];
+  const best = () => rows.find((i) => inside(i) && D.packs.length) ?? rows[0];
+  if (!rows.length) { c.append(shape("title", {})); c.firstChild.textContent = "not shown on this page"; return; }
+  c.addEventListener("click", () => hold(best(), true));
+  c.addEventListener("pointerenter", () => { if (held < 0) { show(best()); } });
+});
+if ($("bar")) $("bar").addEventListener("click", (e) => { if (e.target.dataset.r) hold(Number(e.target.dataset.r), true); });
+
+/* ---- the resonance matrix ---- */
+const M = D.matrix, m = M.groups.length, canvas = $("matrix");
+const cells = Uint8Array.from(atob(M.cells), (c) => c.charCodeAt(0));
+let cross = [-1, -1];
+const side = 14;
+function resolved(name) {
+  const e = make("span");
+  e.style.color = "var(" + name + ")";
+  document.body.append(e);
+  const c = getComputedStyle(e).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  e.remove();
+  return c;
+}
+function drawMatrix() {
+  if (!m) return;
+  const ctx = canvas.getContext("2d"), cell = Math.max(2, Math.round(640 / m)), size = m * cell;
+  canvas.width = canvas.height = size + side;
+  const stops = ["--ramp-0", "--ramp-1", "--ramp-2"].map(resolved), small = new ImageData(m, m);
+  for (let i = 0; i < m * m; i++) {
+    const v = (cells[i] / 255) * 2, a = stops[v < 1 ? 0 : 1], b = stops[v < 1 ? 1 : 2], t = v < 1 ? v : v - 1;
+    for (let k = 0; k < 3; k++) small.data[i * 4 + k] = a[k] + (b[k] - a[k]) * t;
+    small.data[i * 4 + 3] = 255;
+  }
+  const part = document.createElement("canvas");
+  part.width = part.height = m;
+  part.getContext("2d").putImageData(small, 0, 0);
+  ctx.imageSmoothingEnabled = false;
+  ctx.drawImage(part, side, side, size, size);
+  const own = new Map(), lit = "rgb(" + resolved("--lit-edge") + ")";
+  M.groups.forEach((g, i) => {
+    const b = M.basin[i], name = b < 0 ? "--none" : "--" + colour(b);
+    if (!own.has(name)) own.set(name, "rgb(" + resolved(name) + ")");
+    ctx.fillStyle = own.get(name);
+    ctx.fillRect(side + i * cell, 0, cell, 6);
+    ctx.fillRect(0, side + i * cell, 6, cell);
+    if (D.packs.length && (groups.get(g) || []).some(inside)) {
+      ctx.fillStyle = lit;
+      ctx.fillRect(side + i * cell, 8, cell, 5);
+      ctx.fillRect(8, side + i * cell, 5, cell);
+    }
+  });
+  const [r, c] = cross;
+  if (r >= 0) {
+    ctx.strokeStyle = "rgb(" + resolved("--lit-edge") + ")";
+    ctx.lineWidth = 1.5;
+    ctx.strokeRect(side + c * cell - 0.5, side, cell + 1, size);
+    ctx.strokeRect(side, side + r * cell - 0.5, size, cell + 1);
+  }
+}
+const said = (g) => {
+  const rows = groups.get(g);
+  return rows ? D.docs[C.doc[rows[0]]] + ": " + segs[rows[0]].textContent.replace(/\s+/g, " ").slice(0, 60) : "a paragraph not shown here";
+};
+function read(r, c) {
+  cross = [Math.min(Math.max(r, 0), m - 1), Math.min(Math.max(c, 0), m - 1)];
+  const v = cells[cross[0] * m + cross[1]], exact = M.low + (v / 255) * (M.high - M.low);
+  const sign = v === 255 ? "≥ " : v === 0 ? "≤ " : "";
+  $("readout").textContent = sign + exact.toFixed(2) + " between “" + said(M.groups[cross[0]]) + "” and “" + said(M.groups[cross[1]]) + "”";
+  drawMatrix();
+}
+const open = (r) => { const rows = groups.get(M.groups[r]); if (rows) hold(rows[0], true); };
+if (m) {
+  const where = (e) => {
+    const b = canvas.getBoundingClientRect(), k = canvas.width / b.width, cell = (canvas.width - side) / m;
+    return [Math.floor(((e.clientY - b.top) * k - side) / cell), Math.floor(((e.clientX - b.left) * k - side) / cell)];
+  };
+  canvas.addEventListener("pointermove", (e) => read(...where(e)));
+  canvas.addEventListener("click", (e) => { read(...where(e)); open(cross[0]); });
+  canvas.addEventListener("keydown", (e) => {
+    const s = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[e.key];
+    if (s) { e.preventDefault(); read(cross[0] + s[0], cross[1] + s[1]); }
+    if (e.key === "Enter" && cross[0] >= 0) open(cross[0]);
+  });
+  $("low").textContent = M.low.toFixed(2);
+  $("high").textContent = M.high.toFixed(2);
+  $("matrix-of").textContent = m < M.of ? m + " of " + many(M.of) + " paragraphs, sampled." : m + " paragraphs.";
+}
+
+/* ---- controls ---- */
+if (D.packs.length > 1) {
+  const slider = $("slider");
+  slider.max = D.packs.length - 1;
+  slider.value = base;
+  slider.addEventListener("input", () => { now = Number(slider.value); draw(); });
+  $("back").addEventListener("click", () => { now = base; slider.value = base; draw(); });
+}
+if (D.packs.length) document.querySelector(".slide").hidden = D.packs.length < 2;
+function onlyKept(on) { $("only").checked = on; $("docs").classList.toggle("only-kept", on); }
+if ($("only")) {
+  $("only").parentNode.hidden = false;
+  $("only").addEventListener("change", (e) => onlyKept(e.target.checked));
+}
+const theme = $("theme"), dark = window.matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
+function named() { theme.textContent = isDark() ? "Light" : "Dark"; theme.setAttribute("aria-label", "Switch to the " + theme.textContent.toLowerCase() + " theme"); }
+theme.hidden = false;
+theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; named(); drawMatrix(); });
+dark.addEventListener("change", () => { named(); drawMatrix(); });
+named();
+const copy = $("copy");
+if (copy && navigator.clipboard) {
+  copy.hidden = false;
+  copy.addEventListener("click", () => navigator.clipboard.writeText($("packed").textContent).then(() => { copy.textContent = "Copied"; }, () => {}));
+}
+draw();
+document.documentElement.dataset.ready = "yes";
+})();
