@@ -290,13 +290,17 @@ def bench(
     limit: Annotated[int | None, typer.Option(help="Queries of each set at most.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few queries, few systems: about two minutes.")] = False,
     out: Annotated[Path, typer.Option(help="Results and resumable shards go here.")] = Path("bench-results"),
+    model: Annotated[str, typer.Option("--model", "-m", help="The one embedder of all peers.")] = "minilm",
+    held_out: Annotated[
+        Path | None, typer.Option(help="Folder of scorer weights trained without each set (models/build_scorer.py).")
+    ] = None,
 ) -> None:
     """Measure fieldpack beside the real peer libraries on labelled sets."""
     from fieldpack.cli import show
     from fieldpack.cli.work import measured
 
     with show.Progress() as progress:
-        table = measured(data, sets, systems, budgets, limit, quick, out, progress)
+        table = measured(data, sets, systems, budgets, limit, quick, out, model, held_out, progress)
     typer.echo(table)
 
 

@@ -227,6 +227,8 @@ def measured(
     limit: int | None,
     quick: bool,
     out: Path,
+    model: str,
+    held_out: Path | None,
     progress: Progress | None,
 ) -> str:
     """Runs the benchmark and gives its tables."""
@@ -241,8 +243,10 @@ def measured(
         systems=_names(systems),
         budgets=tuple(_number(b) for b in _names(budgets)),
         limit=limit,
+        embedder=model,
         quick=quick,
         out=out,
+        held_out=held_out,
     )
     return quality_page(run(options, progress))
 
