@@ -65,11 +65,11 @@ def test_centers_are_the_fixed_points_that_the_slow_loop_finds():
 
 
 def test_basins_are_where_the_rows_themselves_descend_to():
-    x, _ = topics(150, 5, seed=4)
+    x, _ = topics(70, 4, 32, seed=4)
     found = detect(x)
     mine = []
     for row in x:
-        end = oracles.mean_shift(x, row, found.beta, -found.background, steps=80)
+        end = oracles.mean_shift(x, row, found.beta, -found.background, steps=60)
         near = found.centers @ end
         mine.append(near.argmax() if near.max() > merging_cosine(found.beta) else -1)
     assert np.mean(np.array(mine) == found.basin) > 0.97

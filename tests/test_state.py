@@ -246,7 +246,7 @@ import hashlib, sys
 import numpy as np
 from fieldpack.field.state import read
 rng = np.random.default_rng(3)
-for n, d in ((700, 256), (900, 384), (5000, 768)):
+for n, d in ((700, 256), (900, 384), (2200, 768)):
     x = rng.normal(size=(n, d)) + rng.normal(size=(9, d))[np.arange(n) % 9]
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
     r = read(x, x[0])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fieldpack.errors import InputError
 
 Array = Any
-_BLOCK, _MANY = 256, 16_384
+_BLOCK, _SHORT, _MANY = 256, 320, 16_384
 
 
 def library(x: Array) -> Any:
@@ -77,15 +77,30 @@ def unit(x: Array) -> Array:
     return x / xp.where(norm > 0, norm, xp.ones_like(norm))
 
 
-def rows(x: Array, name: str = "x") -> Array:
-    """`x` as a float32 matrix (n, d) with finite entries, or InputError. A tensor in half precision stays as it is."""
+def product(a: Array, b: Array) -> Array:
+    """a @ b, long sums cut into short blocks: the same bits on any number of threads."""
+    out = a[:, :_SHORT] @ b[:_SHORT]
+    for first in range(_SHORT, len(b), _SHORT):
+        out += a[:, first : first + _SHORT] @ b[first : first + _SHORT]
+    return out
+
+
+def times(x: Array, v: Array) -> Array:
+    """(n,) x @ v by the kernel for matrices: that for a single vector cuts its sums by the number of threads."""
+    return (x @ library(x).stack([v, v, v, v]).T)[:, 0]
+
+
+def rows(x: Array, *, half: bool = False) -> Array:
+    """`x` as a float32 matrix (n, d) with finite entries, or InputError. half: half precision may stay."""
     xp = library(x)
     if xp is np:
         x = np.asarray(x)
         if x.ndim == 2 and x.dtype != np.float32 and x.dtype.kind in "fiu":
             x = x.astype(np.float32)
     if x.ndim != 2 or (xp is np and x.dtype != np.float32):
-        raise InputError(f"{name} has shape {tuple(x.shape)} and type {x.dtype}; expected a matrix of numbers (n, d)")
+        raise InputError(f"x has shape {tuple(x.shape)} and type {x.dtype}; expected a matrix of numbers (n, d)")
+    if xp is not np and not (x.is_floating_point() and (half or x.dtype == xp.float64)):
+        x = x.float()
     if not np.isfinite(float(x.sum())) and not bool(xp.isfinite(x).all()):
-        raise InputError(f"{name} holds NaN or infinite numbers; check the embedder that made the vectors")
+        raise InputError("x holds NaN or infinite numbers; check the embedder that made the vectors")
     return x

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, rows, times, unit, weighted_totals
 from fieldpack.field.basins import Ground
 from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
 from fieldpack.field.scale import noise_scale, trapping_scale
@@ -184,7 +184,7 @@ def _sample(x: Array, mu: Array, size: int) -> npt.NDArray[np.int64]:
     """Rows spread evenly over the order of resonance with the background, in that order: the same after any
     permutation or rotation of the rows, and no random number."""
     n = len(x)
-    order = np.argsort(host(x @ mu), kind="stable")
+    order = np.argsort(host(times(x, mu)), kind="stable")
     return order if n <= size else order[np.arange(size) * n // size]
 
 

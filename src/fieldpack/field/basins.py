@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.field.arrays import Array, host, indices, library, like, squares, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, squares, times, weighted_totals
 from fieldpack.field.scale import null_cohesion, silhouette
 
 Float64 = npt.NDArray[np.float64]
@@ -43,13 +43,13 @@ class Ground:
     @staticmethod
     def of(x: Array, weight: Array, mu: Array, sigma: float) -> Ground:
         """With the weight scaled to sum to 1."""
-        offset = x @ mu
+        offset = times(x, mu)
         spread = library(x).clip(squares(x) - 2 * offset + (mu * mu).sum(), 1e-12, None)
         return Ground(x, weight / weight.sum(), mu, sigma, offset, spread)
 
     def pull(self, z: Array) -> Array:
         """(n, k) (x - mu).z, without a second matrix of the size of x."""
-        return self.x @ z.T - z @ self.mu
+        return self.x @ z.T - times(z, self.mu)
 
     def affinity(self, z: Array) -> Array:
         """(n, k) cosine of x - mu and z."""

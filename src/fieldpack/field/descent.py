@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.field.arrays import Array, host, indices, library, like, unit, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, product, times, unit, weighted_totals
 
 _ROUNDS, _STEPS = 2, 4
 _TOLERANCE = 1e-3
@@ -47,20 +47,20 @@ def starts(pairs: Pairs, beta: float, most: int) -> Array:
     similarity = pairs.r[: len(pairs)] * 1.0
     similarity[range(len(pairs)), range(len(pairs))] = -np.inf
     a, _ = _weights(similarity, pairs, beta)
-    u = a @ pairs.r
+    u = product(a, pairs.r)
     a, energy = _weights(u / _length(a, u)[:, None], pairs, beta)
-    return a[_distinct(a, a @ pairs.r, energy, beta, most)]
+    return a[_distinct(a, product(a, pairs.r), energy, beta, most)]
 
 
 def fixed_points(a: Array, pairs: Pairs, beta: float) -> Array:
     """Weights (k, s + 1) of the fixed points `unit(weights @ [rows; bias])` below the points a; those that meet on the
     way become one, the deepest first."""
-    u = a @ pairs.r
+    u = product(a, pairs.r)
     for _ in range(_ROUNDS):
         for _ in range(_STEPS):
             before = u / _length(a, u)[:, None]
             a, energy = _weights(before, pairs, beta)
-            u = a @ pairs.r
+            u = product(a, pairs.r)
         moved = float(abs(u / _length(a, u)[:, None] - before).max())
         keep = _distinct(a, u, energy, beta, len(a))
         a, u = a[keep], u[keep]
@@ -93,7 +93,7 @@ def step(z: Array, x: Array, weight: Array, beta: float, b: Array) -> tuple[Arra
     p = xp.exp(s - top[:, None]) * weight
     mass = p.sum(1)
     moved = like(weighted_totals(p, x), x) / mass[:, None] + b
-    return unit(moved), -(xp.log(mass) + top) / beta - z @ b
+    return unit(moved), -(xp.log(mass) + top) / beta - times(z, b)
 
 
 def merging_cosine(beta: float) -> float:
@@ -137,5 +137,5 @@ def _weights(similarity: Array, pairs: Pairs, beta: float) -> tuple[Array, Array
 def _distinct(a: Array, u: Array, energy: Array, beta: float, most: int) -> Array:
     """Index of the points to keep; u = a @ r."""
     size = _length(a, u)
-    cosine = (u @ a.T) / (size[:, None] * size)
+    cosine = product(u, a.T) / (size[:, None] * size)
     return indices(distinct(host(cosine) > merging_cosine(beta), host(energy), most), a)

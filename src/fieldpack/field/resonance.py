@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, library, like, rows, squares, total, trace
+from fieldpack.field.arrays import Array, host, library, like, rows, squares, times, total, trace
 
 EXACT_GRAPH = 20_000
 """Up to this many rows the neighbour graph is exact; beyond, exact search would take minutes."""
@@ -37,7 +37,7 @@ def per_row(x: Array) -> Array:
     n, xp = len(x), library(x)
     if n < 2:
         return xp.zeros_like(x[:, 0])
-    return (x @ like(total(x), x) - squares(x)) / (n - 1)
+    return (times(x, like(total(x), x)) - squares(x)) / (n - 1)
 
 
 def to_query(x: Array, query: Array) -> Array:
@@ -46,7 +46,7 @@ def to_query(x: Array, query: Array) -> Array:
     q = like(query, x)
     if q.shape[-1] != x.shape[1]:
         raise InputError(f"the query has {q.shape[-1]} dims and the rows have {x.shape[1]}; embed both with one model")
-    return x @ q if q.ndim == 1 else library(x).amax(x @ q.T, 1)
+    return times(x, q) if q.ndim == 1 else library(x).amax(x @ q.T, 1)
 
 
 def blocks(x: Array, block: int = 2048) -> Iterator[tuple[int, Array]]:
@@ -54,7 +54,7 @@ def blocks(x: Array, block: int = 2048) -> Iterator[tuple[int, Array]]:
 
     The yielded block is overwritten by the next step: copy it to keep it.
     """
-    x = rows(x)
+    x = rows(x, half=True)
     n, xp = len(x), library(x)
     if block < 1:
         raise InputError(f"block is {block}; expected 1 or more rows")
@@ -70,7 +70,7 @@ def blocks(x: Array, block: int = 2048) -> Iterator[tuple[int, Array]]:
 
 def matrix(x: Array, block: int = 2048) -> Array:
     """(n, n) all similarities. 4 n^2 bytes: for large n use `blocks`, `overall`, `per_row` or `graph`."""
-    x = rows(x)
+    x = rows(x, half=True)
     n, xp = len(x), library(x)
     out = np.empty((n, n), x.dtype) if xp is np else x.new_empty((n, n))
     for first in range(0, n, block):
@@ -86,7 +86,7 @@ def graph(
     Exact in blocks up to EXACT_GRAPH rows (ties broken by index), else approximate by a FAISS HNSW index;
     `exact` overrides that choice. k is cut to n - 1.
     """
-    x = rows(x)
+    x = rows(x, half=True)
     n = len(x)
     k = min(k, n - 1)
     if k < 1:
