@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -133,7 +133,7 @@ def _part_at(atoms: Segments, text: str, doc: int, at: int) -> Segments:
         left = len(text[int(atoms.start[i]) : at].rstrip()) + int(atoms.start[i])
         right = int(atoms.end[i]) - len(text[at : int(atoms.end[i])].lstrip())
 
-        def twice(column: IntArray, first: int, second: int) -> IntArray:
+        def twice(column: Any, first: int, second: int) -> Any:
             return np.concatenate([column[:i], [first, second], column[i + 1 :]]).astype(column.dtype)
 
         start, end = int(atoms.start[i]), int(atoms.end[i])
