@@ -18,7 +18,11 @@ def test_passages_are_distinct_of_the_size_asked_for_and_the_same_each_time() ->
 def test_sides_take_turns_and_the_fastest_round_counts() -> None:
     order: list[str] = []
     found = speed.fastest({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, {"a": 3, "b": 1})
-    assert order == ["a", "b", "a", "a"] and found.keys() == {"a", "b"} and all(0 <= ms < 1000 for ms in found.values())
+    assert (
+        order == ["a", "b", "a", "a"]
+        and found.keys() == {"a", "b"}
+        and all(0 <= ms < 1000 for pair in found.values() for ms in pair)
+    )
 
 
 def test_the_floor_of_a_cold_start_counts_as_tiktoken_does() -> None:
@@ -41,6 +45,7 @@ def test_the_speed_page_shows_every_part() -> None:
         "tokens": 1862,
         "what": "fieldpack",
         "ms": 9.0,
+        "clock_ms": 8.0,
         "times_fieldpack": 1.0,
         "times_indexed": 3.0,
     }
@@ -48,14 +53,14 @@ def test_the_speed_page_shows_every_part() -> None:
         {
             "machine": {"system": "Linux", "processor": "x86_64", "cores": 2, "python": "3.11"},
             "packs": [pack],
-            "cold_start": [{"what": "floor", "ms": 900, "times_floor": 1.0}],
+            "cold_start": [{"what": "floor", "ms": 900, "clock_ms": 850, "times_floor": 1.0}],
             "memory": [{"what": "fieldpack", "mb": 120.4}],
             "imports": [{"module": "numpy", "ms": 80.0}],
         }
     )
     for part in (
-        "| 20 passages, 1,862 tokens | fieldpack | 9.0 | 1.00 | 3.00 |",
-        "| floor | 900 | 1.00 |",
+        "| 20 passages, 1,862 tokens | fieldpack | 9.0 | 8.0 | 1.00 | 3.00 |",
+        "| floor | 900 | 850 | 1.00 |",
         "120",
         "numpy",
     ):
