@@ -32,9 +32,11 @@ def plane(x: Floats, found: Attractors, queries: Floats | None = None) -> Plane:
     queries: (q, d). The sign of each axis is fixed by its largest component, so the same field gives the same picture.
     """
     y = _bare(x, found.background)
-    said = y[(x * x).sum(1) > 0]  # a row of zeros is a text without known words: it has no place of its own
+    said = _once(
+        y[(x * x).sum(1) > 0][:: max(1, -(-len(y) // _MOST))]
+    )  # a row of zeros is a text without known words: it has no place of its own
     middle = said.mean(0) if len(said) else np.zeros(y.shape[1], np.float32)
-    axes, explained = _axes(said[:: max(1, -(-len(said) // _MOST))] - middle)
+    axes, explained = _axes(said - middle)
     z = np.zeros_like(found.centers)
     for k, center in enumerate(found.centers):
         members = y[found.basin == k] if len(found.basin) == len(y) else y
@@ -57,6 +59,11 @@ def basin_order(x: Floats, found: Attractors) -> npt.NDArray[np.int64]:
 def _bare(x: Floats, background: Floats) -> Floats:
     y = x - background if len(background) == x.shape[1] else x
     return np.asarray(y / np.maximum(np.linalg.norm(y, axis=1), 1e-9)[:, None], np.float32)
+
+
+def _once(y: Floats) -> Floats:
+    """Copies count once: many of one line must not turn the axes towards it."""
+    return y[np.sort(np.unique(np.round(y, 4), axis=0, return_index=True)[1])] if len(y) else y
 
 
 def _axes(y: Floats) -> tuple[Floats, float]:

@@ -56,10 +56,12 @@ def svg(
         f'r="{radius[g]:.1f}"/>'
         for g in rows.tolist()
     )
+    labels = _Labels()
+    queried = _queries(flat, place, labels)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="map-about">',
-        f"<g>{_clouds(flat, found, place, rows)}</g><g>{points}</g>",
-        f"<g>{_centers(flat, found, place, names)}</g><g>{_queries(flat, place)}</g></svg>",
+        f"<g>{_threads(flat, found, place, rows)}</g><g>{points}</g>",
+        f'<g class="marks">{queried}{_centers(flat, found, place, names, labels)}</g></svg>',
     ]
     return "".join(parts), flat.explained
 
@@ -94,60 +96,74 @@ class _Frame:
         x, y = self.xy(point)
         return f'cx="{x:.1f}" cy="{y:.1f}"'
 
-    def length(self, value: float) -> float:
-        return value * self._scale
 
-
-def _clouds(flat: Plane, found: Attractors, place: _Frame, drawn: IntArray) -> str:
-    """An ellipse for each basin: two standard deviations of the three quarters of its rows that lie in its middle."""
+def _threads(flat: Plane, found: Attractors, place: _Frame, drawn: IntArray) -> str:
+    """A line from each attractor to every drawn row of its basin."""
     out = []
-    for k in range(len(found)):
-        members = flat.rows[drawn[found.basin[drawn] == k]]
-        if len(members) < 4:
-            continue
-        far = ((members - np.median(members, 0)) ** 2).sum(1)
-        members = members[far <= np.percentile(far, 75)]
-        spread, axes = np.linalg.eigh(np.cov(members.T.astype(np.float64)))
-        rx, ry = (place.length(2 * float(np.sqrt(max(v, 0.0)))) for v in spread[::-1])
-        x, y = place.xy(members.mean(0))
-        turn = -np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
-        out.append(
-            f'<ellipse class="cloud b{k % COLOURS}" rx="{rx:.1f}" ry="{ry:.1f}" '
-            f'transform="translate({x:.1f} {y:.1f}) rotate({turn:.1f})"/>'
-        )
-    return "".join(out)
-
-
-def _centers(flat: Plane, found: Attractors, place: _Frame, names: Sequence[str]) -> str:
-    out = []
-    most = max([float(s) for s in found.strength], default=1.0)
     for k in range(len(found)):
         x, y = place.xy(flat.centers[k])
-        r = 9 + 5 * float(found.strength[k]) / max(most, 1e-9)
-        side = "end" if x > WIDTH * 0.62 else "start"
-        dx = -r - 4 if side == "end" else r + 4
-        label = (
-            f'<text class="label" x="{dx:.1f}" y="4" text-anchor="{side}">{text(names[k])}</text>' if names[k] else ""
-        )
-        out.append(
-            f'<g class="center b{k % COLOURS}" transform="translate({x:.1f} {y:.1f})">'
-            f'<path d="M0 {-r:.1f}L{r:.1f} 0L0 {r:.1f}L{-r:.1f} 0Z"/>'
-            f'<text class="number" y="3.8" text-anchor="middle">{k + 1}</text>{label}</g>'
-        )
+        ends = [place.xy(flat.rows[g]) for g in drawn[found.basin[drawn] == k].tolist()]
+        lines = "".join(f"M{x:.0f} {y:.0f}L{a:.0f} {b:.0f}" for a, b in ends)
+        out.append(f'<path class="thread b{k % COLOURS}" d="{lines}"/>')
     return "".join(out)
 
 
-def _queries(flat: Plane, place: _Frame) -> str:
+def _centers(flat: Plane, found: Attractors, place: _Frame, names: Sequence[str], labels: _Labels) -> str:
+    most = max([float(s) for s in found.strength], default=1.0)
+    size = [9 + 5 * float(s) / max(most, 1e-9) for s in found.strength]
+    spots = [place.xy(center) for center in flat.centers]
+    for (x, y), r in zip(spots, size, strict=True):
+        labels.block(x - r, y - r, x + r, y + r)
+    return "".join(
+        f'<g class="center b{k % COLOURS}" transform="translate({x:.1f} {y:.1f})">'
+        f'<path d="M0 {-r:.1f}L{r:.1f} 0L0 {r:.1f}L{-r:.1f} 0Z"/>'
+        f'<text class="number" y="3.8" text-anchor="middle">{k + 1}</text></g>{labels.put(names[k], x, y, r + 4)}'
+        for k, ((x, y), r) in enumerate(zip(spots, size, strict=True))
+    )
+
+
+def _queries(flat: Plane, place: _Frame, labels: _Labels) -> str:
     out = []
     for q, point in enumerate(flat.queries):
         x, y = place.xy(point)
-        name = "query" if len(flat.queries) == 1 else f"query {q + 1}"
-        out.append(
-            f'<g class="query" transform="translate({x:.1f} {y:.1f})"><circle r="9"/><path d="M-14 0H14M0 -14V14"/>'
-            f'<text class="label" x="{-16 if x > WIDTH * 0.8 else 16}" y="-8" '
-            f'text-anchor="{"end" if x > WIDTH * 0.8 else "start"}">{name}</text></g>'
-        )
+        labels.block(x - 13, y - 13, x + 13, y + 13)
+        name = labels.put("query" if len(flat.queries) == 1 else f"query {q + 1}", x, y, 16)
+        mark = '<circle r="9"/><path d="M-14 0H14M0 -14V14"/>'
+        out.append(f'<g class="query" transform="translate({x:.1f} {y:.1f})">{mark}</g>{name}')
     return "".join(out)
+
+
+class _Labels:
+    """Names beside their marks, each at the first of a few places where it covers nothing that is named already."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[float, float, float, float]] = []
+
+    def block(self, left: float, top: float, right: float, bottom: float) -> None:
+        self._taken.append((left, top, right, bottom))
+
+    def put(self, name: str, x: float, y: float, away: float) -> str:
+        """SVG of the name, or nothing when it has no room."""
+        width = 7.2 * len(name)
+        for anchor, dx, dy in (
+            ("start", away, 4.0),
+            ("end", -away, 4.0),
+            ("middle", 0, -away),
+            ("middle", 0, away + 10),
+        ):
+            left = x + dx - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+            box = (left, y + dy - 11, left + width, y + dy + 3)
+            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= WIDTH and box[3] <= HEIGHT
+            if name and inside and not any(_overlap(box, other) for other in self._taken):
+                self._taken.append(box)
+                return (
+                    f'<text class="label" x="{x + dx:.1f}" y="{y + dy:.1f}" text-anchor="{anchor}">{text(name)}</text>'
+                )
+        return ""
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def matrix(x: FloatArray, found: Attractors, first: BoolArray) -> dict[str, Any]:

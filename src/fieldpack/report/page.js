@@ -82,7 +82,7 @@ function drawBudget() {
   const more = p.rows.filter((i) => !sets[base].has(i)).length, less = D.packs[base].rows.filter((i) => !sets[now].has(i)).length;
   const change = $("change");
   change.replaceChildren();
-  if (now === base) change.textContent = D.packs.length > 1 ? "move to see what more or fewer tokens would change" : "";
+  if (now === base) change.textContent = D.packs.length > 1 ? "each slice is a kept passage, coloured by basin; move to see what other budgets keep" : "";
   else {
     change.append(make("b", "plus", "+" + more + " in"), ", ", make("b", "minus", "−" + less + " out"));
     change.append(" against " + many(D.packs[base].budget) + "; " + many(p.count) + " segments");

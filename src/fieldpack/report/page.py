@@ -70,9 +70,9 @@ def field_page(prepared: Prepared, reading: Reading) -> str:
         (f"{reading.resonance:.3f}", "resonance", ""),
         (f"{reading.permeability:.2f}", "permeability", ""),
     ]
-    names = [d.title or d.id for d in prepared.documents[:3]]
-    more = f" and {len(prepared.documents) - 3:,} more" if len(prepared.documents) > 3 else ""
-    title = f"Field of {', '.join(n[:60] for n in names)}{more}"
+    one = prepared.documents[0]
+    title = f"{len(prepared.documents):,} documents" if len(prepared.documents) > 1 else one.title or one.id
+    title = f"The field of {title}"
     main = _notes(_hidden(shown)) + _columns(shown, field, "")
     return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, "")
 
@@ -154,7 +154,8 @@ def _head(kind: str, lines: Sequence[str], stats: Sequence[tuple[str, str, str]]
     return (
         f'<header class="top"><div class="line"><span class="brand">fieldpack</span><span class="kind">{kind}</span>'
         '<button id="theme" type="button" hidden>Dark</button></div>'
-        f"{many}<dl>{facts}</dl></header>"
+        f'{many}<dl>{facts}</dl><nav aria-label="On this page"><a href="#documents-title">Documents</a>'
+        '<a href="#map-title">Field</a><a href="#matrix-title">Resonance</a></nav></header>'
     )
 
 
@@ -197,10 +198,11 @@ def _hidden(shown: Body) -> list[str]:
 
 def _columns(shown: Body, field: str, packed: str) -> str:
     filter_kept = '<label class="only" hidden><input id="only" type="checkbox"> kept only</label>' if packed else ""
+    why = " and why it was kept or dropped" if packed else ""
     return f"""<main><section class="documents" aria-labelledby="documents-title">
 <div class="line"><h2 id="documents-title">Documents</h2>{filter_kept}</div>
-<p class="about" id="hint">Hover or click a passage to see its numbers; with the keyboard, Tab into the text and use the
-arrow keys, Enter holds a passage, Escape lets it go.</p>
+<p class="about" id="hint">Choose a passage to see its numbers{why}.
+<span class="keys">With the keyboard: Tab into the text, arrow keys to move, Enter to hold, Escape to let go.</span></p>
 <div id="docs">{shown.html}</div>{packed}</section>
 <aside><section class="card detail" id="detail" aria-live="polite" aria-label="Selected passage" hidden></section>
 {field}</aside></main>"""
