@@ -128,7 +128,9 @@ def test_a_reader_that_goes_away_is_no_error(folder):
 def test_a_terminal_gets_the_summary(folder):
     main, other = pty.openpty()
     command = [sys.executable, "-m", "fieldpack", "pack", "-q", "tides", "-b", "50", f"{folder}/tides.md"]
-    subprocess.run(command, stdout=other, stderr=other, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}, check=True)
+    subprocess.run(
+        command, stdout=other, stderr=other, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}, check=True
+    )
     os.close(other)
     shown = b""
     try:
@@ -157,7 +159,7 @@ def test_shells(capsys, folder):
         '/field.manage{attractors=[{name="tides", strength=0.9, keywords=["tides", "moon"]}], '
         "boundaries={permeability=0.6}}\n/context.manage{budget={total_tokens=40}}\n"
     )
-    bad.write_text('/token.budget{allocations={history=0.4\n')
+    bad.write_text("/token.budget{allocations={history=0.4\n")
     code, out, _ = called(capsys, "shell", "check", good)
     assert code == 0 and "ok" in out
     code, out, err = called(capsys, "shell", "check", good, bad)

@@ -80,7 +80,9 @@ def test_import_costs_nothing():
 
 
 def test_nothing_is_unfinished_and_no_machine_is_named():
-    words = re.compile(r"NotImplementedError|\bTODO\b|\bFIXME\b|\bXXX\b|pragma: no cover|/work/|/tmp/w/|pytest\.mark\.skip")
+    words = re.compile(
+        r"NotImplementedError|\bTODO\b|\bFIXME\b|\bXXX\b|pragma: no cover|/work/|/tmp/w/|pytest\.mark\.skip"
+    )
     wrong = []
     for folder in ("src", "tests", "benchmarks", "models", "docs", "notebooks", "README.md", "pyproject.toml", ".ci"):
         place = ROOT / folder
@@ -102,6 +104,10 @@ def test_no_file_prints_or_pickles():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
                 wrong += [f"{path.name} imports {n}" for n in names if n.split(".")[0] in ("pickle", "shelve", "dill")]
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.load" and "allow_pickle=True" in ast.unparse(node):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "np.load"
+                and "allow_pickle=True" in ast.unparse(node)
+            ):
                 wrong.append(f"{path.name} loads pickles")
     assert not wrong, wrong

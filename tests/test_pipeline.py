@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fieldpack as fp
 
 TOPICS = {
-    "rush": "Rush is a Canadian rock band. Neil Peart was its drummer. The band released the album Counterparts in 1993.",
+    "rush": "Rush is a Canadian rock band. Neil Peart was its drummer. It released the album Counterparts in 1993.",
     "peart": "Neil Peart was a musician and writer. He was inducted into the Modern Drummer Hall of Fame in 1983.",
     "azurite": "Azurite is a soft, deep blue copper mineral. It forms by the weathering of copper ore deposits.",
     "bread": "Sourdough bread is leavened with wild yeast. A starter needs flour, water and a few days of patience.",
@@ -22,7 +22,9 @@ TOPICS = {
 }
 DOCS = [fp.Document(name, text, title=name.title()) for name, text in TOPICS.items()]
 QUERY = "Which Canadian rock band had a drummer in the Modern Drummer Hall of Fame?"
-WORDS = st.lists(st.sampled_from(" ".join(TOPICS.values()).split() + ["\n\n", "naïve", "中文。", "🙂", "# H\n\n"]), min_size=1)
+WORDS = st.lists(
+    st.sampled_from([*" ".join(TOPICS.values()).split(), "\n\n", "naïve", "中文。", "🙂", "# H\n\n"]), min_size=1
+)
 TEXTS = st.lists(WORDS.map(" ".join), min_size=1, max_size=5).filter(lambda ts: any(t.strip() for t in ts))
 
 
@@ -206,9 +208,10 @@ def test_a_language_the_model_does_not_know_is_said(packer):
 
 def test_another_process_gives_the_same_bytes():
     code = (
-        "import sys, json; sys.path.insert(0, {here!r}); import test_pipeline as t; import fieldpack as fp; "
+        f"import sys, json; sys.path.insert(0, {os.path.dirname(__file__)!r}); "
+        "import test_pipeline as t; import fieldpack as fp; "
         "d = fp.ContextPacker().pack(t.QUERY, t.DOCS, 60).to_dict(); d.pop('timings_ms'); print(json.dumps(d))"
-    ).format(here=os.path.dirname(__file__))
+    )
     outs = {
         subprocess.run(
             [sys.executable, "-c", code],
