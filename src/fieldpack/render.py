@@ -97,7 +97,7 @@ def render(
         doc = int(segments.doc[first])
         if previous is None or int(segments.doc[previous[1]]) != doc:
             put(BETWEEN_DOCUMENTS if previous else "")
-            put(_header(documents[doc], numbers[doc], cite, titles))
+            put(header(documents[doc], numbers[doc], cite, titles))
         else:
             put(_gap(documents[doc].text, segments, previous, (first, last)))
         piece = joined(documents[doc].text, segments, first, last)
@@ -130,7 +130,8 @@ def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[in
 _WHITE = re.compile(r"\s+")
 
 
-def _header(document: Document, number: int, cite: bool, titles: bool) -> str:
+def header(document: Document, number: int, cite: bool, titles: bool) -> str:
+    """The line that heads a document's pieces, "" where none is asked for or there is no title."""
     # One line, whatever the title holds: a document must not be able to forge a second header.
     title = _WHITE.sub(" ", document.title).strip()
     if cite:
