@@ -46,6 +46,7 @@ def sentences(text: str) -> list[str]:
         "[12:00] one\n|[12:01] two",
         "This text was wrapped at about\nthirty-five columns by someone who\nlikes short lines.| It ends here.",
         "A short title line\n|Then a much longer line of text that follows the title and goes on for a while.",
+        "Steps:\n|1. Go there.\n|2. Come back.| Rest.\n|B. Again",
         "Things:\n|- one\n|- two goes on\n|* three\n|1) four",
     ],
 )

@@ -153,11 +153,13 @@ def _new_lines(text: str, start: int, end: int) -> list[int]:
 def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     """Sentences of the trimmed range [start, end): trimmed, not empty, in order, covering all but white space."""
     starts: list[int] = []
-    low = start
+    low, seen = start, 0
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
     lines = _new_lines(text, start, end) if text.find("\n", start, end) >= 0 else []
     for stop in pattern.finditer(text, start, end):
+        while seen < len(lines) and lines[seen] <= stop.start():
+            low, seen = max(low, lines[seen]), seen + 1
         if stop.end() < end and _ends(text, low, stop, end):
             low = stop.end()
             starts.append(low)
