@@ -11,7 +11,7 @@ from fieldpack.protocols import Tokenizer
 
 SHARES = (0.05, 0.10, 0.25, 0.50)
 ABSOLUTE = (500.0, 1000.0, 2000.0)
-LARGE = 10_000
+LARGE = 8_000
 """Mean tokens of the candidates from which a share of them is no budget that anybody has."""
 
 
