@@ -13,7 +13,7 @@ from fieldpack.report.safe import text
 from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray
 
 MOST_ROWS = 4000
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_500_000
 MOST_IN_ROW = 8000
 """Characters of one segment that are shown; the segment itself is packed whole."""
 _MOST_NAMES = 300
@@ -122,7 +122,7 @@ def _document(
     name = f'<b dir="auto">{text(title)}</b> ' if title else ""
     return (
         f'<details class="doc" data-d="{d}"{" open" if lit else ""}><summary>'
-        f'<span class="name">{name}<code>{text(document.id[:300])}</code></span>'
+        f'<span class="name">{name}<code>{text(document.id[:120])}</code></span>'
         f'<span class="count"></span><span class="strip" aria-hidden="true"></span></summary>'
         f'<div class="body">{"".join(blocks)}</div></details>\n'
     )
@@ -158,13 +158,14 @@ def _wrapped(source: str) -> bool:
 
 def _gap(prepared: Prepared, first: int, stop: int) -> str:
     tokens = int(prepared.rows.tokens[first:stop].sum())
-    return f'<p class="gap">{stop - first:,} segments, {tokens:,} tokens, not shown</p>'
+    name = "segment" if stop - first == 1 else "segments"
+    return f'<p class="gap">{stop - first:,} {name}, {tokens:,} tokens, not shown</p>'
 
 
 def _bare(documents: Sequence[Document]) -> str:
     if not documents:
         return ""
-    names = "".join(f"<li><code>{text(d.id[:300])}</code></li>" for d in documents[:_MOST_NAMES])
+    names = "".join(f"<li><code>{text(d.id[:120])}</code></li>" for d in documents[:_MOST_NAMES])
     rest = f"<li>and {len(documents) - _MOST_NAMES:,} more</li>" if len(documents) > _MOST_NAMES else ""
     return (
         f'<details class="bare"><summary>{len(documents):,} more documents, nothing of them kept or shown</summary>'

@@ -37,12 +37,32 @@ function draw() {
   });
   dots.forEach((c, g) => c.classList.toggle("k", (groups.get(g) || []).some(inside) || D.type === "field"));
   docs.forEach(drawDocument);
+  drawView();
   if (D.packs.length) drawBudget();
   if (held >= 0) show(held);
   drawMatrix();
 }
 const rowsOf = new Map();
 C.doc.forEach((d, i) => { if (!rowsOf.has(d)) rowsOf.set(d, []); rowsOf.get(d).push(i); });
+function drawView() {
+  const view = $("view") ? $("view").value : "all", reach = view === "near" ? 2 : 0;
+  $("docs").classList.toggle("some", view !== "all");
+  rowsOf.forEach((rows) => {
+    let last = -9;
+    const far = rows.map((i, n) => { if (inside(i)) last = n; return n - last > reach; });
+    last = rows.length + 9;
+    for (let n = rows.length - 1; n >= 0; n--) { if (inside(rows[n])) last = n; if (last - n <= reach) far[n] = false; }
+    rows.forEach((i, n) => {
+      segs[i].classList.toggle("far", far[n]);
+      segs[i].classList.toggle("far-first", far[n] && (n === 0 || !far[n - 1]));
+    });
+  });
+}
+function unhide(i) {
+  if (!$("view") || (!segs[i].classList.contains("far") && !segs[i].closest(".none"))) return;
+  $("view").value = "all";
+  drawView();
+}
 function drawDocument(e) {
   const d = Number(e.dataset.d), all = D.segments[d], rows = rowsOf.get(d) || [];
   const kept = D.packs.length ? D.packs[now].kept[d] || 0 : all;
@@ -185,7 +205,7 @@ function hold(i, scroll) {
   held = i;
   show(i);
   const d = segs[i].closest("details");
-  if (scroll) { if (d) d.open = true; $("only") && !inside(i) && onlyKept(false); segs[i].scrollIntoView({ block: "center", behavior: "smooth" }); }
+  if (scroll) { if (d) d.open = true; unhide(i); segs[i].scrollIntoView({ block: "center", behavior: "smooth" }); }
   rove(i);
 }
 function release() {
@@ -214,7 +234,8 @@ area.addEventListener("keydown", (e) => {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
   if (e.key === "Enter" || e.key === " ") { e.preventDefault(); if (held === i) release(); else hold(i, false); return; }
   let to = step ? i + step : e.key === "Home" ? 0 : e.key === "End" ? segs.length - 1 : -1;
-  while (to >= 0 && to < segs.length && segs[to].offsetParent === null) to += step || (e.key === "Home" ? 1 : -1);
+  const gone = (s) => s.offsetParent === null || ($("docs").classList.contains("some") && s.classList.contains("far"));
+  while (to >= 0 && to < segs.length && gone(segs[to])) to += step || (e.key === "Home" ? 1 : -1);
   if (to < 0 || to >= segs.length) return;
   e.preventDefault();
   if (held >= 0) held = to;
@@ -319,10 +340,9 @@ if (D.packs.length > 1) {
   $("back").addEventListener("click", () => { now = base; slider.value = base; draw(); });
 }
 if (D.packs.length) document.querySelector(".slide").hidden = D.packs.length < 2;
-function onlyKept(on) { $("only").checked = on; $("docs").classList.toggle("only-kept", on); }
-if ($("only")) {
-  $("only").parentNode.hidden = false;
-  $("only").addEventListener("change", (e) => onlyKept(e.target.checked));
+if ($("view")) {
+  $("view").parentNode.hidden = false;
+  $("view").addEventListener("change", drawView);
 }
 const theme = $("theme"), dark = window.matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";

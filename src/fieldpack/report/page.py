@@ -19,7 +19,9 @@ from fieldpack.types import FloatArray
 if TYPE_CHECKING:
     from fieldpack.result import Result
 
-_MOST_TEXT = 200_000
+_LONG = 400
+"""From this many segments on the page opens with what is kept and what stands around it."""
+_MOST_TEXT = 100_000
 """Characters of the packed text that can be read and copied from the page."""
 
 
@@ -27,7 +29,7 @@ def result_page(result: Result, packs_shown: Sequence[Result] | None = None) -> 
     """HTML of a whole pack: documents lit and dimmed, the reasons, the field, and a slider over other budgets.
 
     packs_shown: results of the same prepared documents at other budgets; None packs about twelve (`Result.repack`).
-    The page refers to nothing outside itself. At most 4,000 segments and 2 MB of text are shown, those that some pack
+    The page refers to nothing outside itself. At most 4,000 segments and 1.5 MB of text are shown, those that some pack
     keeps first, then the most relevant, and the page says how many are not.
     """
     prepared, reading = result.prepared, result.reading
@@ -81,7 +83,7 @@ def _common(prepared: Prepared, reading: Reading, shown: Body) -> dict[str, Any]
     segments = np.bincount(prepared.rows.doc, minlength=len(prepared.documents))
     return {
         "kinds": numbers.kinds(),
-        "docs": [d.id[:300] for d in prepared.documents],
+        "docs": [d.id[:120] for d in prepared.documents],
         "segments": segments.tolist(),
         "columns": numbers.columns(prepared, reading, shown.rows),
         "permeability": round(reading.permeability, 4),
@@ -197,10 +199,15 @@ def _hidden(shown: Body) -> list[str]:
 
 
 def _columns(shown: Body, field: str, packed: str) -> str:
-    filter_kept = '<label class="only" hidden><input id="only" type="checkbox"> kept only</label>' if packed else ""
+    choices = {"all": "all text", "near": "what is kept, and around it", "kept": "only what is kept"}
+    start = "near" if shown.hidden or len(shown.rows) > _LONG else "all"
+    options = "".join(
+        f'<option value="{k}"{" selected" if k == start else ""}>{name}</option>' for k, name in choices.items()
+    )
+    view = f'<label class="view" hidden>Show <select id="view">{options}</select></label>' if packed else ""
     why = " and why it was kept or dropped" if packed else ""
     return f"""<main><section class="documents" aria-labelledby="documents-title">
-<div class="line"><h2 id="documents-title">Documents</h2>{filter_kept}</div>
+<div class="line"><h2 id="documents-title">Documents</h2>{view}</div>
 <p class="about" id="hint">Choose a passage to see its numbers{why}.
 <span class="keys">With the keyboard: Tab into the text, arrow keys to move, Enter to hold, Escape to let go.</span></p>
 <div id="docs">{shown.html}</div>{packed}</section>
