@@ -20,6 +20,7 @@ from fieldpack.field.boundary import Boundary
 from fieldpack.field.descent import merging_cosine
 from fieldpack.field.products import Products
 from fieldpack.field.residue import STATES, Fragment, Residue
+from fieldpack.field.snippets import reading_snippet, state_snippet
 
 _FADED = 0.01
 """A carried attractor below this share of the strongest is forgotten."""
@@ -162,6 +163,9 @@ class FieldState:
         except (KeyError, TypeError, ValueError) as e:
             raise store.damaged(Path(folder), e) from e
 
+    def _repr_html_(self) -> str:
+        return state_snippet(self)
+
     def _fits(self, dims: int) -> None:
         if self.dims not in (0, dims):
             raise InputError(
@@ -212,6 +216,9 @@ class Reading:
             "turn": self.state.turn,
             "residue": len(self.state.residue),
         }
+
+    def _repr_html_(self) -> str:
+        return reading_snippet(self)
 
 
 def read(
