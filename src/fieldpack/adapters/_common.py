@@ -1,0 +1,325 @@
+"""What the adapters share: a framework's documents in, what is kept of each of them out, inside the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from fieldpack.embed.rows import unit_rows
+from fieldpack.embed.service import EmbeddingService
+from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
+from fieldpack.pipeline import ContextPacker, checked_queries
+from fieldpack.prepared import Prepared, merge, prepare
+from fieldpack.render import BETWEEN_DOCUMENTS, Order
+from fieldpack.result import Result
+from fieldpack.types import Document, FloatArray
+
+KEY = "fieldpack"
+"""The metadata key under which a document says what was kept of it."""
+_ROUNDS = 8
+"""Packs tried, at most, where a framework's own lines around the texts take tokens that the packer does not know of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A framework's document. vector: what the store has for it, by the embedder of the call; None when it has none."""
+
+    text: str
+    id: str | None = None
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    vector: Any = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is kept of source `number`: `text` as fieldpack renders it, its `spans` (start, end, score, reason) in
+    characters of the source, in reading order, its tokens, and the score in [0, 1] and reason of its best span."""
+
+    number: int
+    text: str
+    tokens: int
+    score: float
+    reason: str
+    spans: tuple[Mapping[str, Any], ...]
+
+    @property
+    def start(self) -> int:
+        return int(self.spans[0]["start"])
+
+    @property
+    def end(self) -> int:
+        return int(self.spans[-1]["end"])
+
+    def facts(self) -> dict[str, Any]:
+        """What goes into the document's metadata; plain values that JSON can hold."""
+        return {
+            "score": self.score,
+            "reason": self.reason,
+            "tokens": self.tokens,
+            "start": self.start,
+            "end": self.end,
+            "spans": [dict(s) for s in self.spans],
+        }
+
+
+Measure = Callable[[Sequence[Piece]], int]
+"""Tokens of pieces as the framework will show them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """An embedder with a side for documents and one for queries, as the frameworks have them."""
+
+    documents: EmbeddingService
+    queries: EmbeddingService
+
+
+class _Side:
+    """A framework's method as an object that EmbeddingService takes; its name is what messages show."""
+
+    def __init__(self, name: str, call: Callable[[list[str]], Any]) -> None:
+        self.name, self._call = name, call
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return self._call(list(texts))
+
+
+class _Given:
+    """The query's row, known beforehand."""
+
+    fingerprint = "given"
+
+    def __init__(self, row: FloatArray) -> None:
+        self.dims, self._row = len(row), row
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        return np.tile(self._row, (len(texts), 1))
+
+
+def missing(error: ModuleNotFoundError, module: str, package: str, extra: str) -> MissingExtraError:
+    """What to raise when a framework is not installed; any other trouble with its import is raised as it came."""
+    if (error.name or "").split(".")[0] != module:
+        raise error
+    return MissingExtraError(package, extra)
+
+
+def sides(name: str, documents: Callable[[list[str]], Any], query: Callable[[str], Any]) -> Sides:
+    """The sides of a framework's embedding object."""
+    return Sides(
+        EmbeddingService(_Side(name, documents)), EmbeddingService(_Side(name, lambda texts: [query(t) for t in texts]))
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """The packer of an adapter. embedding: None where the packer's own vectors are static.
+
+    reuse: whether vectors that come with documents and queries are of `embedding`, and are to be passed on to `pack`.
+    spread: whether a document's vector stands for each of its paragraphs; else only where it is one paragraph.
+    """
+
+    packer: ContextPacker
+    order: Order
+    embedding: Sides | None
+    reuse: bool
+    spread: bool
+
+    def count(self, texts: Sequence[str]) -> int:
+        """Tokens of the texts with a blank line between them."""
+        return int(self.packer.tokenizer.count(BETWEEN_DOCUMENTS.join(texts)))
+
+    def pack(
+        self,
+        query: str,
+        sources: Sequence[Source],
+        budget: int,
+        query_vector: Any = None,
+        measure: Measure | None = None,
+    ) -> list[Piece]:
+        """What is kept of the sources, in the order in which to show it, at most `budget` tokens by `measure` (default:
+        of the texts with blank lines between them). [] for sources without text. Raises InputError for a blank query.
+        """
+        queries, _ = checked_queries(query)
+        documents = _documents(sources)
+        if not any(d.text.strip() for d in documents):
+            return []
+        packer, prepared = self.packer, self._prepared(documents)
+        if self.embedding is not None:
+            asked = self._asked(query, query_vector)
+            packer = replace(packer, embedder=EmbeddingService(_Given(asked)))
+            prepared = replace(prepared, dense=self._dense(prepared, sources, len(asked)))
+        result = packer.pack_prepared(queries, prepared, budget)
+        return self._fitted(result, budget, measure or (lambda found: self.count([p.text for p in found])))
+
+    def _prepared(self, documents: tuple[Document, ...]) -> Prepared:
+        if self.embedding is None:
+            return self.packer.prepare(documents)
+        return prepare(
+            documents,
+            sentences={"paragraph": False, "sentence": True, "auto": None}[self.packer.unit],
+            tokenizer=self.packer.tokenizer,
+            embed=None,
+            static=self.packer.static,
+        )
+
+    def _asked(self, query: str, given: Any) -> FloatArray:
+        """(d,) the query's row."""
+        assert self.embedding is not None
+        if given is not None:
+            row: FloatArray = unit_rows([given], 1, None, "the query's embedding")[0]
+            return row
+        return self.embedding.queries.embed_one(query)
+
+    def _dense(self, prepared: Prepared, sources: Sequence[Source], dims: int) -> FloatArray:
+        """(g, dims) rows of the paragraphs: the store's where it has them, computed for the rest in one call."""
+        assert self.embedding is not None
+        paragraphs = merge(prepared.rows, prepared.corpus.starts) if prepared.sentences else prepared.rows
+        texts = paragraphs.texts(prepared.documents)
+        owners = paragraphs.doc.tolist()
+        known = {k: _row(s, dims) for k, s in enumerate(sources) if s.vector is not None}
+        if not self.spread:
+            known = {k: v for k, v in known.items() if owners.count(k) == 1}
+        missing = [g for g, owner in enumerate(owners) if owner not in known]
+        out = np.empty((len(owners), dims), np.float32)
+        for g, owner in enumerate(owners):
+            if owner in known:
+                out[g] = known[owner]
+        if missing:
+            rows = self.embedding.documents.embed([texts[g] for g in missing])
+            if rows.shape[1] != dims:
+                raise EmbeddingError(
+                    f"{self.embedding.documents.name} gives documents {rows.shape[1]} numbers and the query has "
+                    f"{dims}; both must be of one model (reuse_vectors=False computes the query's anew)"
+                )
+            out[missing] = rows
+        return out
+
+    def _fitted(self, result: Result, budget: int, measure: Measure) -> list[Piece]:
+        """The largest pack tried that fits by `measure`: the first, nearly always."""
+        low, high, size = 0, budget + 1, budget
+        best: list[Piece] = []
+        most = 0
+        for _ in range(_ROUNDS):
+            found = _arranged(pieces(result, self.packer.tokenizer.count), self.order)
+            tokens = measure(found) if found else 0
+            if tokens <= budget:
+                low = size
+                best, most = (found, tokens) if tokens >= most else (best, most)
+                if high > budget:
+                    break
+                guess = (low + high) // 2
+            else:
+                high = size
+                guess = max(size - (tokens - budget), (low + high) // 2)
+            if not low < guess < high or result.repack is None:
+                break
+            size = guess
+            result = result.repack(size)
+        return best
+
+
+def engine(
+    packer: ContextPacker | Mapping[str, Any] | None,
+    embedder: Any = None,
+    embedding: Sides | None = None,
+    reuse: bool | None = None,
+    spread: bool = True,
+) -> Engine:
+    """The engine for an adapter's settings. packer: one, its keyword arguments, or None for the default. embedder: what
+    EmbeddingService takes, in place of the packer's. embedding: of a framework, in place of both.
+
+    Raises SettingsError for unknown keyword arguments and for vectors to reuse without the model that made them.
+    """
+    made = _packer(packer)
+    if embedder is not None:
+        made = replace(made, embedder=embedder)
+    own = made.embedder
+    if embedding is None and own.kind not in ("static", "cascade"):
+        embedding = Sides(own, own)
+        reuse = bool(reuse)
+    if reuse and embedding is None:
+        raise SettingsError(
+            f"reuse_vectors is True and the embedder is {own.name!r}, which made no vectors of a store; "
+            "pass the embedder that did: embedder=..."
+        )
+    # Documents are put in order here, whole; within a document it is always reading order.
+    return Engine(
+        replace(made, order="source"), made.order, embedding, embedding is not None and reuse is not False, spread
+    )
+
+
+def _packer(given: ContextPacker | Mapping[str, Any] | None) -> ContextPacker:
+    if isinstance(given, ContextPacker):
+        return given
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"packer is a {type(given).__name__}; give a ContextPacker or its keyword arguments")
+    options = dict(given or {})
+    known = {f.name for f in fields(ContextPacker)}
+    if unknown := sorted(set(map(str, options)) - known):
+        raise SettingsError(f"packer has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    return ContextPacker(**options)
+
+
+def _documents(sources: Sequence[Source]) -> tuple[Document, ...]:
+    """Documents with ids of their own: frameworks allow none, and the same twice."""
+    taken: set[str] = {s.id for s in sources if s.id}
+    seen: set[str] = set()
+    out = []
+    for k, s in enumerate(sources):
+        name = s.id or f"doc-{k}"
+        again = 1
+        while name in seen or (name in taken and name != s.id):
+            again += 1
+            name = f"{s.id or f'doc-{k}'} ({again})"
+        seen.add(name)
+        out.append(Document(name, s.text, s.title, s.metadata))
+    return tuple(out)
+
+
+def _row(source: Source, dims: int) -> FloatArray:
+    found: FloatArray = unit_rows([source.vector], 1, None, f"the embedding of document {source.id!r}")[0]
+    if len(found) != dims:
+        raise EmbeddingError(
+            f"the embedding that came with document {source.id!r} has {len(found)} numbers and the query's has {dims}; "
+            "they must be of one model: pass the embedder that filled the store, or reuse_vectors=False"
+        )
+    return found
+
+
+def pieces(result: Result, count: Callable[[str], int]) -> list[Piece]:
+    """The rendered text parted where documents meet; a document's header (cite, titles) stands before its text."""
+    rows, total = result.segments, result.relevance.total
+    spans: dict[int, list[Mapping[str, Any]]] = {}
+    ends: dict[int, int] = {}
+    for span in result.spans:
+        number = int(rows.doc[span.first])
+        best = span.first + int(np.argmax(total[span.first : span.last + 1]))
+        end = result.cut[1] if result.cut and result.cut[0] == span.last else int(rows.end[span.last])
+        said = {
+            "start": int(rows.start[span.first]),
+            "end": end,
+            "score": round(float(total[best]), 6),
+            "reason": result.reasons.of(best),
+        }
+        spans.setdefault(number, []).append(said)
+        ends[number] = span.end
+    out, at = [], 0
+    for number, found in spans.items():
+        text = result.text[at : ends[number]]
+        at = ends[number] + len(BETWEEN_DOCUMENTS)
+        top = max(found, key=lambda s: float(s["score"]))
+        out.append(Piece(number, text, count(text), float(top["score"]), str(top["reason"]), tuple(found)))
+    return out
+
+
+def _arranged(found: list[Piece], order: Order) -> list[Piece]:
+    """Documents as given, the best first, or the best first and last and the weakest in the middle."""
+    if order == "source":
+        return found
+    ranked = sorted(found, key=lambda p: (-p.score, p.number))
+    return ranked if order == "relevance" else ranked[::2] + ranked[1::2][::-1]
