@@ -78,7 +78,7 @@ def peers(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
         out[f"k-means, true k{name}"] = {"ami": agreement(label, KMeans(k, n_init=4, random_state=0).fit_predict(rows))}
         for size in (5, 15):
             out[f"hdbscan {size}{name}"] = clustered(label, HDBSCAN(min_cluster_size=size, copy=True).fit_predict(rows))
-    width = estimate_bandwidth(y, quantile=0.1, n_samples=500, random_state=0)
+    width = estimate_bandwidth(y, quantile=0.02, n_samples=1000, random_state=0)
     out["mean shift centred"] = clustered(label, MeanShift(bandwidth=width, bin_seeding=False).fit_predict(y[:1000]))
     return out
 
