@@ -18,15 +18,16 @@ def reading_snippet(reading: Reading) -> str:
     found = facts["attractors"]
     most = max([a["strength"] for a in found], default=1.0) or 1.0
     rows = "".join(
-        f"<tr><td>{k}</td><td>{a['strength']:.3f} {_BAR.format(60 * a['strength'] / most)}</td><td>{a['segments']:,}</td>"
-        f"<td>{a['cohesion']:.2f}</td><td>{a['demand']:.0%}</td></tr>"
+        f"<tr><td>{k}</td><td>{a['strength']:.3f} {_BAR.format(60 * a['strength'] / most)}</td>"
+        f"<td>{a['segments']:,}</td><td>{a['cohesion']:.2f}</td><td>{a['demand']:.0%}</td></tr>"
         for k, a in enumerate(found[:_MOST], 1)
     )
     head = _head("attractor", "strength", "segments", "cohesion", "demand")
     table = f"<table>{head}<tbody>{rows}</tbody></table>" if found else "<div>no attractor</div>"
     return (
         f"<div><b>Reading</b> of {len(reading.row_resonance):,} segments: resonance {reading.resonance:.3f}, "
-        f"permeability {reading.permeability:.2f}, turn {reading.state.turn}</div>{table}{_rest(len(found), 'attractors')}"
+        f"permeability {reading.permeability:.2f}, turn {reading.state.turn}</div>"
+        f"{table}{_rest(len(found), 'attractors')}"
     )
 
 
@@ -43,8 +44,8 @@ def state_snippet(state: FieldState) -> str:
     table = f"<table>{head}<tbody>{rows}</tbody></table>" if fragments else "<div>no residue</div>"
     return (
         f"<div><b>FieldState</b> after turn {state.turn}: {len(state.strength)} attractors carried, permeability "
-        f"{state.boundary.permeability:.2f}, resonance {state.boundary.resonance or 0.0:.3f}, {state.count:,} rows absorbed</div>"
-        f"{table}{_rest(len(fragments), 'fragments')}"
+        f"{state.boundary.permeability:.2f}, resonance {state.boundary.resonance or 0.0:.3f}, "
+        f"{state.count:,} rows absorbed</div>{table}{_rest(len(fragments), 'fragments')}"
     )
 
 

@@ -136,7 +136,7 @@ def _paragraph(
     for k, row in enumerate(rows):
         if k:
             white = document.text[int(s.end[row - 1]) : int(s.start[row])]
-            out.append(text(white) if len(white) <= _WHITE else " ")
+            out.append(f'<span class="w">{text(white) if len(white) <= _WHITE else " "}</span>')
         marks = (" k" if inside[row] else "") + (" h" if s.kind[row] == _HEADING else "")
         out.append(f'<span class="s{marks}" data-r="{number + k}">{pieces[row]}</span>')
     text_row = next((row for row in rows if s.kind[row] != _HEADING), rows[0])

@@ -56,12 +56,14 @@ def svg(
         f'r="{radius[g]:.1f}"/>'
         for g in rows.tolist()
     )
-    labels = _Labels()
-    queried = _queries(flat, place, labels)
+    centers = [(*place.xy(c), r) for c, r in zip(flat.centers, _sizes(found), strict=True)]
+    asked = [place.xy(q) for q in flat.queries]
+    labels = _Labels([*centers, *((x, y, 13.0) for x, y in asked)])
+    queried = _queries(asked, labels)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="map-about">',
         f"<g>{_threads(flat, found, place, rows)}</g><g>{points}</g>",
-        f'<g class="marks">{queried}{_centers(flat, found, place, names, labels)}</g></svg>',
+        f'<g class="marks">{_centers(centers, names, labels)}{queried}</g></svg>',
     ]
     return "".join(parts), flat.explained
 
@@ -108,26 +110,24 @@ def _threads(flat: Plane, found: Attractors, place: _Frame, drawn: IntArray) -> 
     return "".join(out)
 
 
-def _centers(flat: Plane, found: Attractors, place: _Frame, names: Sequence[str], labels: _Labels) -> str:
+def _sizes(found: Attractors) -> list[float]:
     most = max([float(s) for s in found.strength], default=1.0)
-    size = [9 + 5 * float(s) / max(most, 1e-9) for s in found.strength]
-    spots = [place.xy(center) for center in flat.centers]
-    for (x, y), r in zip(spots, size, strict=True):
-        labels.block(x - r, y - r, x + r, y + r)
+    return [9 + 5 * float(s) / max(most, 1e-9) for s in found.strength]
+
+
+def _centers(centers: Sequence[tuple[float, float, float]], names: Sequence[str], labels: _Labels) -> str:
     return "".join(
         f'<g class="center b{k % COLOURS}" transform="translate({x:.1f} {y:.1f})">'
         f'<path d="M0 {-r:.1f}L{r:.1f} 0L0 {r:.1f}L{-r:.1f} 0Z"/>'
         f'<text class="number" y="3.8" text-anchor="middle">{k + 1}</text></g>{labels.put(names[k], x, y, r + 4)}'
-        for k, ((x, y), r) in enumerate(zip(spots, size, strict=True))
+        for k, (x, y, r) in enumerate(centers)
     )
 
 
-def _queries(flat: Plane, place: _Frame, labels: _Labels) -> str:
+def _queries(asked: Sequence[tuple[float, float]], labels: _Labels) -> str:
     out = []
-    for q, point in enumerate(flat.queries):
-        x, y = place.xy(point)
-        labels.block(x - 13, y - 13, x + 13, y + 13)
-        name = labels.put("query" if len(flat.queries) == 1 else f"query {q + 1}", x, y, 16)
+    for q, (x, y) in enumerate(asked):
+        name = labels.put("query" if len(asked) == 1 else f"query {q + 1}", x, y, 16)
         mark = '<circle r="9"/><path d="M-14 0H14M0 -14V14"/>'
         out.append(f'<g class="query" transform="translate({x:.1f} {y:.1f})">{mark}</g>{name}')
     return "".join(out)
@@ -136,11 +136,8 @@ def _queries(flat: Plane, place: _Frame, labels: _Labels) -> str:
 class _Labels:
     """Names beside their marks, each at the first of a few places where it covers nothing that is named already."""
 
-    def __init__(self) -> None:
-        self._taken: list[tuple[float, float, float, float]] = []
-
-    def block(self, left: float, top: float, right: float, bottom: float) -> None:
-        self._taken.append((left, top, right, bottom))
+    def __init__(self, marks: Sequence[tuple[float, float, float]]) -> None:
+        self._taken = [(x - r, y - r, x + r, y + r) for x, y, r in marks]
 
     def put(self, name: str, x: float, y: float, away: float) -> str:
         """SVG of the name, or nothing when it has no room."""
