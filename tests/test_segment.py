@@ -295,6 +295,9 @@ class TestKind:
             ("Just text. With # signs and - dashes.", "plain"),
             ("# Heading\n\ntext", "markdown"),
             ("text\n\n```\ncode\n```", "markdown"),
+            ("Title\n=====\n\ntext", "markdown"),
+            ("text\n\n- a\n- b", "markdown"),
+            ("- a dash\nand text", "plain"),
             ("#hashtag and #another", "plain"),
             ("import os\n\n# a comment\n\ndef f(x):\n    return x\n", "python"),
             ("#!/bin/sh\n# comment\nfunction f {\n}\n", "code"),
@@ -307,6 +310,11 @@ class TestKind:
     def test_what_the_metadata_says_comes_first(self) -> None:
         assert kind_of(Document("x", "# a", metadata={"kind": "plain"})) == "plain"
         assert kind_of(Document("x", "# a", metadata={"kind": ["odd"]})) == "markdown"
+
+
+@pytest.mark.parametrize("line", ["def " + "a" * 20_000, "-|" * 10_000, "from " + "a." * 10_000, "- " * 10_000 + ";"])
+def test_a_hostile_line_is_sniffed_in_linear_time(line: str) -> None:
+    assert kind_of(Document("x", line)) in READERS
 
 
 HOSTILE = (
@@ -331,18 +339,18 @@ HOSTILE = (
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_repetition_is_covered_in_linear_time(piece: str) -> None:
-    # 100 kB take milliseconds in linear time and a minute in quadratic.
-    text = (piece * 100_000)[:100_000]
+    # 60 kB take milliseconds in linear time and half a minute in quadratic.
+    text = (piece * 60_000)[:60_000]
     for kind in READERS:
         documents = documents_of(text, kind=kind)
         assert_covers(segment(documents, "sentence"), documents)
 
 
 def test_a_line_of_megabytes_and_many_tiny_paragraphs() -> None:
-    line = documents_of("The quick brown fox jumps over it. " * 30_000)  # 1 MB
+    line = documents_of("The quick brown fox jumps over it. " * 20_000)  # 0.7 MB
     segments = segment(line, "sentence")
     assert_covers(segments, line)
-    assert len(segments) == 30_000
+    assert len(segments) == 20_000
     tiny = documents_of("ab.\n\n" * 100_000)
     paragraphs = segment(tiny, "paragraph")
     assert len(paragraphs) == 100_000 and paragraphs.end[-1] == 5 * 99_999 + 3

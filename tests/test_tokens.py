@@ -157,8 +157,8 @@ class TestTiktoken:
             assert counter.count(text) == len(counter.encoding.encode_ordinary(text))
 
     def test_a_megabyte_of_white_space_does_not_crash(self) -> None:
-        text = "a" + " " * 1_500_000 + "b"
-        assert tokenizer("o200k_base").count(text) > 10_000
+        text = "a" + " " * 1_000_000 + "b"
+        assert tokenizer("o200k_base").count(text) > 7_000
         end = tokenizer("o200k_base").prefix(text, 100)
         assert tokenizer("o200k_base").count(text[:end]) <= 100
 

@@ -31,15 +31,16 @@ READERS: dict[str, Reader] = {
 }
 _MARKDOWN = re.compile(
     r"^(?:\#{1,6}[ ]+\S[^\n]*$|(?P<fence>[^\S\n]*+(?:```|~~~))|[|:\- ]*-\|[|:\- ]*$"
-    r"|[-*+][ ]\S[^\n]*\n(?:[^\S\n]*\n)?[-*+][ ]\S)|\A\s*---\n\w[^\n]*:",
+    r"|[-*+][ ]\S[^\n]*\n(?:[^\S\n]*\n)?[-*+][ ]\S"
+    r"|\S[^\n]*\n={3,}[ ]*$)|\A\s*---\n\w[^\n]*:",
     re.MULTILINE,
 )
 _CODE = re.compile(
-    r"^(?:#!/|#include\b|(?:def|class) +\w+[^\n]*:[^\S\n]*$|from +[\w.]+ +import +|import +[\w.]+[^\S\n]*;?$"
-    r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*$)",
+    r"^(?:#!/|#include\b|(?:def|class) ++\w[^\n]*:[^\S\n]*+$|from ++[\w.]++ ++import |import ++[\w.]++[^\S\n]*+;?$"
+    r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*+$)",
     re.MULTILINE,
 )
-_PYTHON = re.compile(r"^(?:(?:async +)?def|class) +\w+[^\n]*:[^\S\n]*$", re.MULTILINE)
+_PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
 _SNIFFED = 20_000  # characters
 
 
