@@ -24,7 +24,7 @@ def extended(old: Prepared, new: tuple[Document, ...], *, tokenizer: Tokenizer, 
     another order, and ids that count up are judged in the new documents alone).
 
     Only the new texts are segmented, counted and embedded; the inverse document frequencies are those of all. The old
-    arrays are copied, not read. The caller sees to it that ids stay unique.
+    arrays are copied, not read. Rows stay sentences or paragraphs. The caller sees to it that ids stay unique.
     """
     check_text(new)
     atoms = segment(new, "sentence")

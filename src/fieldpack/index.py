@@ -139,7 +139,7 @@ def index(packer: ContextPacker, documents: str | Document | Iterable[str | Docu
     return Index(packer, packer.prepare(checked_documents(documents)))
 
 
-def _made_with(packer: ContextPacker, sentences: bool) -> dict[str, Any]:
+def _made_with(packer: ContextPacker, sentences: Any) -> dict[str, Any]:
     dense = packer.embedder.kind not in ("static", "cascade")
     return {
         "embedder": packer.embedder.embedder.fingerprint if dense else "",
@@ -164,7 +164,8 @@ def _packer(head: dict[str, Any]) -> ContextPacker:
 
 
 def _fits(head: dict[str, Any], packer: ContextPacker) -> None:
-    wanted = _made_with(packer, packer.unit != "paragraph")
+    # A packer of unit "auto" takes what the documents called for when they were indexed.
+    wanted = _made_with(packer, head.get("sentences") if packer.unit == "auto" else packer.unit == "sentence")
     for name, here in wanted.items():
         there = head.get(name)
         if there != here:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -115,20 +116,34 @@ def key(prepared: Prepared, row: int) -> str:
     return f"{prepared.documents[int(s.doc[row])].id}:{int(s.start[row])}-{int(s.end[row])}"
 
 
+def row_of(prepared: Prepared, name: str) -> int:
+    """The row that `key` gave this name, -1 when there is none."""
+    rows = prepared.rows
+    document, _, span = name.rpartition(":")
+    doc = prepared.numbers.get(document, -1)
+    start, _, end = span.partition("-")
+    if doc < 0 or not (start.isdigit() and end.isdigit()):
+        return -1
+    first, last = np.searchsorted(rows.doc, [doc, doc + 1])
+    at = int(first) + int(np.searchsorted(rows.start[first:last], int(start)))
+    return at if at < last and int(rows.start[at]) == int(start) and int(rows.end[at]) == int(end) else -1
+
+
 def carried_strength(prepared: Prepared, state: FieldState | None) -> FloatArray:
     """(n,) strength of the fragment that a row is, 0 for rows that are none."""
-    rows = prepared.rows
-    out = np.zeros(len(rows), np.float32)
+    out = np.zeros(len(prepared.rows), np.float32)
     for fragment in state.residue.fragments if state is not None else ():
-        name, _, span = fragment.key.rpartition(":")
-        doc = prepared.numbers.get(name, -1)
-        start, _, end = span.partition("-")
-        if doc < 0 or not (start.isdigit() and end.isdigit()):
-            continue
-        first, last = np.searchsorted(rows.doc, [doc, doc + 1])
-        at = int(first) + int(np.searchsorted(rows.start[first:last], int(start)))
-        if at < last and int(rows.start[at]) == int(start) and int(rows.end[at]) == int(end):
+        at = row_of(prepared, fragment.key)
+        if at >= 0:
             out[at] = fragment.strength
+    return out
+
+
+def marked(prepared: Prepared, names: Collection[str]) -> FloatArray:
+    """(n,) 1 for the rows of these names, 0 for others."""
+    out = np.zeros(len(prepared.rows), np.float32)
+    found = [row_of(prepared, name) for name in names]
+    out[[at for at in found if at >= 0]] = 1
     return out
 
 

@@ -1,8 +1,8 @@
 """A conversation with a packer: turn after turn, state in, state out, and packs that keep their beginning.
 
-Prompt caches of model providers reuse the longest unchanged prefix of a prompt. Two things keep it long: what was
-packed is worth more than what is new (`switching`: log odds, fading with the residue's half-life), and `prompt` puts
-what was there before first, unchanged, and what is new behind it.
+Prompt caches of model providers reuse the longest unchanged prefix of a prompt. Two things keep it long: leaving what
+the last prompt showed has a price (`switching`, in log odds, beside the packer's `persist` for the residue, which fades
+with its half-life), and `prompt` puts what was there before first, unchanged, and what is new behind it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldState
 from fieldpack.index import Index
 from fieldpack.memory import ContextMemoryManager
-from fieldpack.pipeline import ContextPacker, checked_budget
-from fieldpack.problem import key
+from fieldpack.pipeline import ContextPacker, checked_budget, checked_documents, checked_queries, pin_ranges
+from fieldpack.problem import key, marked
+from fieldpack.relevance.read import Relevance
 from fieldpack.render import header, joined
 from fieldpack.types import Document
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from fieldpack.result import Result
 
 KIND, VERSION = "session", 1
+SWITCHING = 2.0
 BETWEEN = "\n\n"
 
 
@@ -61,24 +63,23 @@ class Session:
     """packer + memory + field state + plan. Changes with every turn; not safe to share by threads.
 
     packer: default ContextPacker(). planner: where `turn` finds its budget (its section `section`). memory: for
-    `remember` and `recall`; made with the packer's tokenizer when first needed. state: of a turn before. switching: log
-    odds >= 0 that a segment in the last pack has over one that is new; the packer's `persist`.
+    `remember` and `recall`; by default with the packer's models. state: of a turn before. switching: log odds >= 0 that
+    a segment of the last prompt has over one that is new (benchmarks/results/memory.json shows what it buys and costs).
     """
 
     packer: ContextPacker = field(default_factory=ContextPacker)
     planner: TokenBudgetPlanner | None = None
     memory: ContextMemoryManager = None  # type: ignore[assignment]
     state: FieldState | None = None
-    switching: float | None = None
+    switching: float = SWITCHING
     section: str = "input"
     prompt: Prompt = Prompt("", 0, 0, 0)
     turns: int = 0
 
     def __post_init__(self) -> None:
-        if self.switching is not None:
-            if isinstance(self.switching, bool) or not 0 <= self.switching <= 50:
-                raise SettingsError(f"switching is {self.switching!r}; allowed: log odds from 0 to 50")
-            self.packer = replace(self.packer, persist=self.switching)
+        value = self.switching
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 50:
+            raise SettingsError(f"switching is {value!r}; allowed: log odds from 0 to 50")
         if self.memory is None:
             recalls = replace(self.packer, unit="paragraph", titles=True, cite=False)
             self.memory = ContextMemoryManager(packer=recalls)
@@ -97,11 +98,24 @@ class Session:
         planner's. Raises InputError without either, and what `pack` raises.
         """
         limit = self._budget(budget)
+        queries, weights = checked_queries(query)
         if isinstance(documents, Index):
-            kept = replace(documents, packer=self.packer) if documents.packer is not self.packer else documents
-            result = kept.pack(query, limit, pins=pins, state=self.state)
+            ranges = pin_ranges(pins, documents.documents) if pins else []
+            prepared = documents.prepared
         else:
-            result = self.packer.pack(query, documents, limit, pins=pins, state=self.state)
+            given = checked_documents(documents)
+            ranges = pin_ranges(pins, given)
+            prepared = self.packer.prepare(given, ranges)
+        held = frozenset(name for piece in self.prompt.pieces for name in piece.keys)
+
+        def adjust(relevance: Relevance) -> Relevance:
+            """The scores stay what they are; only the packer sees the price."""
+            bonus = self.switching * marked(prepared, held)
+            return replace(relevance, logit=np.asarray(relevance.logit + bonus, np.float32))
+
+        result = self.packer.pack_prepared(
+            queries, prepared, limit, ranges, self.state, weights=weights, adjust=adjust if held else None
+        )
         self.state = result.state
         self.prompt = self._stable(result)
         self.turns += 1
@@ -133,7 +147,7 @@ class Session:
             "state": self.state is not None,
             "embedder": self.packer.embedder.embedder.fingerprint,
             "tokenizer": self.packer.tokenizer.name,
-            "persist": self.packer.persist,
+            "switching": self.switching,
             "prompt": {
                 "text": self.prompt.text,
                 "tokens": self.prompt.tokens,
@@ -158,13 +172,21 @@ class Session:
         head = store.load(place, KIND, VERSION)
         packer = packer or ContextPacker()
         try:
-            packer = replace(packer, persist=float(head["persist"]))
             _same(head, packer)
             recalls = replace(packer, unit="paragraph", titles=True, cite=False)
             memory = ContextMemoryManager.load(place / "memory", recalls, summarizer)
             state = FieldState.load(place / "field") if head["state"] else None
             prompt = _prompt(head["prompt"])
-            return Session(packer, planner, memory, state, None, str(head["section"]), prompt, int(head["turns"]))
+            return Session(
+                packer,
+                planner,
+                memory,
+                state,
+                float(head["switching"]),
+                str(head["section"]),
+                prompt,
+                int(head["turns"]),
+            )
         except (KeyError, TypeError, AttributeError) as e:
             raise store.damaged(place, KIND, str(e)) from e
 

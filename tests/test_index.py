@@ -1,0 +1,208 @@
+"""Index: the same pack as without it, now, after growth, and after a round trip through a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldpack.embed.testing import HashEmbedder
+from fieldpack.errors import BudgetError, InputError
+from fieldpack.growth import extended
+from fieldpack.index import Index
+from fieldpack.pipeline import ContextPacker
+from fieldpack.problem import CLOSELY
+from fieldpack.types import Document
+
+SENTENCES = (
+    "The lighthouse on the cape was built in 1842.",
+    "Its lamp burned whale oil until the war.",
+    "Quinces grow in the orchard behind the abbey.",
+    "The tunnel took nine years to dig through granite.",
+    "A cable ferry carries six cars over the river.",
+    "The largest bell weighs eight tonnes.",
+    "Glass is blown with soda ash on the island.",
+    "Café tables stand under 24 plane trees.",
+)
+QUERY = "How long did it take to dig the tunnel?"
+
+
+def documents(count: int, per: int = 3) -> list[Document]:
+    texts = [" ".join(SENTENCES[(5 * d + k * (d % 3 + 1)) % len(SENTENCES)] for k in range(per)) for d in range(count)]
+    return [Document(f"note {d}", text, f"Title {d % 4}", {"pos": d}) for d, text in enumerate(texts)]
+
+
+PACKERS = {
+    "sentences": lambda: ContextPacker(unit="sentence"),
+    "paragraphs": lambda: ContextPacker(unit="paragraph"),
+    "dense": lambda: ContextPacker(HashEmbedder()),
+}
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+class TestSame:
+    def test_as_without_an_index(self, kind):
+        packer, docs = PACKERS[kind](), documents(12)
+        index = packer.index(docs)
+        a, b = index.pack(QUERY, 40, pins=["note 7"]), packer.pack(QUERY, docs, 40, pins=["note 7"])
+        assert a.text == b.text and a.kept == b.kept
+        assert len(index) == len(a.segments) and index.documents == tuple(docs)
+
+    def test_after_growth(self, kind):
+        packer, docs = PACKERS[kind](), documents(12)
+        whole = packer.index(docs)
+        grown = packer.index(docs[:5]).add(docs[5:6]).add(docs[6:])
+        assert grown.pack(QUERY, 40).text == whole.pack(QUERY, 40).text
+        np.testing.assert_allclose(
+            grown.pack(QUERY, 40).relevance.logit, whole.pack(QUERY, 40).relevance.logit, atol=1e-4
+        )
+        assert len(packer.index(docs[:5])) < len(grown)
+
+    def test_through_a_folder(self, kind, tmp_path: Path):
+        packer, docs = PACKERS[kind](), documents(12)
+        index = packer.index(docs)
+        index.save(tmp_path)
+        again = Index.load(tmp_path, packer if kind == "dense" else None)
+        first, second = index.pack(QUERY, 40), again.pack(QUERY, 40)
+        assert first.text == second.text and first.kept == second.kept and again.documents == tuple(docs)
+        assert isinstance(again.prepared.corpus.raw.base, np.memmap)
+        more = [Document("late", "The tunnel was dug by two hundred miners.")]
+        assert again.add(more).pack(QUERY, 60).text == index.add(more).pack(QUERY, 60).text
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*SENTENCES, "", "  ", "# Head\n\nBody text.", "…"]), max_size=4),
+        min_size=2,
+        max_size=9,
+    ),
+    st.data(),
+)
+def test_growth_equals_reading_all_at_once(parts, data):
+    docs = tuple(Document(str(k), "\n\n".join(p), "T" if k % 2 else "") for k, p in enumerate(parts))
+    split = data.draw(st.integers(1, len(docs) - 1))
+    if not any(d.text.strip() for d in docs[:split]):
+        return
+    packer = ContextPacker(unit="sentence")
+    whole = packer.prepare(docs)
+    grown = extended(packer.prepare(docs[:split]), docs[split:], tokenizer=packer.tokenizer, embed=None)
+    assert grown.documents == whole.documents and list(grown.rows) == list(whole.rows)
+    assert list(grown.texts) == list(whole.texts)
+    a, b = grown.corpus, whole.corpus
+    for name in ("starts", "group", "document", "taken"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    np.testing.assert_allclose(a.groups, b.groups, atol=1e-6)
+    assert a.unseen_idf == b.unseen_idf and len(a.titles) == len(b.titles)
+    for word, i in b.index.items():
+        j = a.index[word]
+        assert np.isclose(a.idf[j], b.idf[i]) and np.isclose(a.stem_idf[a.stem[j]], b.stem_idf[b.stem[i]])
+    spelt = [[w.vocabulary[i] for i in w.ids] for w in (a.words, b.words, a.titles, b.titles)]
+    assert spelt[0] == spelt[1] and spelt[2] == spelt[3]
+
+
+def test_a_large_index_finds_the_one_segment_and_keeps_pins():
+    docs = [
+        Document(f"d{k}", f"Record {k} concerns parcel {k * 7919 % 10007} and nothing else.")
+        for k in range(CLOSELY + 500)
+    ]
+    docs[4100] = Document("key", "The spare key hangs behind the boiler.")
+    index = ContextPacker().index(docs)
+    result = index.pack("Where is the spare key?", 60, pins=["d4500"])
+    kept = [k.doc_id for k in result.kept]
+    assert "key" in kept and "d4500" in kept and result.tokens <= 60
+    assert len(result.kept) + len(result.dropped) == len(index) == CLOSELY + 500
+    assert all(d.reason for d in result.dropped)
+
+
+def test_state_is_carried():
+    index = ContextPacker(persist=20).index(documents(12))
+    first = index.pack(QUERY, 30)
+    second = index.pack("Where do quinces grow?", 60, state=first.state)
+    assert {k[:3] for k in first.kept} <= {k[:3] for k in second.kept} and second.state.turn == 2
+
+
+class TestRefused:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        ContextPacker().index(documents(6)).save(tmp_path)
+        return tmp_path
+
+    @pytest.mark.parametrize("name", ["raw.npy", "documents.jsonl", "vocabulary.json", "rows_start.npy"])
+    @pytest.mark.parametrize("harm", ["cut", "change", "missing"])
+    def test_damaged_files(self, folder: Path, name, harm):
+        path = folder / name
+        body = path.read_bytes()
+        if harm == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(body[:-7] if harm == "cut" else body[:-7] + bytes(b ^ 1 for b in body[-7:]))
+        with pytest.raises(InputError, match="damaged"):
+            Index.load(folder)
+
+    def test_sizes_are_checked_even_without_checksums(self, folder: Path):
+        path = folder / "raw.npy"
+        path.write_bytes(path.read_bytes()[:-7])
+        with pytest.raises(InputError, match="bytes"):
+            Index.load(folder, verify=False)
+
+    def test_a_head_cannot_reach_outside(self, folder: Path):
+        head = json.loads((folder / "index.json").read_text())
+        head["files"]["../x"] = [0, ""]
+        (folder / "index.json").write_text(json.dumps(head))
+        with pytest.raises(InputError, match="damaged"):
+            Index.load(folder)
+
+    def test_another_version(self, folder: Path):
+        head = json.loads((folder / "index.json").read_text())
+        (folder / "index.json").write_text(json.dumps({**head, "version": 7}))
+        with pytest.raises(InputError, match="version 7"):
+            Index.load(folder)
+
+    @pytest.mark.parametrize(
+        ("packer", "said"),
+        [
+            (ContextPacker(tokenizer="cl100k_base"), "tokenizer"),
+            (ContextPacker(HashEmbedder()), "embedder"),
+            (ContextPacker(unit="paragraph"), "sentences"),
+        ],
+    )
+    def test_another_packer(self, folder: Path, packer, said):
+        with pytest.raises(InputError, match=said):
+            Index.load(folder, packer)
+
+    def test_an_embedder_without_a_name_must_be_passed(self, tmp_path: Path):
+        ContextPacker(HashEmbedder()).index(documents(3)).save(tmp_path)
+        with pytest.raises(InputError, match="pass packer"):
+            Index.load(tmp_path)
+
+    def test_nothing_there(self, tmp_path: Path):
+        with pytest.raises(InputError, match="no index"):
+            Index.load(tmp_path / "void")
+
+    def test_bad_calls(self, folder: Path):
+        index = Index.load(folder)
+        with pytest.raises(InputError, match="note 0"):
+            index.add(documents(1))
+        with pytest.raises(InputError, match="budget"):
+            index.pack(QUERY, 0)
+        with pytest.raises(InputError, match="pin"):
+            index.pack(QUERY, 50, pins=["nobody"])
+        with pytest.raises(BudgetError):
+            index.pack(QUERY, 3, pins=["note 0"])
+        with pytest.raises(InputError, match="empty"):
+            index.pack(" ", 50)
+
+    def test_metadata_that_json_cannot_hold(self, tmp_path: Path):
+        index = ContextPacker().index([Document("odd", "Some text.", "", {"x": object()})])
+        with pytest.raises(InputError, match="'odd'"):
+            index.save(tmp_path)
+
+
+def test_strings_are_numbered_on():
+    index = ContextPacker().index(["One text.", "Two texts."]).add("Three texts.")
+    assert [d.id for d in index.documents] == ["doc-0", "doc-1", "doc-2"]

@@ -1,0 +1,174 @@
+"""Session: turns carry their state, prompts keep their beginning, and a saved session goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fieldpack.budget import TokenBudgetPlanner
+from fieldpack.embed.testing import HashEmbedder
+from fieldpack.errors import InputError, SettingsError
+from fieldpack.field.state import FieldState
+from fieldpack.pipeline import ContextPacker
+from fieldpack.session import Session, pieces
+from fieldpack.text.tokens import tokenizer
+from fieldpack.types import Document
+
+COUNT = tokenizer("o200k_base").count
+TOPICS = (
+    (
+        "lighthouse",
+        "The lighthouse on the cape was built in 1842. Its lamp burned whale oil. The keeper climbed 212 steps.",
+    ),
+    ("orchard", "The orchard behind the abbey grows quinces. Monks graft the old trees in March. Frost is the enemy."),
+    (
+        "tunnel",
+        "The railway tunnel took nine years to dig. Granite slowed the work. Two hundred miners lived beside it.",
+    ),
+    (
+        "glass",
+        "Glass from the island is blown with soda ash. The furnace never goes out. Apprentices sweep for two years.",
+    ),
+    ("river", "The river ferry runs on a cable. It carries six cars at once. In floods it stays on the far bank."),
+    (
+        "bells",
+        "The cathedral bells are tuned by filing bronze. The largest weighs eight tonnes. It is rung once a year.",
+    ),
+)
+DOCS = [Document(name, text, name.title()) for name, text in TOPICS]
+
+
+def test_a_turn_is_the_pack_of_the_packer_and_carries_its_state():
+    session = Session()
+    first = session.turn("How many steps did the keeper climb?", DOCS, budget=40)
+    assert first.text == ContextPacker().pack("How many steps did the keeper climb?", DOCS, 40).text
+    assert session.state is first.state and session.state.turn == 1 and len(session.state.residue)
+    second = session.turn("What did its lamp burn?", DOCS, budget=40)
+    assert session.state is second.state and session.state.turn == session.turns == 2
+
+
+def test_residue_fades_turn_by_turn():
+    session = Session()
+    session.turn("How many steps did the keeper climb?", DOCS, budget=15)
+    held = {f.key: f.strength for f in session.state.residue.fragments}
+    for _ in range(3):
+        session.turn("When is the largest bell rung?", DOCS, budget=15)
+    later = {f.key: f for f in session.state.residue.fragments}
+    faded = [k for k in held if k in later and later[k].state in ("echo", "shadow")]
+    assert faded and all(later[k].strength < held[k] for k in faded)
+
+
+def test_switching_costs_keep_the_pack_when_turns_are_alike():
+    queries = ["How was the tunnel dug through granite?", "How long did the miners dig the tunnel?"]
+
+    def changed(switching: float) -> int:
+        session = Session(switching=switching)
+        before = {k[:3] for k in session.turn(queries[0], DOCS, budget=45).kept}
+        return len(before - {k[:3] for k in session.turn(queries[1], DOCS, budget=45).kept})
+
+    assert changed(20) == 0 and changed(20) <= changed(0)
+
+
+def test_the_prompt_keeps_its_beginning_and_the_budget():
+    session = Session(switching=20)
+    session.turn("How was the tunnel dug?", DOCS, budget=40)
+    before = session.prompt
+    result = session.turn("Which trees grow in the orchard?", DOCS, budget=90)
+    after = session.prompt
+    assert before.prefix == 0 and after.text.startswith(before.text)
+    assert after.prefix == len(before.text) and after.prefix_tokens == COUNT(before.text)
+    assert after.tokens == COUNT(after.text) <= 90
+    assert {k for p in after.pieces for k in p.keys} <= {k for p in pieces(result) for k in p.keys}
+
+
+def test_a_document_that_changed_ends_the_prefix():
+    session = Session(switching=20)
+    session.turn("How was the tunnel dug?", DOCS[2:3], budget=60)
+    mended = [replace(DOCS[2], text=DOCS[2].text.replace("nine", "five"))]
+    session.turn("How was the tunnel dug?", mended, budget=60)
+    assert "five years" in session.prompt.text and "nine" not in session.prompt.text
+
+
+@pytest.mark.parametrize("settings", [{"titles": True}, {"cite": True}])
+def test_headers_are_in_the_prompt(settings):
+    session = Session(ContextPacker(**settings))
+    session.turn("How was the tunnel dug?", DOCS, budget=40)
+    head = "[1] " if "cite" in settings else ""
+    assert session.prompt.text.startswith(head) and "Tunnel" in session.prompt.text
+
+
+@pytest.mark.parametrize("unit", ["paragraph", "sentence"])
+def test_a_saved_session_goes_on(tmp_path: Path, unit):
+    session = Session(ContextPacker(unit=unit), switching=2)
+    session.remember("user", "My boat is called Ragna.", id="boat")
+    session.turn("How was the tunnel dug?", DOCS, budget=40)
+    session.save(tmp_path)
+    again = Session.load(tmp_path, ContextPacker(unit=unit))
+    assert again.turns == 1 and again.prompt == session.prompt
+    assert again.recall("What is the boat called?").kept[0].doc_id == "boat"
+    a, b = (s.turn("How long did the miners dig?", DOCS, budget=40) for s in (session, again))
+    assert a.text == b.text and session.prompt == again.prompt
+    assert a.state.to_dict() == b.state.to_dict()
+
+
+@pytest.mark.parametrize("harm", ["version", "field", "memory", "head", "missing"])
+def test_a_damaged_session_is_refused(tmp_path: Path, harm):
+    session = Session()
+    session.turn("How was the tunnel dug?", DOCS, budget=40)
+    session.save(tmp_path)
+    head = tmp_path / "session.json"
+    if harm == "version":
+        head.write_text(json.dumps({**json.loads(head.read_text()), "version": 0}))
+    elif harm == "field":
+        path = tmp_path / "field" / "field.npz"
+        path.write_bytes(path.read_bytes()[:-9])
+    elif harm == "memory":
+        (tmp_path / "memory" / "memory.json").unlink()
+    elif harm == "head":
+        head.write_text(json.dumps({k: v for k, v in json.loads(head.read_text()).items() if k != "prompt"}))
+    else:
+        head.unlink()
+    with pytest.raises(InputError):
+        Session.load(tmp_path)
+
+
+def test_another_model_or_tokenizer_is_refused(tmp_path: Path):
+    session = Session()
+    session.turn("How was the tunnel dug?", DOCS, budget=40)
+    session.save(tmp_path)
+    with pytest.raises(InputError, match="embedder"):
+        Session.load(tmp_path, ContextPacker(HashEmbedder()))
+    with pytest.raises(InputError, match="tokenizer"):
+        Session.load(tmp_path, ContextPacker(tokenizer="cl100k_base"))
+
+
+def test_the_planner_gives_the_budget_and_hears_of_the_use():
+    planner = TokenBudgetPlanner(400)
+    session = Session(planner=planner)
+    result = session.turn("How was the tunnel dug?", DOCS)
+    assert result.budget == planner.get_budget("input") and planner.get_used("input") == result.tokens
+
+
+def test_an_index_serves_many_turns():
+    index = ContextPacker().index(DOCS)
+    session, other = Session(), Session()
+    for query in ("How was the tunnel dug?", "Who blows the glass?"):
+        assert session.turn(query, index, budget=50).text == other.turn(query, DOCS, budget=50).text
+
+
+def test_memory_and_turns_share_the_tokenizer():
+    session = Session(ContextPacker(tokenizer="cl100k_base"))
+    assert session.memory.packer.tokenizer is session.packer.tokenizer
+    session.remember("user", "hello")
+    assert session.get_context() == [{"role": "user", "content": "hello"}]
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="planner"):
+        Session().turn("x", DOCS)
+    with pytest.raises(SettingsError, match="switching"):
+        Session(switching=-1)
+    assert Session(state=FieldState.start()).state.turn == 0
