@@ -216,6 +216,15 @@ def test_mass_must_be_weights(mass):
         detect(noise(10, 4), np.array(mass))
 
 
+def test_mass_on_a_few_rows_of_many():
+    x, _ = topics(1500, 4, seed=35)
+    for heavy in (1, 40):
+        mass = np.zeros(1500)
+        mass[:heavy] = 1
+        found = detect(x, mass, background=x.mean(0))
+        assert np.isfinite(found.centers).all() and np.isfinite(found.strength).all() and found.strength.sum() <= 1
+
+
 def test_rows_without_mass_are_assigned_but_do_not_form():
     x, label = topics(120, 4, seed=25)
     found = detect(x, (label < 2).astype(float), background=x.mean(0))

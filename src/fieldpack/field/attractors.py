@@ -17,13 +17,13 @@ isotropic noise (`null_cohesion`); so noise has none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, rows, times, unit, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
 from fieldpack.field.basins import Ground
 from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
 from fieldpack.field.scale import noise_scale, trapping_scale
@@ -87,15 +87,18 @@ def detect(
     mu = like(weighted_totals(weight[None], x)[0] if background is None else background, x)
     if len(x) < 3:
         return _none(x, mu, beta or 0.0)
-    chosen = indices(_sample(x, mu, sample or _size(len(x), limit)), x)
-    field, m = x[chosen], weight[chosen]
+    whole = Ground.of(x, weight, mu, 0.0)
+    order = np.argsort(host(whole.offset), kind="stable")
+    part = whole.some(_spread(order, sample or _size(len(x), limit)))
+    sigma = noise_scale(part.x - mu)
+    part, whole = replace(part, sigma=sigma), replace(whole, sigma=sigma)
     b = _pull(query, bias, mu, x) - mu
-    pairs = Pairs.of(field, m, b)
-    sigma = noise_scale(field - mu)
+    pairs = Pairs.of(part.x, part.weight, b)
     trap = 1.0 if beta else trapping_scale(pairs.r[:-1, :-1])
     betas = [beta] if beta else sorted((s * trap for s in scales), reverse=True)
-    used, z = _clearest(Ground.of(field, m, mu, sigma), b, pairs, betas, limit)
-    return _finish(Ground.of(x, weight, mu, sigma), b, z, used, limit)
+    used, z = _clearest(part, b, pairs, betas, limit)
+    wide = whole if len(x) <= WIDE else whole.some(_spread(order, WIDE))
+    return _finish(whole, wide, b, z, used, limit)
 
 
 def _clearest(ground: Ground, b: Array, pairs: Pairs, betas: list[float], limit: int) -> tuple[float, Array]:
@@ -115,9 +118,8 @@ def _clearest(ground: Ground, b: Array, pairs: Pairs, betas: list[float], limit:
     return used, centers
 
 
-def _finish(ground: Ground, b: Array, z: Array, beta: float, limit: int) -> Attractors:
+def _finish(ground: Ground, wide: Ground, b: Array, z: Array, beta: float, limit: int) -> Attractors:
     """The centers descend once more in the wide field; all rows are assigned; what is left is sorted by strength."""
-    wide = _wide(ground)
     z, trace = polish(z, wide.x, wide.weight, beta, b)
     if len(z):
         keep = distinct(host(z @ z.T) > merging_cosine(beta), trace[-1], limit)
@@ -138,13 +140,6 @@ def _finish(ground: Ground, b: Array, z: Array, beta: float, limit: int) -> Attr
         host(ground.mu).astype(np.float32),
         wide.separation(z),
     )
-
-
-def _wide(ground: Ground) -> Ground:
-    if len(ground.x) <= WIDE:
-        return ground
-    some = indices(_sample(ground.x, ground.mu, WIDE), ground.x)
-    return Ground.of(ground.x[some], ground.weight[some], ground.mu, ground.sigma)
 
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:
@@ -180,11 +175,10 @@ def _size(n: int, limit: int) -> int:
     return max(min(max(n // 4, SAMPLE[0]), SAMPLE[1]), 12 * limit)
 
 
-def _sample(x: Array, mu: Array, size: int) -> npt.NDArray[np.int64]:
+def _spread(order: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     """Rows spread evenly over the order of resonance with the background, in that order: the same after any
     permutation or rotation of the rows, and no random number."""
-    n = len(x)
-    order = np.argsort(host(times(x, mu)), kind="stable")
+    n = len(order)
     return order if n <= size else order[np.arange(size) * n // size]
 
 

@@ -47,6 +47,14 @@ class Ground:
         spread = library(x).clip(squares(x) - 2 * offset + (mu * mu).sum(), 1e-12, None)
         return Ground(x, weight / weight.sum(), mu, sigma, offset, spread)
 
+    def some(self, which: npt.NDArray[np.int64]) -> Ground:
+        """Of these rows alone, in this order."""
+        at = indices(which, self.x)
+        weight = self.weight[at]
+        if not float(weight.sum()) > 0:  # all of the mass lies elsewhere: then these count alike
+            weight = weight + 1
+        return Ground(self.x[at], weight / weight.sum(), self.mu, self.sigma, self.offset[at], self.spread[at])
+
     def pull(self, z: Array) -> Array:
         """(n, k) (x - mu).z, without a second matrix of the size of x."""
         return self.x @ z.T - times(z, self.mu)
