@@ -197,6 +197,17 @@ def test_cells_compare_with_the_best_peer_only() -> None:
     assert good["over"] == 0 and good["rendered_over"] == 20 and good["used"] == 0.5
 
 
+def test_ablations_are_paired_with_the_default_over_all_budgets() -> None:
+    everything = [*rows("fieldpack", [1, 0]), *rows("fieldpack", [0, 0], at="9%"), *rows("without", [0, 0])]
+    everything += [*rows("without", [0, 0], at="9%"), *rows("good", [1, 1])]
+    families = {**FAMILIES, "without": "fieldpack"}
+    (found,) = summary.against_default(everything, families)
+    assert found["system"] == "without" and found["difference"] == -0.25 and found["queries"] == 2
+    page = tables.ablation_table({"against_default": [{**found, "ci": [-0.4, -0.1]}], "sets": {"s": {}}})
+    assert "| without | -0.250* |" in page
+    assert summary.against_default(rows("without", [0]), families) == []
+
+
 def test_errors_and_queries_without_evidence_are_counted_apart() -> None:
     failed = [{"set": "s", "at": "5%", "system": "bad", "id": "9", "error": "Boom"}]
     nothing = [{**r, "evidence": None} for r in rows("bad", [0], mode="none", tokens=0)]

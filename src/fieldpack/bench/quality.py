@@ -87,6 +87,7 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
         "sets": sets,
         "systems": {s.name: s.family for s in systems if s.name not in skipped},
         "skipped": skipped,
+        "against_default": summary.against_default(rows, {s.name: s.family for s in systems}, options.seed),
         "cells": summary.cells(rows, {s.name: s.family for s in systems}, options.seed),
     }
     if options.out is not None:

@@ -32,6 +32,33 @@ def cells(rows: Sequence[Row], families: Mapping[str, str], seed: int = 0) -> li
     return out
 
 
+def against_default(rows: Sequence[Row], families: Mapping[str, str], seed: int = 0) -> list[dict[str, Any]]:
+    """For each set and each other row of fieldpack: its evidence minus the default's, paired over queries, every query
+    with its mean over the budgets. Empty when the default did not run."""
+    means: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row in rows:
+        if row.get("evidence") is not None and families.get(row["system"]) == OURS:
+            means.setdefault((row["set"], row["system"]), {}).setdefault(row["id"], []).append(row["evidence"])
+    out = []
+    for (name, system), found in means.items():
+        default = means.get((name, OURS), {})
+        both = [query for query in found if query in default]
+        if system == OURS or not both:
+            continue
+        a, b = ([_mean(side[query]) for query in both] for side in (found, default))
+        gap = paired_bootstrap(a, b, np.random.default_rng(seed), resamples=RESAMPLES)
+        out.append(
+            {
+                "set": name,
+                "system": system,
+                "queries": len(both),
+                "difference": round(gap.difference, 4),
+                "ci": [round(gap.low, 4), round(gap.high, 4)],
+            }
+        )
+    return out
+
+
 def best_peer(table: Any, families: Mapping[str, str], measure: str = "evidence") -> dict[str, Any] | None:
     """The cell of the system that is neither fieldpack nor the oracle and keeps most; None when there is none."""
     peers = [c for c in table if families.get(c["system"]) not in (OURS, CEILING) and c.get(measure) is not None]

@@ -85,6 +85,21 @@ def comparison_table(results: Results) -> str:
     return markdown(head, lines) if lines else "No fieldpack system in this run."
 
 
+def ablation_table(results: Results) -> str:
+    """Evidence of other fieldpack rows minus the default's, mean over the budgets; * where the 95 % CI leaves 0 out."""
+    found = {(r["system"], r["set"]): r for r in results["against_default"]}
+    sets = [name for name in results["sets"] if any(s == name for _, s in found)]
+    lines = []
+    for system in dict.fromkeys(s for s, _ in found):
+        line = [system]
+        for name in sets:
+            r = found.get((system, name))
+            certain = r is not None and (r["ci"][0] > 0 or r["ci"][1] < 0)
+            line.append("" if r is None else f"{r['difference']:+.3f}{'*' if certain else ''}")
+        lines.append(line)
+    return markdown(["system", *sets], lines)
+
+
 def cost_table(results: Results) -> str:
     """Overruns as the libraries render, share of the budget used, and median time without and with embedding."""
     lines = []
