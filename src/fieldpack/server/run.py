@@ -1,0 +1,106 @@
+"""Running the app: sockets, slow heads, signals. The only place that knows the server it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import signal
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fieldpack.errors import InputError, MissingExtraError
+from fieldpack.server.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+_HEAD_SECONDS = 10.0
+
+
+def require() -> None:
+    """Raises MissingExtraError for the first package that the service lacks."""
+    for package in ("starlette", "pydantic", "uvicorn"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "service")
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The ASGI app, for a server of your own. Raises MissingExtraError."""
+    require()
+    from fieldpack.server.app import create_app as create
+
+    return create(settings)
+
+
+def listening(settings: Settings) -> socket.socket:
+    """The bound socket. Raises InputError when the address cannot be had."""
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, settings.port))
+    except OSError as error:
+        sock.close()
+        reason = error.strerror or error
+        raise InputError(f"cannot listen on {host} port {settings.port}: {reason}; choose another --port") from error
+    return sock
+
+
+def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -> None:
+    """Serves until SIGINT or SIGTERM; requests in work are finished first. ready: called with the address.
+
+    Raises MissingExtraError and InputError before anything is served.
+    """
+    app = create_app(settings)
+    import uvicorn
+
+    sock = listening(settings)
+    host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
+    url = f"http://{host}:{sock.getsockname()[1]}/"
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready(url)
+
+    config = uvicorn.Config(
+        app,
+        http=_protocol(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=max(1, round(settings.grace)),
+        backlog=256,
+        h11_max_incomplete_event_size=16_384,
+    )
+    # uvicorn raises the signal again when it has stopped; by then all is done, and the process may end as it should.
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            Server(config).run(sockets=[sock])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _protocol(settings: Settings) -> type[asyncio.Protocol]:
+    """uvicorn's, with two limits that it lacks: on connections, and on the time the first head may take."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Bounded(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > settings.max_connections:
+                transport.close()
+                return
+            self.loop.call_later(_HEAD_SECONDS, self._check_head)
+
+        def _check_head(self) -> None:
+            if self.cycle is None and not self.transport.is_closing():
+                self.transport.close()
+
+    return Bounded

@@ -1,0 +1,232 @@
+"""What goes in and comes out, as pydantic models: they check requests and are the schemas of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Text = Annotated[str, Field(max_length=10_000_000)]
+Budget = Annotated[int, Field(strict=True, ge=1, le=100_000_000, description="Tokens at most, counted on the text.")]
+Model = Annotated[str, Field(min_length=1, max_length=300, description="static | minilm | cascade.")]
+Encoding = Literal["o200k_base", "cl100k_base"]
+
+
+class In(BaseModel):
+    """A request: unknown keys are errors, so that a misspelt one is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class DocumentIn(In):
+    """A text with a name."""
+
+    id: Annotated[str, Field(min_length=1, max_length=2000)]
+    text: Text
+    title: Annotated[str, Field(max_length=2000)] = ""
+
+
+class WeightedQuery(In):
+    """A query and how much it counts."""
+
+    text: Annotated[str, Field(min_length=1, max_length=100_000)]
+    weight: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class PinRange(In):
+    """Characters (code points) of a document that have to be in."""
+
+    id: str
+    start: Annotated[int, Field(strict=True, ge=0)]
+    end: Annotated[int, Field(strict=True, ge=1)]
+
+
+Query = Annotated[str, Field(min_length=1, max_length=100_000)]
+Queries = Annotated[list[Query | WeightedQuery], Field(min_length=1, max_length=64)]
+Documents = Annotated[list[Text | DocumentIn], Field(min_length=1)]
+Pins = Annotated[list[str | PinRange], Field(max_length=10_000)]
+
+
+class PackerIn(In):
+    """How to pack: the same in one pack and in a session."""
+
+    model: Model = "static"
+    encoding: Encoding = "o200k_base"
+    unit: Literal["auto", "paragraph", "sentence"] = "auto"
+    order: Literal["source", "edges", "relevance"] = "source"
+    cite: bool = False
+    titles: bool = False
+    min_relevance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    allow_cut: bool = False
+
+
+class AskIn(In):
+    """`query` or `queries`, one of them."""
+
+    query: Query | None = None
+    queries: Queries | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> AskIn:
+        if (self.query is None) == (self.queries is None):
+            raise ValueError("give query, or queries, and not both")
+        return self
+
+
+class PackIn(PackerIn, AskIn):
+    """POST /v1/pack"""
+
+    documents: Documents
+    budget: Budget
+    pins: Pins = []
+    stream: Annotated[bool, Field(description="Answer with server-sent events: progress, then the result.")] = False
+
+
+class EmbeddingsIn(In):
+    """POST /v1/embeddings, as OpenAI's interface has it."""
+
+    input: str | list[str] | list[int] | list[list[int]]
+    model: Model = "static"
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    user: str | None = None
+
+
+class PlanIn(In):
+    """POST /v1/plan"""
+
+    window: Annotated[int, Field(ge=0)] | Annotated[str, Field(max_length=200)]
+    preset: Annotated[str, Field(max_length=100)] | None = None
+    allocations: Annotated[dict[str, float], Field(max_length=100)] | None = None
+    used: Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(max_length=100)] = {}
+    output_reserve: Annotated[int, Field(ge=0)] = 0
+    alert_threshold: Annotated[float, Field(gt=0, le=1)] = 0.9
+
+
+class FieldIn(In):
+    """POST /v1/field"""
+
+    documents: Documents
+    model: Model = "static"
+    encoding: Encoding = "o200k_base"
+    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most.")] = 12
+
+
+class SessionIn(PackerIn):
+    """POST /v1/sessions. documents: read once for all turns; without them each turn brings its own."""
+
+    documents: Documents | None = None
+    switching: Annotated[float, Field(ge=0, le=50)] | None = None
+
+
+class TurnIn(AskIn):
+    """POST /v1/sessions/{id}/turn"""
+
+    documents: Documents | None = None
+    budget: Budget
+    pins: Pins = []
+
+
+class Item(BaseModel):
+    """A segment that was kept or dropped; offsets are code points of its document."""
+
+    doc_id: str
+    start: int
+    end: int
+    tokens: int
+    score: float
+    reason: str
+
+
+class PackOut(BaseModel):
+    """What `fieldpack pack --json` prints."""
+
+    text: str
+    tokens: int
+    budget: int
+    query: str | list[str]
+    kept: list[Item]
+    dropped: list[Item]
+    field: dict[str, Any]
+    notes: list[str]
+    timings_ms: dict[str, float]
+
+
+class PromptOut(BaseModel):
+    """The pack ordered for a prompt cache: what was shown before stays first."""
+
+    text: str
+    tokens: int
+    prefix: int
+    prefix_tokens: int
+
+
+class TurnOut(PackOut):
+    """A pack, and where the session stands after it."""
+
+    turn: int
+    prompt: PromptOut
+
+
+class SessionOut(BaseModel):
+    """A session. `id` is its only key: keep it."""
+
+    id: str
+    turns: int
+    documents: int
+    expires_in: int
+    state: dict[str, Any] | None = None
+
+
+class EmbeddingOut(BaseModel):
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(BaseModel):
+    """Tokens of o200k_base."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsOut(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[EmbeddingOut]
+    model: str
+    usage: Usage
+
+
+class FieldOut(BaseModel):
+    documents: int
+    segments: int
+    attractors: list[dict[str, Any]]
+    beta: float
+    resonance: float
+    permeability: float
+    turn: int
+    residue: int
+
+
+class PlanOut(BaseModel):
+    """What `fieldpack plan --json` prints."""
+
+    model_config = ConfigDict(extra="allow")
+    window: int
+    preset: str
+
+
+class HealthOut(BaseModel):
+    status: Literal["ok", "stopping"]
+    version: str
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+    type: str
+    title: str
+    status: int
+    detail: str
