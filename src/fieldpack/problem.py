@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -139,11 +139,13 @@ def carried_strength(prepared: Prepared, state: FieldState | None) -> FloatArray
     return out
 
 
-def marked(prepared: Prepared, names: Collection[str]) -> FloatArray:
-    """(n,) 1 for the rows of these names, 0 for others."""
+def marked(prepared: Prepared, values: Mapping[str, float]) -> FloatArray:
+    """(n,) the value of the rows that are named, 0 for others."""
     out = np.zeros(len(prepared.rows), np.float32)
-    found = [row_of(prepared, name) for name in names]
-    out[[at for at in found if at >= 0]] = 1
+    for name, value in values.items():
+        at = row_of(prepared, name)
+        if at >= 0:
+            out[at] = value
     return out
 
 

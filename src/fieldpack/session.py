@@ -1,8 +1,9 @@
 """A conversation with a packer: turn after turn, state in, state out, and packs that keep their beginning.
 
 Prompt caches of model providers reuse the longest unchanged prefix of a prompt. Two things keep it long: leaving what
-the last prompt showed has a price (`switching`, in log odds, beside the packer's `persist` for the residue, which fades
-with its half-life), and `prompt` puts what was there before first, unchanged, and what is new behind it.
+the last prompt showed has a price (`switching`, in log odds, in proportion to what a cache would lose; beside it the
+packer's `persist` for the residue, which fades with its half-life), and `prompt` puts what was there before first,
+unchanged, and what is new behind it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fieldpack.result import Result
 
 KIND, VERSION = "session", 1
-SWITCHING = 2.0
+SWITCHING = 4.0
 BETWEEN = "\n\n"
 
 
@@ -64,7 +65,8 @@ class Session:
 
     packer: default ContextPacker(). planner: where `turn` finds its budget (its section `section`). memory: for
     `remember` and `recall`; by default with the packer's models. state: of a turn before. switching: log odds >= 0 that
-    a segment of the last prompt has over one that is new (benchmarks/results/memory.json shows what it buys and costs).
+    the first segment of the last prompt has over one that is new, later ones less, as less of a cached prefix hangs on
+    them (benchmarks/results/memory.json shows what it buys and costs).
     """
 
     packer: ContextPacker = field(default_factory=ContextPacker)
@@ -106,15 +108,15 @@ class Session:
             given = checked_documents(documents)
             ranges = pin_ranges(pins, given)
             prepared = self.packer.prepare(given, ranges)
-        held = frozenset(name for piece in self.prompt.pieces for name in piece.keys)
+        price = prices(self.prompt)
 
         def adjust(relevance: Relevance) -> Relevance:
             """The scores stay what they are; only the packer sees the price."""
-            bonus = self.switching * marked(prepared, held)
+            bonus = self.switching * marked(prepared, price)
             return replace(relevance, logit=np.asarray(relevance.logit + bonus, np.float32))
 
         result = self.packer.pack_prepared(
-            queries, prepared, limit, ranges, self.state, weights=weights, adjust=adjust if held else None
+            queries, prepared, limit, ranges, self.state, weights=weights, adjust=adjust if price else None
         )
         self.state = result.state
         self.prompt = self._stable(result)
@@ -207,6 +209,13 @@ class Session:
             old.append(piece)
         late = pieces(result, {name for piece in old for name in piece.keys})
         return _fitted(old, late, self.prompt.text, result, self.packer)
+
+
+def prices(prompt: Prompt) -> dict[str, float]:
+    """{row: share in (0, 1] of the prompt that a cache would lose with it}: the row itself and all that follows."""
+    sizes = np.array([len(piece.text) for piece in prompt.pieces], np.float64)
+    lost = sizes[::-1].cumsum()[::-1] / max(float(sizes.sum()), 1.0)
+    return {name: float(p) for piece, p in zip(prompt.pieces, lost, strict=True) for name in piece.keys}
 
 
 def pieces(result: Result, shown: Collection[str] = ()) -> list[Piece]:
