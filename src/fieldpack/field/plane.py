@@ -73,7 +73,8 @@ def _axes(y: Floats) -> tuple[Floats, float]:
     if min(n, d) == 0:
         return axes, 0.0
     small = n < d
-    spread, vectors = np.linalg.eigh((y @ y.T if small else y.T @ y).astype(np.float64))
+    wide = y.astype(np.float64)  # single precision would make axes of its own rounding where there is one axis only
+    spread, vectors = np.linalg.eigh(wide @ wide.T if small else wide.T @ wide)
     total = float(np.maximum(spread, 0).sum())
     shown = 0.0
     for k in range(min(2, len(spread))):

@@ -247,7 +247,7 @@ document.addEventListener("keydown", (e) => { if (e.key === "Escape") release();
 document.querySelectorAll(".p").forEach((c) => {
   const rows = groups.get(Number(c.dataset.g)) || [];
   const best = () => rows.find((i) => inside(i) && D.packs.length) ?? rows[0];
-  if (!rows.length) { c.append(shape("title", {})); c.firstChild.textContent = "not shown on this page"; return; }
+  if (!rows.length) { c.classList.add("absent"); return; }
   c.addEventListener("click", () => hold(best(), true));
   c.addEventListener("pointerenter", () => { if (held < 0) { show(best()); } });
 });
