@@ -189,6 +189,8 @@ def test_too_few_rows_have_none(n):
 def test_equal_rows_are_background_and_duplicates_are_a_topic():
     same = np.repeat(noise(1, 16), 30, 0)
     assert len(detect(same)) == 0
+    copies = detect(np.repeat(noise(5, 64), 20, 0))
+    assert len(copies) == 5 and copies.beta < 30 and np.bincount(copies.basin).tolist() == [20] * 5
     found = detect(np.vstack([np.repeat(noise(2, 64), 6, 0), noise(30, 64, 5)]))
     assert len(found) >= 2
     assert len(set(found.basin[:6])) == 1 and len(set(found.basin[6:12])) == 1 and found.basin[0] != found.basin[6]

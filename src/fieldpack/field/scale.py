@@ -15,20 +15,22 @@ from fieldpack.field.arrays import Array, host
 
 _SOME = 48
 _PAIRS = 128
+_SAME = 1e-4
 
 Float64 = npt.NDArray[np.float64]
 
 
 def trapping_scale(r: Array) -> float:
-    """The beta at which the median row weighs as much in the softmax at itself as all others together.
+    """The beta at which the median row weighs as much in the softmax at itself as all other rows together.
 
-    Solves median_i sum_{j != i} exp(beta (R_ij - 1)) = 1; beyond it rows are fixed points of their own. It grows
-    like log(s) / (1 - typical similarity), in the units of the model at hand. From 1.0 to 1000.0.
+    Solves median_i sum_j exp(beta (R_ij - 1)) = 1 over the j whose row is another than i's (copies are no others);
+    beyond it rows are fixed points of their own. It grows like log(s) / (1 - typical similarity), in the units of the
+    model at hand. From 1.0 to 1000.0.
     """
     s = len(r)
     some = np.arange(0, s, max(1, s // _SOME))
     gap = host(r[some]) - 1.0
-    gap[range(len(some)), some] = -np.inf
+    gap[gap > -_SAME] = -np.inf
     low, high = 1.0, 1000.0
     for points in (9, 5, 5):  # nested grids: three passes of one exponential each, in place of a long bisection
         grid = (low * (high / low) ** (np.arange(points) / (points - 1))).astype(gap.dtype)
