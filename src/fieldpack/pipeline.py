@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -27,6 +27,8 @@ from fieldpack.relevance.scorer import Scorer
 from fieldpack.render import ORDERS, Order, Rendered, render
 from fieldpack.result import Result
 from fieldpack.settle import Settled, settle
+from fieldpack.text.prefix import prefix
+from fieldpack.text.tokens import check_string
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
 
@@ -148,8 +150,11 @@ class ContextPacker:
         """`pack` over documents made ready before. adjust: what the caller knows of relevance besides the texts (rows
         at log odds -inf stay out). field: a reading of the paragraphs from elsewhere."""
         clock = clock or Clock()
+        if state is not None and not isinstance(state, FieldState):
+            raise InputError(f"state is a {type(state).__name__}; give the `state` of an earlier result, or None")
         pinned = _rows_in(prepared, ranges)
-        self._check_pins(prepared, pinned, budget)
+        if self.order == "source":
+            self._check_pins(prepared, pinned, budget)
         relevance = self._relevance(queries, prepared, weights)
         relevance = adjust(relevance) if adjust else relevance
         clock.lap("relevance")
@@ -172,7 +177,7 @@ class ContextPacker:
     ) -> Result:
         """What is left when all but the budget is settled; the result carries it, for packs of other sizes."""
         clock = clock or Clock()
-        self._check_pins(prepared, problem.pinned, budget)
+        self._check_pins(prepared, problem.pinned, budget, relevance)
         settings = self.packing or _SETTINGS[prepared.sentences]
         some = closest(problem, budget)
         if self.cite or self.titles:
@@ -181,6 +186,8 @@ class ContextPacker:
         packing = pack(part, budget, settings)
         clock.lap("pack")
         inside, rendered, tokens, filled, cut = self._settle(prepared, part, packing, relevance, budget, some)
+        if tokens > budget:
+            raise BudgetError(f"the least text takes {tokens} tokens and the budget is {budget}", tokens, budget)
         packing = spread(packing, problem, some)
         clock.lap("render")
         reasons = Reasons(relevance, packing, problem, inside, filled, budget, tokens, self.min_relevance)
@@ -328,20 +335,31 @@ class ContextPacker:
             best = int(np.argmax(np.where(problem.open, problem.logit, -np.inf)))
             row, whole = int(some[best]), draw(np.array([best]))
             span = whole.spans[0]
-            end = self.tokenizer.prefix(whole.text, budget) - span.start
-            text = whole.text[: span.start + max(end, 0)].rstrip()
-            if len(text) > span.start:
+            text = whole.text[: prefix(self.tokenizer, whole.text, budget)]
+            # White space at the end says nothing, unless the tokenizer counts more without it.
+            text = text.rstrip() if self.tokenizer.count(text.rstrip()) <= budget else text
+            if len(text) > span.start and not text[span.start :].isspace():
                 cut = (row, int(prepared.rows.start[row]) + len(text) - span.start)
                 rendered = Rendered(text, (span._replace(end=len(text)),))
                 tokens = self.tokenizer.count(text)
                 inside[row] = True
         return inside, rendered, tokens, filled, cut
 
-    def _check_pins(self, prepared: Prepared, pinned: BoolArray, budget: int) -> None:
-        """Said before any work: pins that do not fit alone will not fit at all."""
+    def _check_pins(
+        self, prepared: Prepared, pinned: BoolArray, budget: int, relevance: Relevance | None = None
+    ) -> None:
+        """Pins that do not fit alone will not fit at all: said before any work where relevance does not order them."""
         if not pinned.any():
             return
-        drawn = render(prepared.documents, prepared.rows, np.flatnonzero(pinned), cite=self.cite, titles=self.titles)
+        drawn = render(
+            prepared.documents,
+            prepared.rows,
+            np.flatnonzero(pinned),
+            order=self.order,
+            value=None if relevance is None else relevance.total,
+            cite=self.cite,
+            titles=self.titles,
+        )
         needed = self.tokenizer.count(drawn.text)
         if needed > budget:
             raise BudgetError(
@@ -401,7 +419,7 @@ def checked_queries(
     query: str | Sequence[str | tuple[str, float]],
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """One or several queries, none of them blank, and their weights in (0, 1]."""
-    given = [query] if isinstance(query, str) else list(query)
+    given: list[Any] = [query] if isinstance(query, str) else list(query) if isinstance(query, Iterable) else []
     pairs: list[Any] = [(q, 1.0) if isinstance(q, str) else q for q in given]
     if not pairs or not all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in pairs):
         raise InputError(f"query is {query!r}; give a string, or a list of strings or of (string, weight)")
@@ -409,6 +427,8 @@ def checked_queries(
         raise InputError("the query is empty; say what the evidence is wanted for")
     if not all(isinstance(w, int | float) and 0 < w <= 1 for _, w in pairs):
         raise InputError(f"query weights are {[w for _, w in pairs]}; allowed: above 0 and up to 1")
+    for text, _ in pairs:
+        check_string("the query", text)
     return tuple(p[0] for p in pairs), tuple(float(p[1]) for p in pairs)
 
 
@@ -423,6 +443,8 @@ def checked_budget(budget: int) -> int:
 
 def checked_documents(documents: str | Document | Iterable[str | Document]) -> tuple[Document, ...]:
     """Documents with unique ids; strings are named doc-0, doc-1, ..."""
+    if isinstance(documents, Mapping | bytes) or not isinstance(documents, str | Document | Iterable):
+        raise InputError(f"documents is a {type(documents).__name__}; give a list of strings or of fieldpack.Document")
     given = [documents] if isinstance(documents, str | Document) else list(documents)
     if not given:
         raise InputError("no documents were given; give at least one string or Document")
@@ -435,6 +457,8 @@ def checked_documents(documents: str | Document | Iterable[str | Document]) -> t
     for i, d in enumerate(out):
         if not isinstance(d.id, str) or not isinstance(d.text, str) or not isinstance(d.title, str):
             raise InputError(f"document {i} has an id, text or title that is not a string")
+        if not isinstance(d.metadata, Mapping):
+            raise InputError(f"document {d.id!r} has metadata that is a {type(d.metadata).__name__}; give a dict")
         if d.id in seen:
             raise InputError(f"documents {seen[d.id]} and {i} have the same id {d.id!r}; ids must be unique in a call")
         seen[d.id] = i
@@ -448,8 +472,10 @@ def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Ran
     number = {d.id: k for k, d in enumerate(documents)}
     out: list[Range] = []
     for pin in [pins] if isinstance(pins, str) else pins:
+        if not isinstance(pin, str) and not (isinstance(pin, tuple | list) and len(pin) == 3):
+            raise InputError(f"pin {pin!r} is neither a document id nor (id, start, end)")
         name, start, end = (pin, 0, None) if isinstance(pin, str) else pin
-        if name not in number:
+        if not isinstance(name, str) or name not in number:
             raise InputError(f"pin {name!r} is no document id of this call; ids: {', '.join(list(number)[:8])}")
         length = len(documents[number[name]].text)
         end = length if end is None else end

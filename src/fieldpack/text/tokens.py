@@ -60,17 +60,22 @@ def tokenizer(spec: str | Path | Callable[[str], int] | Tokenizer) -> Tokenizer:
 
 
 def check_text(documents: Sequence[Document]) -> None:
-    """Raises InputError for the first document whose text holds a surrogate, which no tokenizer or file can take."""
+    """Raises InputError for the first document whose text, title or id holds a surrogate, see `check_string`."""
     for document in documents:
-        if document.text.isascii():
-            continue
-        found = _SURROGATE.search(document.text)
-        if found:
-            raise InputError(
-                f"document {document.id!r}: lone surrogate U+{ord(found[0]):04X} at character {found.start()}; text "
-                "must be valid Unicode: decode it with errors='replace', or mend it with "
-                "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
-            )
+        check_string(f"document {document.id!r}", document.text)
+        check_string(f"the title of document {document.id!r}", document.title)
+        check_string(f"the document id {document.id!r}", document.id)
+
+
+def check_string(what: str, text: str) -> None:
+    """Raises InputError for a text that holds a surrogate, which no tokenizer, no file and no JSON can take."""
+    found = None if text.isascii() else _SURROGATE.search(text)
+    if found:
+        raise InputError(
+            f"{what}: lone surrogate U+{ord(found[0]):04X} at character {found.start()}; text "
+            "must be valid Unicode: decode it with errors='replace', or mend it with "
+            "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
+        )
 
 
 def _without_surrogates(text: str) -> str:
