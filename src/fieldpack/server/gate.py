@@ -52,7 +52,9 @@ class Gate:
         if self.stopping:
             raise Problem("stopping", "the service is being stopped; ask again in a moment", 5)
         if self._inside >= self.workers + self.waiting:
-            detail = f"{self.workers} requests are in work and {self.waiting} wait, which is all that may; ask again later"
+            detail = (
+                f"{self.workers} requests are in work and {self.waiting} wait, which is all that may; ask again later"
+            )
             raise Problem("busy", detail, self.retry_after())
         self._inside += 1
         loop = asyncio.get_running_loop()
@@ -77,9 +79,13 @@ class Gate:
 
     def _late(self, never_begun: bool) -> Problem:
         if never_begun:
-            return Problem("timeout", f"no place became free in {self.timeout:g} s; ask again later", self.retry_after())
+            return Problem(
+                "timeout", f"no place became free in {self.timeout:g} s; ask again later", self.retry_after()
+            )
         return Problem(
-            "timeout", f"the work took more than {self.timeout:g} s; send fewer or shorter documents", self.retry_after()
+            "timeout",
+            f"the work took more than {self.timeout:g} s; send fewer or shorter documents",
+            self.retry_after(),
         )
 
     def close(self) -> None:

@@ -123,7 +123,9 @@ class Guard:
                         return
         except TimeoutError:
             seconds = self.settings.body_timeout
-            raise Problem("slow", f"the body did not arrive in {seconds:g} s", headers={"connection": "close"}) from None
+            raise Problem(
+                "slow", f"the body did not arrive in {seconds:g} s", headers={"connection": "close"}
+            ) from None
 
     async def _failed(self, scope: Scope, receive: Receive, send: Answer, error: Exception) -> None:
         if isinstance(error, Gone):

@@ -48,7 +48,9 @@ class Sessions:
                 detail = f"{self.limit} sessions are kept, which is all that may; delete one, or wait until one expires"
                 raise Problem("sessions-full", detail, self._wait())
             if sum(k.size for k in self._kept.values()) + size > self.size:
-                detail = f"the documents of all sessions may have {self.size:,} bytes together; send them with each turn"
+                detail = (
+                    f"the documents of all sessions may have {self.size:,} bytes together; send them with each turn"
+                )
                 raise Problem("sessions-full", detail, self._wait())
 
     def add(self, session: Session, index: Index | None, size: int) -> str:

@@ -1,0 +1,45 @@
+"""fieldpack as tools of the Model Context Protocol: `serve([folder])` runs them, `server(Roots([folder]))` makes them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fieldpack.errors import InputError, MissingExtraError
+from fieldpack.mcp.roots import Roots as Roots
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+TRANSPORTS = ("stdio", "http")
+
+
+def server(roots: Roots | None = None) -> MCPServer:
+    """The server with its three tools. Raises MissingExtraError."""
+    for package in ("mcp", "pydantic"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "mcp")
+    from fieldpack.mcp.tools import build
+
+    return build(roots or Roots(()))
+
+
+def serve(roots: Sequence[str | Path] = (), transport: str = "stdio", port: int = 8018) -> None:
+    """Runs the tools until the client closes its side (stdio), or SIGINT or SIGTERM (http, on 127.0.0.1 at /mcp).
+
+    roots: folders that the tools may read from; without any, they take texts only. Raises InputError for a folder that is
+    not there, an unknown transport or a port that is taken, and MissingExtraError.
+    """
+    if transport not in TRANSPORTS:
+        raise InputError(f"transport is {transport!r}; allowed: {', '.join(TRANSPORTS)}")
+    built = server(Roots(roots))
+    if transport == "stdio":
+        built.run("stdio")
+        return
+    from fieldpack.server.run import listening
+    from fieldpack.server.settings import Settings
+
+    listening(Settings(port=port)).close()  # a taken port is said in one line, before the server begins
+    built.run("streamable-http", host="127.0.0.1", port=port)
