@@ -7,6 +7,7 @@ or, where rows have no names of their own, rare words that both share). Near-dup
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -108,7 +109,27 @@ class Coupling:
         return self.names[self.name_offsets[owner] : self.name_offsets[owner + 1]]
 
     def links(self, row: int) -> FloatArray:
-        """(n,) in [0, 1]: how much the packed `row` calls for each other row."""
+        """(n,) in [0, 1]: how much the packed `row` calls for each other row. Not to be written to."""
+        if row not in self._links:
+            self._links[row] = self._linked(row)
+        return self._links[row]
+
+    def duplicates(self, row: int) -> FloatArray:
+        """(n,) in [0, 1]: 0 up to cosine DUPLICATE with the packed `row`, 1 at cosine 1. Not to be written to."""
+        if row not in self._duplicates:
+            self._duplicates[row] = self._duplicated(row)
+        return self._duplicates[row]
+
+    @cached_property
+    def _links(self) -> dict[int, FloatArray]:
+        """Rows asked for already: the pack and its objective ask for the same ones."""
+        return {}
+
+    @cached_property
+    def _duplicates(self) -> dict[int, FloatArray]:
+        return {}
+
+    def _linked(self, row: int) -> FloatArray:
         if not self.named:
             shared = self.postings.overlap(self._words(row))
             out = shared / np.sqrt(np.maximum(self.totals * self.totals[row], 1e-12))
@@ -122,8 +143,7 @@ class Coupling:
         out[self.owner == mine] = 0
         return np.asarray(np.minimum(out, 1), np.float32)
 
-    def duplicates(self, row: int) -> FloatArray:
-        """(n,) in [0, 1]: 0 up to cosine DUPLICATE with the packed `row`, 1 at cosine 1."""
+    def _duplicated(self, row: int) -> FloatArray:
         similar = self.vectors @ self.vectors[row]
         similar[row] = 0
         return np.clip((similar - DUPLICATE) / (1 - DUPLICATE), 0, 1).astype(np.float32)

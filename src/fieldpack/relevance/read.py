@@ -72,6 +72,12 @@ def _one(
     groups = _candidates(query, corpus, dense)
     if len(groups) < len(corpus.starts):
         return _among(query, corpus, groups, scorer, texts, dense, rows)
+    return _closely(query, corpus, scorer, texts, dense)
+
+
+def _closely(
+    query: Query, corpus: Corpus, scorer: Scorer, texts: Sequence[str] | None, dense: FloatArray | None
+) -> Relevance:
     signals = read_signals(corpus, query)
     layer = scorer.paragraph if dense is None else scorer.dense
     features = paragraph_features(signals, dense)
@@ -122,7 +128,7 @@ def _among(
     part = corpus.take(groups)
     chosen = groups if texts is None else part.taken
     some = None if texts is None else [texts[i] for i in chosen.tolist()]
-    near = _one(query, part, scorer, some, None if dense is None else dense[groups], len(chosen))
+    near = _closely(query, part, scorer, some, None if dense is None else dense[groups])
     logit = np.full(rows, min(_FLOOR, float(near.logit.min())), np.float32)
     logit[chosen] = near.logit
 
