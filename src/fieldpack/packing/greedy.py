@@ -3,7 +3,7 @@
 Objective, for a set S of rows with log odds l:
 
     F(S) = sum_{i in S} sigmoid(l_i + chain max_{j in S} link(j, i) - repel max_{j in S before i} duplicate(j, i))
-         + cover sum_q w_q max_{i in S} best(q, i)
+         + cover p* sum_q w_q max_{i in S} best(q, i),   p* = max_i sigmoid(l_i)
 
 "before" is the order of l, so that F depends on the set alone. Gains are weighed by cost^rho; of several rho the best F
 stays (Lin & Bilmes 2010), and after each step the best single row that still fits is tried too (Greedy+Max: Yaroslavtsev
@@ -24,13 +24,13 @@ from fieldpack.types import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True)
 class PackingSettings:
-    """chain, repel: log odds that a full link adds, a full duplicate takes away (>= 0). cover: worth of seeing every word
-    of the query, in rows. rho: exponents of the cost to try, each in [0, 1]. complete: log odds added to the neighbours
+    """chain, repel: log odds that a full link adds, a full duplicate takes away (>= 0). cover: worth of seeing every
+    word of the query, in rows as probable as the best one. rho: exponents of the cost to try, each in [0, 1]. complete: log odds added to the neighbours
     of a packed row inside its paragraph. attract: worth of reaching every attractor of the field, in rows."""
 
     chain: float = 3.0
     repel: float = 3.0
-    cover: float = 1.0
+    cover: float = 0.3
     rho: tuple[float, ...] = (0.0,)
     complete: float = 0.5
     attract: float = 0.0
@@ -65,6 +65,11 @@ class Problem:
 
     def __len__(self) -> int:
         return len(self.logit)
+
+    @property
+    def best_chance(self) -> float:
+        """Probability of the best open row: the unit of what covering words and reaching attractors is worth."""
+        return float(sigmoid(self.logit[self.open].max(keepdims=True))[0]) if self.open.any() else 0.0
 
     def take(self, rows: IntArray) -> Problem:
         """The problem of some rows (ascending), re-numbered 0, 1, ..."""
@@ -124,6 +129,7 @@ class _Growing:
     def __init__(self, problem: Problem, settings: PackingSettings) -> None:
         n = len(problem)
         self.p, self.s = problem, settings
+        self.unit = problem.best_chance
         self.inside = np.zeros(n, np.bool_)
         self.link = np.zeros(n, np.float32)
         self.duplicate = np.zeros(n, np.float32)
@@ -142,9 +148,11 @@ class _Growing:
         p, s = self.p, self.s
         gain = sigmoid(p.logit + s.chain * self.link + s.complete * self.near - s.repel * self.duplicate)
         if s.cover and len(p.best):
-            gain = gain + s.cover * (p.best_weight @ np.maximum(p.best - self.covered[:, None], 0))
+            gain = gain + self.unit * s.cover * (p.best_weight @ np.maximum(p.best - self.covered[:, None], 0))
         if s.attract and len(p.attraction):
-            gain = gain + s.attract * (p.attraction_weight @ np.maximum(p.attraction - self.reached[:, None], 0))
+            gain = gain + self.unit * s.attract * (
+                p.attraction_weight @ np.maximum(p.attraction - self.reached[:, None], 0)
+            )
         return np.asarray(gain, np.float32)
 
     def add(self, row: int, cost: int) -> None:
@@ -200,7 +208,9 @@ def _single(problem: Problem, budget: int, settings: PackingSettings, chosen: In
     """A long row that greedy left out although it is worth more than all that was packed in its place."""
     if len(chosen) == 0 or problem.pinned.any():
         return None
-    alone = np.where(problem.open & ~problem.lead & (problem.cost + problem.opening <= budget), sigmoid(problem.logit), -np.inf)
+    alone = np.where(
+        problem.open & ~problem.lead & (problem.cost + problem.opening <= budget), sigmoid(problem.logit), -np.inf
+    )
     row = int(np.argmax(alone))
     return None if row in chosen or not np.isfinite(alone[row]) else np.array([row])
 
@@ -224,9 +234,17 @@ def objective(problem: Problem, chosen: Sequence[int] | IntArray, settings: Pack
         logit = logit + settings.chain * link - settings.repel * duplicate
     value = float(sigmoid(logit).sum())
     if len(problem.best):
-        value += settings.cover * float(problem.best_weight @ np.maximum(problem.best[:, rows].max(1), 0))
+        value += (
+            problem.best_chance
+            * settings.cover
+            * float(problem.best_weight @ np.maximum(problem.best[:, rows].max(1), 0))
+        )
     if len(problem.attraction):
-        value += settings.attract * float(problem.attraction_weight @ np.maximum(problem.attraction[:, rows].max(1), 0))
+        value += (
+            problem.best_chance
+            * settings.attract
+            * float(problem.attraction_weight @ np.maximum(problem.attraction[:, rows].max(1), 0))
+        )
     return value
 
 
@@ -244,4 +262,5 @@ def bound(problem: Problem, budget: int, settings: PackingSettings) -> float:
         value += (
             float(top[order[whole]]) * (budget - (int(reached[whole - 1]) if whole else 0)) / float(cost[order[whole]])
         )
-    return value + (settings.cover if len(problem.best) else 0) + (settings.attract if len(problem.attraction) else 0)
+    more = (settings.cover if len(problem.best) else 0) + (settings.attract if len(problem.attraction) else 0)
+    return value + problem.best_chance * more
