@@ -18,7 +18,7 @@ BREAD = "Sourdough bread is leavened with wild yeast. A starter needs flour, wat
 TIDES = "Tides are caused by the gravity of the Moon and the Sun. Spring tides come at new and full moon."
 TEXTS = [BREAD, RUSH, TIDES]
 
-WORDS = st.lists(st.sampled_from(" ".join(TEXTS).split() + ["\n\n", "naïve", "中文。", "🙂", "# H\n\n"]), max_size=40)
+WORDS = st.lists(st.sampled_from([*" ".join(TEXTS).split(), "\n\n", "naïve", "中文。", "🙂", "# H\n\n"]), max_size=40)
 SOME_TEXTS = st.lists(WORDS.map(" ".join), max_size=5)
 PACKERS = st.fixed_dictionaries(
     {
@@ -60,7 +60,7 @@ class Calls:
 
 
 def check_spans(given, content, facts):
-    """The spans are verbatim ranges of the text that came in, in reading order, and all of them are in what comes out."""
+    """The spans are verbatim ranges of the text that came in, in reading order; all of them are in what comes out."""
     end = 0
     for span in facts["spans"]:
         assert end <= span["start"] < span["end"] <= len(given)

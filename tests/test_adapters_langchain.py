@@ -146,7 +146,9 @@ class Upper(BaseDocumentTransformer):
 
 def test_it_works_in_a_compressor_pipeline():
     assert isinstance(FieldpackCompressor(budget=1), BaseDocumentCompressor)
-    pipeline = DocumentCompressorPipeline(transformers=[Upper(), FieldpackCompressor(budget=60), FieldpackCompressor(budget=25)])
+    pipeline = DocumentCompressorPipeline(
+        transformers=[Upper(), FieldpackCompressor(budget=60), FieldpackCompressor(budget=25)]
+    )
     out = pipeline.compress_documents(documents(), QUERY)
     assert joined_tokens([d.page_content for d in out]) <= 25
     assert all(d.metadata["seen"] for d in out)
@@ -234,7 +236,11 @@ def test_metadata_embeddings_are_left_alone_with_fieldpacks_own_embedder():
 
 # ---- messages
 
-TALK = [SystemMessage("Be brief."), HumanMessage("My daughter Ada is allergic to peanuts.", id="ada"), AIMessage("Noted.")]
+TALK = [
+    SystemMessage("Be brief."),
+    HumanMessage("My daughter Ada is allergic to peanuts.", id="ada"),
+    AIMessage("Noted."),
+]
 for _day in range(30):
     TALK += [HumanMessage(f"What is the weather on day {_day}?"), AIMessage(f"Mild, {_day} degrees, some clouds.")]
 ASKED = HumanMessage("Which food must my daughter Ada avoid?")
@@ -279,7 +285,9 @@ def test_what_fits_comes_back_as_it_is():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(60, 400), st.lists(st.sampled_from(["talk", "call", "two calls", "lost"]), max_size=12), st.booleans())
+@given(
+    st.integers(80, 400), st.lists(st.sampled_from(["talk", "call", "two calls", "lost"]), max_size=12), st.booleans()
+)
 def test_tool_calls_are_never_parted_from_their_results(budget, kinds, pending):
     messages = [SystemMessage("Be brief.")]
     for k, kind in enumerate(kinds):
@@ -323,7 +331,9 @@ def test_what_must_stay_and_does_not_fit_is_an_error():
 
 
 def test_the_trimmer_is_a_step_of_a_chain():
-    prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), MessagesPlaceholder("talk"), ("user", "{asked}")])
+    prompt = ChatPromptTemplate.from_messages(
+        [("system", "Be brief."), MessagesPlaceholder("talk"), ("user", "{asked}")]
+    )
     model = FakeListChatModel(responses=["Peanuts."])
     chain = prompt | FieldpackMessageTrimmer(budget=120) | model
     values = {"talk": TALK[1:], "asked": ASKED.content}
@@ -336,7 +346,7 @@ def test_the_trimmer_is_a_step_of_a_chain():
 class Seeing(FakeListChatModel):
     """A model that remembers what it was shown."""
 
-    seen: list = []
+    seen: list
 
     def _call(self, messages, *args, **kwargs):
         self.seen.append(list(messages))
@@ -382,7 +392,7 @@ def test_a_framework_that_is_not_there_is_named_with_its_extra(name, module, pac
         f"import importlib.abc, sys\n"
         f"class Block(importlib.abc.MetaPathFinder):\n"
         f"    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] == {module!r}: raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)\n"
+        f"        if name.split('.')[0] == {module!r}: raise ModuleNotFoundError(name, name=name)\n"
         f"sys.meta_path.insert(0, Block())\n"
         f"import fieldpack as fp\n"
         f"try:\n    import fieldpack.adapters.{name}\n"

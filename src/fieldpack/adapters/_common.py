@@ -1,14 +1,14 @@
-"""What the adapters share: a framework's documents in, what is kept of each of them out, inside the budget."""
+"""What the adapters share: documents of a framework in, what is kept of each of them out, inside the budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from types import MappingProxyType
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from fieldpack.adapters._documents import Piece, Source, arranged, named, pieces
 from fieldpack.embed.rows import unit_rows
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
@@ -18,53 +18,8 @@ from fieldpack.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.result import Result
 from fieldpack.types import Document, FloatArray
 
-KEY = "fieldpack"
-"""The metadata key under which a document says what was kept of it."""
 _ROUNDS = 8
 """Packs tried, at most, where a framework's own lines around the texts take tokens that the packer does not know of."""
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A framework's document. vector: what the store has for it, by the embedder of the call; None when it has none."""
-
-    text: str
-    id: str | None = None
-    title: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    vector: Any = None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What is kept of source `number`: `text` as fieldpack renders it, its `spans` (start, end, score, reason) in
-    characters of the source, in reading order, its tokens, and the score in [0, 1] and reason of its best span."""
-
-    number: int
-    text: str
-    tokens: int
-    score: float
-    reason: str
-    spans: tuple[Mapping[str, Any], ...]
-
-    @property
-    def start(self) -> int:
-        return int(self.spans[0]["start"])
-
-    @property
-    def end(self) -> int:
-        return int(self.spans[-1]["end"])
-
-    def facts(self) -> dict[str, Any]:
-        """What goes into the document's metadata; plain values that JSON can hold."""
-        return {
-            "score": self.score,
-            "reason": self.reason,
-            "tokens": self.tokens,
-            "start": self.start,
-            "end": self.end,
-            "spans": [dict(s) for s in self.spans],
-        }
 
 
 Measure = Callable[[Sequence[Piece]], int]
@@ -145,7 +100,7 @@ class Engine:
         of the texts with blank lines between them). [] for sources without text. Raises InputError for a blank query.
         """
         queries, _ = checked_queries(query)
-        documents = _documents(sources)
+        documents = named(sources)
         if not any(d.text.strip() for d in documents):
             return []
         packer, prepared = self.packer, self._prepared(documents)
@@ -205,7 +160,7 @@ class Engine:
         best: list[Piece] = []
         most = 0
         for _ in range(_ROUNDS):
-            found = _arranged(pieces(result, self.packer.tokenizer.count), self.order)
+            found = arranged(pieces(result, self.packer.tokenizer.count), self.order)
             tokens = measure(found) if found else 0
             if tokens <= budget:
                 low = size
@@ -265,22 +220,6 @@ def _packer(given: ContextPacker | Mapping[str, Any] | None) -> ContextPacker:
     return ContextPacker(**options)
 
 
-def _documents(sources: Sequence[Source]) -> tuple[Document, ...]:
-    """Documents with ids of their own: frameworks allow none, and the same twice."""
-    taken: set[str] = {s.id for s in sources if s.id}
-    seen: set[str] = set()
-    out = []
-    for k, s in enumerate(sources):
-        name = s.id or f"doc-{k}"
-        again = 1
-        while name in seen or (name in taken and name != s.id):
-            again += 1
-            name = f"{s.id or f'doc-{k}'} ({again})"
-        seen.add(name)
-        out.append(Document(name, s.text, s.title, s.metadata))
-    return tuple(out)
-
-
 def _row(source: Source, dims: int) -> FloatArray:
     found: FloatArray = unit_rows([source.vector], 1, None, f"the embedding of document {source.id!r}")[0]
     if len(found) != dims:
@@ -289,37 +228,3 @@ def _row(source: Source, dims: int) -> FloatArray:
             "they must be of one model: pass the embedder that filled the store, or reuse_vectors=False"
         )
     return found
-
-
-def pieces(result: Result, count: Callable[[str], int]) -> list[Piece]:
-    """The rendered text parted where documents meet; a document's header (cite, titles) stands before its text."""
-    rows, total = result.segments, result.relevance.total
-    spans: dict[int, list[Mapping[str, Any]]] = {}
-    ends: dict[int, int] = {}
-    for span in result.spans:
-        number = int(rows.doc[span.first])
-        best = span.first + int(np.argmax(total[span.first : span.last + 1]))
-        end = result.cut[1] if result.cut and result.cut[0] == span.last else int(rows.end[span.last])
-        said = {
-            "start": int(rows.start[span.first]),
-            "end": end,
-            "score": round(float(total[best]), 6),
-            "reason": result.reasons.of(best),
-        }
-        spans.setdefault(number, []).append(said)
-        ends[number] = span.end
-    out, at = [], 0
-    for number, found in spans.items():
-        text = result.text[at : ends[number]]
-        at = ends[number] + len(BETWEEN_DOCUMENTS)
-        top = max(found, key=lambda s: float(s["score"]))
-        out.append(Piece(number, text, count(text), float(top["score"]), str(top["reason"]), tuple(found)))
-    return out
-
-
-def _arranged(found: list[Piece], order: Order) -> list[Piece]:
-    """Documents as given, the best first, or the best first and last and the weakest in the middle."""
-    if order == "source":
-        return found
-    ranked = sorted(found, key=lambda p: (-p.score, p.number))
-    return ranked if order == "relevance" else ranked[::2] + ranked[1::2][::-1]

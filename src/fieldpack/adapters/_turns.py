@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fieldpack.adapters._common import pieces
+from fieldpack.adapters._documents import pieces
 from fieldpack.errors import BudgetError
 from fieldpack.memory import ContextMemoryManager, Message, render
 from fieldpack.memory.context import Draft, field
@@ -15,7 +15,8 @@ from fieldpack.pipeline import ContextPacker
 from fieldpack.result import Result
 from fieldpack.types import Document
 
-_LEAST = 16
+_LEAST = 4
+"""Tokens below which it is no use to pack a result of a tool."""
 _TRIES = 4
 
 

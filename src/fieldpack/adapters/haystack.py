@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fieldpack.adapters._common import KEY, Engine, Piece, Sides, Source, engine, missing, sides
+from fieldpack.adapters._common import Engine, Sides, engine, missing, sides
+from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.pipeline import ContextPacker, checked_budget
 

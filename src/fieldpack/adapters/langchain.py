@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fieldpack.adapters._common import KEY, Engine, Piece, Source, engine, missing, sides
+from fieldpack.adapters._common import Engine, engine, missing, sides
+from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.adapters._turns import trimmed
 from fieldpack.errors import InputError, MissingExtraError, SettingsError
 from fieldpack.pipeline import ContextPacker, checked_budget

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from fieldpack.adapters._common import KEY, Engine, Piece, Source, engine, missing, sides
+from fieldpack.adapters._common import Engine, engine, missing, sides
+from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, checked_budget
