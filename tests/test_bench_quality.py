@@ -246,6 +246,18 @@ def test_a_run_measures_every_system_and_makes_tables(data: Path, tmp_path: Path
     assert "| **1.000** | 1.000 |" in page.replace("| dense |", "|") and "### tiny" in page
 
 
+def test_a_run_out_of_time_still_asks_three_queries_of_each_set(data: Path) -> None:
+    results = quality.run(quality.Options(data, seconds=1e-9, **OPTIONS), embedder=Letters())
+    assert results["sets"]["tiny"]["queries"] == 3 and {c["queries"] for c in results["cells"]} == {3}
+
+
+def test_a_quick_run_needs_no_transformer(data: Path) -> None:
+    results = quality.run(quality.Options(data, quick=True))
+    assert results["embedder"].startswith("static") and "fieldpack" in results["systems"]
+    found = {c["system"]: c.get("evidence") for c in results["cells"] if c["budget"] == "50%"}
+    assert found["fieldpack"] == 1.0
+
+
 def test_a_run_resumes_and_measures_only_what_is_missing(data: Path, tmp_path: Path, monkeypatch: Any) -> None:
     options = quality.Options(data, limit=3, out=tmp_path / "out", **OPTIONS)
     first = quality.run(options, embedder=Letters())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,8 @@ from fieldpack.protocols import Embedder, Progress
 
 QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s", "rrf", "pyversity_mmr", "oracle")
 QUICK_QUERIES = 20
+QUICK_SECONDS = 100.0
+LEAST_QUERIES = 3
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,10 @@ class Options:
 
     data: a data set or a folder of them. limit: queries of each set; limits: of single sets. embedder: what every
     system that needs vectors is given (any name that EmbeddingService takes). out: folder for shards and vectors, which
-    make a run resumable. redo: systems whose stored rows are measured anew. quick: few queries and systems, static
-    vectors, two minutes. held_out: a folder of SET.json, fieldpack's weights trained without that set
-    (models/build_scorer.py --held-out); a set that has none there is measured with the shipped weights.
+    make a run resumable. redo: systems whose stored rows are measured anew. seconds: when they are over no new query is
+    begun, but for three of each set. quick: few queries and systems, static vectors, two minutes. held_out: a folder of
+    SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out); a set that has none
+    there is measured with the shipped weights.
     """
 
     data: str | Path
@@ -49,6 +54,7 @@ class Options:
     redo: tuple[str, ...] = ()
     held_out: Path | None = None
     quick: bool = False
+    seconds: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,10 +78,16 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     sets: dict[str, Any] = {}
     rows: list[Row] = []
     skipped: dict[str, str] = {}
-    for name in names:
+    started = time.monotonic()
+    for left, name in zip(range(len(names), 0, -1), names, strict=True):
         cases = corpora.load_named(options.data, name, options.limits.get(name, options.limit))
         context.scorer = _weights(name, options)
-        about, measured = _measure_set(name, cases, systems, options, context, progress, skipped)
+        until = math.inf
+        if options.seconds is not None:  # the time that is left is shared by the sets that are left
+            random.Random(options.seed).shuffle(cases)
+            now = time.monotonic()
+            until = now + (started + options.seconds - now) / left
+        about, measured = _measure_set(name, cases, systems, options, context, progress, skipped, until)
         sets[name] = {**about, "weights": "shipped" if context.scorer is None else "held out"}
         rows.extend(measured)
     results = {
@@ -104,7 +116,8 @@ def _quicker(options: Options) -> Options:
     known = all_systems()
     systems = options.systems or tuple(s for s in QUICK_SYSTEMS if s in known)
     limit = min(options.limit or QUICK_QUERIES, QUICK_QUERIES)
-    return replace(options, systems=systems, limit=limit, limits={}, embedder="static")
+    seconds = options.seconds or QUICK_SECONDS
+    return replace(options, systems=systems, limit=limit, limits={}, embedder="static", seconds=seconds)
 
 
 def _embedder(options: Options) -> Embedder:
@@ -124,6 +137,7 @@ def _measure_set(
     context: Context,
     progress: Progress | None,
     skipped: dict[str, str],
+    until: float,
 ) -> tuple[dict[str, Any], list[Row]]:
     totals = budgets.candidate_tokens(cases, context.tokenizer)
     chosen = budgets.choose(options.budgets, totals)
@@ -143,6 +157,9 @@ def _measure_set(
                 skipped[system.name] = str(error)
         if progress is not None:
             progress(name, done + 1, len(cases))
+        if time.monotonic() > until and done + 1 >= LEAST_QUERIES:
+            cases, totals = cases[: done + 1], totals[: done + 1]
+            break
     asked, at = {c.id for c in cases}, {budgets.label(b) for b in chosen}
     rows = [r for s in shards.values() for r in s.rows if r["id"] in asked and r["at"] in at]
     return _about(cases, totals, chosen, context), [{"set": name, **r} for r in rows]
