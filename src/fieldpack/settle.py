@@ -15,6 +15,8 @@ from fieldpack.render import Rendered
 from fieldpack.types import BoolArray, IntArray
 
 _ROUNDS = 4
+_SCRAP = 0.01
+"""Share of the budget that is not worth filling: only scraps ("Example:") fit there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,8 @@ def settle(
     filled = np.zeros(len(problem), np.bool_)
     refused = np.zeros(len(problem), np.bool_)
     for _ in range(_ROUNDS if fill else 0):
+        if budget - tokens <= _SCRAP * budget:
+            break
         alone = problem.lead & ~np.isin(problem.paragraph, problem.paragraph[inside])
         more = _more(problem, packing, inside | refused | alone | ~problem.open, budget - tokens)
         if not len(more):
