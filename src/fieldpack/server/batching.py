@@ -25,8 +25,8 @@ class _Waiting:
 class Batcher:
     """Joins requests for one model. One batch is in the model at a time; what arrives meanwhile makes the next.
 
-    start: puts work into a thread (the gate's, so that embedding counts among the work). wait: seconds. most: texts of a
-    batch; a request of more is a batch of its own.
+    start: puts work into a thread (the gate's, so that embedding counts among the work). wait: seconds. most: texts of
+    a batch; a request of more is a batch of its own.
     """
 
     def __init__(self, embed: Embed, start: Start, metrics: Metrics, wait: float = 0.003, most: int = 256) -> None:

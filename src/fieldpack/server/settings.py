@@ -22,9 +22,9 @@ class Settings:
     host, port: where it listens; anything but the loopback needs an api_key. max_body: of one request; max_buffered: of
     all request bodies held at once. body_timeout: for a request to arrive; timeout: to wait and be worked on.
     concurrency: requests worked on at once (threads); waiting: requests that may wait for their turn before 429;
-    max_connections: sockets. max_documents: of one request. allow_models: further names, folders, hub names or URLs that
-    clients may ask for, as written here. allow_remote_models: any hub name and any URL (a client can then make this
-    machine call any address that it reaches). model_key: sent to URLs in allow_models, and nowhere else.
+    max_connections: sockets. max_documents: of one request. allow_models: further names, folders, hub names or URLs
+    that clients may ask for, as written here. allow_remote_models: any hub name and any URL (a client can then
+    make this machine call any address that it reaches). model_key: sent to URLs in allow_models, and nowhere else.
     allow_hosts: further names in the Host header. batch_wait: how long embedding waits for other requests; batch_texts:
     texts of one batch. max_sessions, session_idle, session_bytes: of conversations kept (documents of all together).
     grace: for requests in work when the service is stopped.

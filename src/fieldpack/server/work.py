@@ -164,7 +164,7 @@ class Work:
         size = sum(len(d.text.encode("utf-8", "surrogatepass")) for d in documents)
         self.sessions.check_room(size)
         index = packer.index(documents) if documents else None
-        session = Session(packer, switching=asked.switching)
+        session = Session(packer) if asked.switching is None else Session(packer, switching=asked.switching)
         name = self.sessions.add(session, index, size)
         return self._session(name, session, len(documents))
 

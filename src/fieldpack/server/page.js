@@ -1,0 +1,295 @@
+"use strict";
+// The page of a fieldpack service. Text of documents reaches the page through textContent alone.
+
+const $ = (id) => document.getElementById(id);
+const MOST_SHOWN = 8000; // passages drawn; more would make the page slow
+const EXAMPLE = [
+  ["tides.md", "# Tides\n\nTides are the rise and fall of the sea. They are caused by the gravity of the Moon and, to a lesser extent, of the Sun. The Earth's rotation carries each coast through the bulges that this gravity raises.\n\n## Spring and neap\n\nAt new and full moon the Sun and the Moon pull along one line, and the tides are highest: these are spring tides. At the quarters they pull at right angles, and the tides are lowest: these are neap tides.\n\n## Harbours\n\nThe shape of a bay can raise a tide far above the mean. In the Bay of Fundy the range reaches 16 metres."],
+  ["bread.md", "# Sourdough\n\nA starter is flour and water in which wild yeasts and bacteria live. It is fed every day, and rises and falls like a slow tide.\n\nThe dough rests overnight in the cold. Long resting makes the crumb open and the crust dark."],
+  ["moon.txt", "The Moon circles the Earth in 27.3 days, at a mean distance of 384,400 kilometres.\n\nThe same side always faces us, because tides in the Moon's own rock slowed its rotation long ago.\n\nThe friction of the tides lengthens our day by about two milliseconds a century, and the Moon recedes by 3.8 centimetres a year."],
+];
+
+const state = { documents: [], number: 0, total: 1000, shown: "", result: null, spans: [], facts: [], chosen: -1 };
+let timer = 0, running = null, turn = 0;
+
+function make(tag, text, kind) {
+  const node = document.createElement(tag);
+  if (text !== undefined) node.textContent = text;
+  if (kind) node.className = kind;
+  return node;
+}
+
+function well(text) { return text.toWellFormed ? text.toWellFormed() : text; }
+
+// ---- documents ----
+
+function add(name, text) {
+  if (!text.trim()) return;
+  const used = new Set(state.documents.map((d) => d.id));
+  let id = name.slice(0, 300) || "text " + ++state.number;
+  for (let k = 2; used.has(id); k++) id = name + " (" + k + ")";
+  state.documents.push({ id: well(id), text: well(text) });
+  listed();
+}
+
+function listed() {
+  const list = $("list");
+  list.replaceChildren(...state.documents.map((d) => {
+    const item = make("li"), remove = make("button", "×");
+    remove.type = "button";
+    remove.setAttribute("aria-label", "Remove " + d.id);
+    remove.addEventListener("click", () => {
+      state.documents = state.documents.filter((other) => other !== d);
+      listed();
+    });
+    item.append(make("span", d.id), remove);
+    return item;
+  }));
+  soon(0);
+}
+
+async function read(files) {
+  const refused = [];
+  for (const file of files) {
+    try {
+      const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+      if (text.includes("\0")) throw new Error("binary");
+      add(file.webkitRelativePath || file.name, text);
+    } catch { refused.push(file.name); }
+  }
+  if (refused.length) complain("Not text in UTF-8, so not added: " + refused.join(", "));
+}
+
+// ---- asking ----
+
+function settings() {
+  const asked = {
+    query: well($("query").value.trim()), documents: state.documents, budget: Math.max(1, Math.round(+$("budget").value) || 1),
+    model: $("model").value, encoding: $("encoding").value, unit: $("unit").value, order: $("order").value,
+    cite: $("cite").checked, min_relevance: Math.min(1, Math.max(0, +$("least").value || 0)),
+  };
+  return asked;
+}
+
+function soon(delay = 180) {
+  clearTimeout(timer);
+  timer = setTimeout(ask, delay);
+}
+
+async function ask() {
+  const asked = settings();
+  if (!asked.documents.length || !asked.query) {
+    if (running) running.abort();
+    clear(asked.documents.length ? "Ask a question." : "Add documents and a question.");
+    return;
+  }
+  if (running) running.abort();
+  running = new AbortController();
+  const mine = ++turn;
+  document.body.classList.add("busy");
+  try {
+    const answer = await post(asked, running.signal);
+    if (mine === turn) show(answer, asked.documents);
+  } catch (error) {
+    if (mine === turn && error.name !== "AbortError") complain(error.message);
+  } finally {
+    if (mine === turn) document.body.classList.remove("busy");
+  }
+}
+
+async function post(asked, signal, again = 2) {
+  const headers = { "content-type": "application/json" };
+  if ($("key").value) headers.authorization = "Bearer " + $("key").value;
+  let answer;
+  try {
+    answer = await fetch("/v1/pack", { method: "POST", headers, signal, body: JSON.stringify(asked) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The service does not answer. Is it still running?");
+  }
+  const wait = +answer.headers.get("retry-after");
+  if (wait && again && answer.status !== 413) {
+    await new Promise((done) => setTimeout(done, Math.min(wait, 5) * 1000));
+    return signal.aborted ? Promise.reject(new DOMException("", "AbortError")) : post(asked, signal, again - 1);
+  }
+  const body = await answer.json().catch(() => null);
+  if (answer.ok && body) return body;
+  if (answer.status === 401) { document.querySelector("form details").open = true; $("key").focus(); }
+  throw new Error(body && body.detail ? body.title + ": " + body.detail : "The service answered " + answer.status + ".");
+}
+
+// ---- showing ----
+
+function complain(message) {
+  $("error").textContent = message;
+  $("error").hidden = !message;
+}
+
+function clear(message) {
+  turn++;
+  Object.assign(state, { shown: "", result: null, spans: [], facts: [], chosen: -1 });
+  complain("");
+  $("documents").replaceChildren();
+  $("notes").hidden = true;
+  $("empty").hidden = false;
+  $("facts").textContent = message;
+  $("fill").style.width = "0";
+  $("text").textContent = "";
+  $("copy").disabled = true;
+}
+
+// Offsets of the service count code points, those of JavaScript UTF-16 units.
+function units(text) {
+  if (!/[\ud800-\udbff]/.test(text)) return (at) => at;
+  const starts = [0];
+  for (const point of text) starts.push(starts[starts.length - 1] + point.length);
+  return (at) => starts[at];
+}
+
+function show(result, documents) {
+  complain("");
+  state.result = result;
+  const number = new Map(documents.map((d, i) => [d.id, i]));
+  const facts = [...result.kept.map((s) => ({ ...s, kept: true })), ...result.dropped.map((s) => ({ ...s, kept: false }))];
+  facts.sort((a, b) => number.get(a.doc_id) - number.get(b.doc_id) || a.start - b.start);
+  state.facts = facts;
+  const shape = JSON.stringify([documents.map((d) => [d.id, d.text.length]), facts.map((s) => [s.start, s.end])]);
+  if (shape !== state.shown) { draw(facts, documents); state.shown = shape; }
+  state.spans.forEach((span, i) => {
+    span.className = "passage " + (facts[i].kept ? "lit" : "dim") + (i === state.chosen ? " chosen" : "");
+    span.setAttribute("aria-label", (facts[i].kept ? "Kept: " : "Dropped: ") + span.textContent);
+  });
+  summary(result, facts);
+  if (state.chosen >= 0 && state.chosen < facts.length) explain(state.chosen);
+}
+
+function draw(facts, documents) {
+  $("empty").hidden = true;
+  state.spans = [];
+  state.chosen = -1;
+  const shown = facts.slice(0, MOST_SHOWN), view = document.createDocumentFragment();
+  for (const d of documents) {
+    const mine = shown.filter((s) => s.doc_id === d.id), at = units(d.text), body = make("div", undefined, "document");
+    let end = 0;
+    for (const s of mine) {
+      body.append(d.text.slice(end, at(s.start)));
+      const span = make("span", d.text.slice(at(s.start), at(s.end)), "passage");
+      span.tabIndex = state.spans.length ? -1 : 0;
+      span.setAttribute("role", "button");
+      span.dataset.index = state.spans.length;
+      state.spans.push(span);
+      body.append(span);
+      end = at(s.end);
+    }
+    if (shown.length === facts.length) body.append(d.text.slice(end));
+    view.append(make("h3", d.id), body);
+  }
+  if (shown.length < facts.length) view.append(make("p", (facts.length - shown.length) + " further passages are not drawn."));
+  $("documents").replaceChildren(view);
+}
+
+function summary(result, facts) {
+  state.total = Math.max(10, facts.reduce((sum, s) => sum + s.tokens, 0));
+  placeSlider();
+  const ms = result.timings_ms.total;
+  $("facts").textContent = result.tokens.toLocaleString("en") + " of " + result.budget.toLocaleString("en") + " tokens; " +
+    result.kept.length + " of " + facts.length + " passages kept; " + (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms";
+  $("fill").style.width = Math.min(100, 100 * result.tokens / result.budget) + "%";
+  $("notes").replaceChildren(...result.notes.map((note) => make("li", note)));
+  $("notes").hidden = !result.notes.length;
+  $("text").textContent = result.text;
+  $("copy").disabled = !result.text;
+}
+
+function explain(index) {
+  if (state.chosen >= 0 && state.spans[state.chosen]) {
+    state.spans[state.chosen].classList.remove("chosen");
+    state.spans[state.chosen].tabIndex = -1;
+  }
+  state.chosen = index;
+  const s = state.facts[index], span = state.spans[index];
+  if (!span) return;
+  span.classList.add("chosen");
+  span.tabIndex = 0;
+  $("why").className = "said";
+  $("why").textContent = (s.kept ? "Kept" : "Dropped") + ", " + s.tokens + " tokens\n" + s.reason.split("; ").join("\n");
+}
+
+// ---- the slider: finer where budgets are small ----
+
+const toBudget = (place) => Math.max(1, Math.round(Math.exp(Math.log(5) + place / 1000 * (Math.log(Math.max(state.total, 10)) - Math.log(5)))));
+function placeSlider() {
+  if (document.activeElement === $("slider")) return;
+  const span = Math.log(Math.max(state.total, 10)) - Math.log(5);
+  $("slider").value = Math.round(1000 * (Math.log(Math.max(5, +$("budget").value || 5)) - Math.log(5)) / span);
+  $("slider").setAttribute("aria-valuetext", $("budget").value + " tokens");
+}
+
+// ---- events ----
+
+function example() {
+  state.documents = [];
+  $("query").value ||= "What causes tides?";
+  $("budget").value = 90;
+  for (const [name, text] of EXAMPLE) add(name, text);
+}
+
+function pasted() {
+  add("text " + ++state.number, $("paste").value);
+  $("paste").value = "";
+}
+
+function keys(event) {
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  const last = state.spans.length - 1;
+  const now = +event.target.dataset.index;
+  const to = event.key === "Home" ? 0 : event.key === "End" ? last : step ? now + step : -1;
+  if (Number.isNaN(now) || to < 0 || to > last) return;
+  event.preventDefault();
+  state.spans[to].focus();
+}
+
+function listen() {
+  $("ask").addEventListener("submit", (event) => { event.preventDefault(); soon(0); });
+  $("query").addEventListener("input", () => soon(250));
+  $("slider").addEventListener("input", () => {
+    $("budget").value = toBudget(+$("slider").value);
+    $("slider").setAttribute("aria-valuetext", $("budget").value + " tokens");
+    soon(60);
+  });
+  $("budget").addEventListener("input", () => { placeSlider(); soon(); });
+  for (const id of ["model", "encoding", "unit", "order", "least", "cite", "key"]) $(id).addEventListener("change", () => soon(0));
+  $("choose").addEventListener("click", () => $("files").click());
+  $("files").addEventListener("change", () => { read([...$("files").files]); $("files").value = ""; });
+  $("example").addEventListener("click", example);
+  $("add").addEventListener("click", pasted);
+  $("paste").addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) pasted(); });
+  $("copy").addEventListener("click", async () => {
+    try { await navigator.clipboard.writeText($("text").textContent); $("copy").textContent = "Copied"; }
+    catch { getSelection().selectAllChildren($("text")); $("copy").textContent = "Selected"; }
+    setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+  });
+  const view = $("documents");
+  for (const kind of ["focusin", "mouseover", "click"]) {
+    view.addEventListener(kind, (event) => {
+      const at = event.target.closest(".passage");
+      if (at) explain(+at.dataset.index);
+    });
+  }
+  view.addEventListener("keydown", keys);
+  addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("over"); });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("over");
+    const text = event.dataTransfer.getData("text/plain");
+    if (event.dataTransfer.files.length) read([...event.dataTransfer.files]);
+    else if (text) add("text " + ++state.number, text);
+  });
+}
+
+listen();
+const wanted = new URLSearchParams(location.hash.slice(1));
+if (wanted.has("q")) $("query").value = wanted.get("q");
+if (wanted.has("try")) example();
+if (wanted.has("b")) $("budget").value = wanted.get("b");
