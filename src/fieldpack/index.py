@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,20 @@ import numpy as np
 
 from fieldpack import folder as store
 from fieldpack.errors import InputError
+from fieldpack.field.state import FieldState, Reading, carry, read
 from fieldpack.growth import extended
 from fieldpack.prepared import Prepared
 from fieldpack.relevance.corpus import Corpus, stem_of
-from fieldpack.types import Document, Segments
+from fieldpack.types import Document, FloatArray, Segments
 from fieldpack.words import Words
 
 if TYPE_CHECKING:
-    from fieldpack.field.state import FieldState
-    from fieldpack.pipeline import ContextPacker, Pin
+    from fieldpack.pipeline import ContextPacker, Pin, Reader
     from fieldpack.result import Result
 
 KIND, VERSION = "index", 1
+LARGE = 2048
+"""Paragraphs from which the field is read once for all queries."""
 _ROWS = ("doc", "start", "end", "tokens", "kind", "parent")
 _CORPUS = ("starts", "group", "document", "sequence", "direction", "weight", "stem", "idf", "stem_idf", "raw")
 _SETTINGS = ("unit", "order", "cite", "min_relevance", "titles", "allow_cut", "fill", "persist")
@@ -62,7 +65,48 @@ class Index:
 
         queries, weights = checked_queries(query)
         ranges = pin_ranges(pins, self.documents) if pins else []
-        return self.packer.pack_prepared(queries, self.prepared, checked_budget(budget), ranges, state, weights=weights)
+        return self.packer.pack_prepared(
+            queries, self.prepared, checked_budget(budget), ranges, state, weights=weights, field=self.reader
+        )
+
+    @property
+    def reader(self) -> Reader | None:
+        """Of an index of more than LARGE paragraphs the field is read once, without a query, and each query and state
+        laid over it; of a smaller one it is read for each query (None)."""
+        return self._overlaid if len(self.prepared.corpus.starts) > LARGE else None
+
+    @cached_property
+    def _field(self) -> Reading:
+        """The field of all paragraphs without a query, their statistics in its state."""
+        x, tokens = self._paragraphs, self.prepared.rows.tokens
+        mass = np.add.reduceat(tokens, self.prepared.corpus.starts) if self.prepared.sentences else tokens
+        settings = self.packer.field
+        reading = read(x, None, None, mass=np.maximum(mass, 1).astype(np.float32), settings=settings)
+        return replace(reading, state=FieldState.start(settings).absorb(x))
+
+    @property
+    def _paragraphs(self) -> FloatArray:
+        return self.prepared.corpus.groups if self.prepared.dense is None else self.prepared.dense
+
+    def _overlaid(self, asked: FloatArray, state: FieldState | None) -> Reading:
+        base, x = self._field, self._paragraphs
+        state = state or base.state
+        if state.dims not in (0, x.shape[1]):
+            raise InputError(
+                f"the state holds vectors of {state.dims} dims, the index has {x.shape[1]}: another model made it"
+            )
+        found = base.attractors
+        near = np.maximum(found.affinity(asked), 0).mean(0) if len(found) else np.zeros(0, np.float32)
+        wanted = found.strength * near
+        centers, strength = carry(state, found, self.packer.field)
+        boundary = state.boundary.step(min(1.0, max(-1.0, base.resonance)))
+        return replace(
+            base,
+            demand=np.asarray(wanted / wanted.sum() if wanted.sum() > 0 else base.demand, np.float32),
+            residue=state.residue.echo(x),
+            permeability=boundary.permeability,
+            state=replace(state, turn=state.turn + 1, centers=centers, strength=strength, boundary=boundary),
+        )
 
     def add(self, documents: str | Document | Iterable[str | Document]) -> Index:
         """An index with further documents behind these; this one stays as it is.
@@ -91,6 +135,7 @@ class Index:
         arrays |= {name: getattr(c, name) for name in _CORPUS}
         arrays |= {"groups": c.groups, "word_ids": c.words.ids, "word_offsets": c.words.offsets}
         arrays |= {"title_ids": c.titles.ids, "title_offsets": c.titles.offsets}
+        arrays["posting_ends"], arrays["postings"] = c.postings
         if p.dense is not None:
             arrays["dense"] = p.dense
         # Sentences are cut from the documents again; paragraphs do not say where theirs begin.
@@ -198,7 +243,7 @@ def _read(place: Path, head: dict[str, Any], packer: ContextPacker) -> Prepared:
         taken=np.arange(len(columns["group"])),
         **columns,
     )
-    vars(corpus)["groups"] = get("groups")
+    vars(corpus).update(groups=get("groups"), postings=(get("posting_ends"), get("postings")))
     sentences = bool(head["sentences"])
     texts = rows.texts(documents) if sentences else json.loads((place / "texts.json").read_text("utf-8"))
     if len(rows) != head["segments"] or len(texts) != len(corpus) or len(stems) != len(corpus.stem_idf):

@@ -103,11 +103,11 @@ class Session:
         queries, weights = checked_queries(query)
         if isinstance(documents, Index):
             ranges = pin_ranges(pins, documents.documents) if pins else []
-            prepared = documents.prepared
+            prepared, field = documents.prepared, documents.reader
         else:
             given = checked_documents(documents)
             ranges = pin_ranges(pins, given)
-            prepared = self.packer.prepare(given, ranges)
+            prepared, field = self.packer.prepare(given, ranges), None
         price = prices(self.prompt)
 
         def adjust(relevance: Relevance) -> Relevance:
@@ -116,7 +116,14 @@ class Session:
             return replace(relevance, logit=np.asarray(relevance.logit + bonus, np.float32))
 
         result = self.packer.pack_prepared(
-            queries, prepared, limit, ranges, self.state, weights=weights, adjust=adjust if price else None
+            queries,
+            prepared,
+            limit,
+            ranges,
+            self.state,
+            weights=weights,
+            adjust=adjust if price else None,
+            field=field,
         )
         self.state = result.state
         self.prompt = self._stable(result)

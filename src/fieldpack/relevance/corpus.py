@@ -93,7 +93,7 @@ class Corpus:
         )
 
     @cached_property
-    def _postings(self) -> tuple[IntArray, IntArray]:
+    def postings(self) -> tuple[IntArray, IntArray]:
         """word -> groups: ptr (u + 1,), groups (pairs,), each pair once."""
         groups = len(self.starts)
         pairs = np.unique(self.words.ids.astype(np.int64) * groups + np.repeat(self.group, self.words.lengths))
@@ -101,7 +101,7 @@ class Corpus:
 
     def exact(self, ids: IntArray) -> FloatArray:
         """(g,) sum of the idf of the given words that each group holds."""
-        ptr, groups = self._postings
+        ptr, groups = self.postings
         out = np.zeros(len(self.starts), np.float32)
         for i in np.unique(ids).tolist():
             out[groups[ptr[i] : ptr[i + 1]]] += self.idf[i]
