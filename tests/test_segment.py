@@ -261,7 +261,7 @@ class TestRst:
 class TestCode:
     PYTHON = (
         '"""Doc.\n\ndef not_a_function():\n"""\n\nimport a\nimport b\n\nX = (\n    1,\n)\n\n\n'
-        "# about f\n@dec\n@dec2(\n    3\n)\ndef f():\n    x = '''\n\ndef inner(): pass\n'''\n\n    return x\n\n\n"
+        "# about f\n@dec\n@dec2(\n3\n)\ndef f():\n    x = '''\n\ndef inner(): pass\n'''\n\n    return x\n\n\n"
         "class A:\n    def m(self):\n        pass\n\n"
         "async def g(): ...\nif __name__ == '__main__':\n    f()\n"
     )

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from fieldpack.text.blocks import CODE, Block, Limits, limited
 from fieldpack.text.cuts import trim
 
-# Strings are skipped whole, so that a line inside one is never taken for a statement. Possessive: linear on any text.
+# Strings are skipped whole, so that a line inside one is never taken for a statement. Possessive, and
+# an unclosed one is taken as far as it goes: no character is read twice, linear on any text.
 _PYTHON = re.compile(
-    r'''(?P<string>"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""|\'\'\'[^\'\\]*+(?:(?:\\.|\'(?!\'\'))[^\'\\]*+)*+\'\'\')
-    |(?P<short>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|\'[^\'\\\n]*+(?:\\.[^\'\\\n]*+)*+\')
+    r'''(?P<string>"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:""")?+|\'\'\'[^\'\\]*+(?:(?:\\.|\'(?!\'\'))[^\'\\]*+)*+(?:\'\'\')?+)
+    |(?P<short>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+|\'[^\'\\\n]*+(?:\\.[^\'\\\n]*+)*+\'?+)
     |(?P<definition>^(?:@|(?:async[ ]+)?def\b|class\b))
     |(?P<note>\#[^\n]*)
     |(?P<statement>^[^\s)\]}"\'\#@])''',
@@ -30,9 +31,10 @@ def _python_starts(text: str, start: int, end: int) -> Iterator[tuple[int, bool]
             if not decorated:
                 yield at, True
             decorated = text[at] == "@"
+        elif decorated:
+            continue  # a decorator's arguments may stand at the margin
         elif kind == "statement" or (kind in ("string", "short") and (at == start or text[at - 1] == "\n")):
             yield at, False
-            decorated = False
 
 
 def _with_comments(text: str, low: int, at: int) -> int:
