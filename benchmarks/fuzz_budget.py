@@ -39,7 +39,18 @@ from fieldpack.assets import root
 from fieldpack.text.segment import READERS
 
 PATTERNS = {
-    "cl100k_base": r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s""",
+    "cl100k_base": "|".join(
+        [
+            r"""'(?i:[sdmt]|ll|ve|re)""",
+            r"""[^\r\n\p{L}\p{N}]?+\p{L}++""",
+            r"""\p{N}{1,3}+""",
+            r""" ?[^\s\p{L}\p{N}]++[\r\n]*+""",
+            r"""\s++$""",
+            r"""\s*[\r\n]""",
+            r"""\s+(?!\S)""",
+            r"""\s""",
+        ]
+    ),
     "o200k_base": "|".join(
         [
             r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
@@ -52,7 +63,7 @@ PATTERNS = {
         ]
     ),
 }
-"""The public split patterns of the two encodings, written out here so that nothing of fieldpack has a part in the count."""
+"""The public split patterns of the two encodings, written out so that nothing of fieldpack has a part in the count."""
 
 SCRIPTS = {
     "latin": "The quick brown fox jumps over the lazy dog while Mr. Smith et al. waited at 5 p.m. in St. Louis",
@@ -71,9 +82,8 @@ SCRIPTS = {
     "tamil": "அலைகள் நிலவு மற்றும் சூரியனின் ஈர்ப்பால் ஏற்படுகின்றன",
 }
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "🇫🇷🇮", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "❤️‍🔥", "🙂", "☕️", "1️⃣", "👩🏾‍🚀", "🫠"]
-CONTROLS = [chr(c) for c in (*range(0, 32), *range(127, 160))] + list(
-    "\u200b\u200d\u200e\u202e\u2066\ufeff\ufffe\uffff\u2028\u2029"
-)
+CONTROLS = [chr(c) for c in (*range(0, 32), *range(127, 160))]
+CONTROLS += list("\u200b\u200d\u200e\u202e\u2066\ufeff\ufffe\uffff\u2028\u2029")
 MARKUP = [
     "# Heading\n\n",
     "## Next ##\n",
@@ -189,14 +199,12 @@ def ranks(name: str) -> dict[bytes, int]:
 
 def independent(name: str) -> Callable[[str], int]:
     """Counts of a tiktoken encoding that is built here."""
-    encoding = tiktoken.Encoding(
-        f"check-{name}", pat_str=PATTERNS[name], mergeable_ranks=ranks(name), special_tokens={}
-    )
+    encoding = tiktoken.Encoding(name, pat_str=PATTERNS[name], mergeable_ranks=ranks(name), special_tokens={})
     return lambda text: len(encoding.encode_ordinary(text))
 
 
 def small_tokenizer(path: Path) -> Path:
-    """A Hugging Face tokenizer.json: byte-level BPE of 600 pieces with a special token, trained on the samples above."""
+    """A Hugging Face tokenizer.json: byte-level BPE of 600 pieces and a special token, trained on the samples above."""
     model = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token=None))
     model.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = tokenizers.trainers.BpeTrainer(
@@ -273,9 +281,20 @@ def world(seed: int, packers: dict[str, fp.ContextPacker], made: tuple[Counter_,
             whole = dice.random() < 0.4 or not d.text
             pins.append(d.id if whole else (d.id, start, dice.randint(start + 1, min(len(d.text), start + 300))))
     total = sum(counter.count(d.text) for d in documents)
-    share = lambda: max(1, int(total * 1.1 * dice.random()))  # noqa: E731
+
+    def share() -> int:
+        return max(1, int(total * 1.1 * dice.random()))
+
     sizes = [dice.choice([dice.randint(1, 12), share(), share(), int(20_000 ** dice.random())]) for _ in range(budgets)]
-    return World(packer, queries[0] if len(queries) == 1 and isinstance(queries[0], str) else queries, tuple(documents), tuple(pins), tuple(min(max(s, 1), 20_000) for s in sizes), counter, dice.random() < 0.2)  # fmt: skip
+    return World(
+        packer,
+        queries[0] if len(queries) == 1 and isinstance(queries[0], str) else queries,
+        tuple(documents),
+        tuple(pins),
+        tuple(min(max(s, 1), 20_000) for s in sizes),
+        counter,
+        dice.random() < 0.2,
+    )
 
 
 def packs(w: World) -> Iterator[tuple[int, fp.Result | None]]:
@@ -353,7 +372,7 @@ def _mark(seen: bytearray, start: int, end: int, value: int, promise: Callable[[
 
 
 def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) -> None:
-    """The text is the kept rows, each once, and between them nothing but gap marks and headers that name their source."""
+    """The text is the kept rows, each once; between them is nothing but gap marks and headers of their source."""
     text, rows, at = result.text, result.segments, 0
     shown: list[int] = []
     numbers: dict[int, int] = {}
@@ -407,7 +426,8 @@ def digest(seeds: range, packers: dict[str, fp.ContextPacker], made: tuple[Count
 
 def another_process(seeds: range, hash_seed: str, threads: str = "1") -> str:
     """`digest` in a process of its own."""
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}  # fmt: skip
+    wanted = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), threads)
+    environment = {**os.environ, **wanted, "PYTHONHASHSEED": hash_seed}
     command = [sys.executable, __file__, "--digest", "--seed", str(seeds.start), "--worlds", str(len(seeds))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
