@@ -76,7 +76,7 @@ def field_map(
         on.scatter(*flat.queries.T, s=150, marker="P", color="black", edgecolors="white", zorder=6, label="query")
     if on.get_legend_handles_labels()[0]:
         on.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8.5)
-    on.set_aspect("equal", adjustable="datalim")
+    on.set_aspect("equal", adjustable="box")
     on.set_xticks([])
     on.set_yticks([])
     return _quiet(

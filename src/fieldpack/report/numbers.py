@@ -24,25 +24,25 @@ _MOST_PAIRS = 4096
 _MOST_WORDS = 12
 
 PARTS = {
-    "late": "token resonance: mean best match of the query's words in the text",
-    "bm25": "exact words of the query (stems), weighed by rarity",
-    "cosine": "similarity of the vectors of query and paragraph",
-    "late_titled": "token resonance over title and text",
-    "title": "share of the title that the query names",
-    "pairs": "neighbouring words of the query side by side",
-    "neighbours": "how well the text before and after fits",
-    "best_sentence": "token resonance of the paragraph's best sentence",
-    "attraction": "similarity to the query's attractor: one step of the field from the query",
-    "length": "log of the number of words",
-    "dense": "similarity of the sentence embedder's vectors",
-    "answer_kind": "holds a number, a date or a name where the question asks for one",
-    "paragraph": "score of the whole paragraph",
-    "first": "opens its paragraph",
-    "below_best": "distance to the best sentence of its paragraph",
-    "near": "how well the sentences before and after fit",
-    "sentences": "log of the sentences in its paragraph",
+    "late": ("token resonance", "mean best match of the query's words in the text"),
+    "bm25": ("exact words", "exact words of the query (stems), weighed by rarity"),
+    "cosine": ("vectors", "similarity of the vectors of query and paragraph"),
+    "late_titled": ("resonance with title", "token resonance over title and text"),
+    "title": ("title named", "share of the title that the query names"),
+    "pairs": ("word pairs", "neighbouring words of the query side by side"),
+    "neighbours": ("neighbours", "how well the text before and after fits"),
+    "best_sentence": ("best sentence", "token resonance of the paragraph's best sentence"),
+    "attraction": ("query's attractor", "similarity to the query's attractor: one step of the field from the query"),
+    "length": ("length", "log of the number of words"),
+    "dense": ("sentence embedder", "similarity of the sentence embedder's vectors"),
+    "answer_kind": ("kind of answer", "holds a number, a date or a name where the question asks for one"),
+    "paragraph": ("paragraph score", "score of the whole paragraph"),
+    "first": ("opens paragraph", "opens its paragraph"),
+    "below_best": ("below best", "distance to the best sentence of its paragraph"),
+    "near": ("sentences beside", "how well the sentences before and after fit"),
+    "sentences": ("sentences", "log of the sentences in its paragraph"),
 }
-"""What each feature of relevance.parts means, in a line."""
+"""For each feature of relevance.parts a short name, and what it means."""
 
 Numbers = npt.NDArray[Any]
 
@@ -123,7 +123,12 @@ def query_columns(result: Result, rows: IntArray) -> dict[str, Any]:
         "filled": np.flatnonzero(result.reasons.filled[rows]).tolist(),
         "reason": [result.reasons.of(row) for row in rows.tolist()],
         "parts": [
-            {"name": name, "help": PARTS.get(name, ""), "values": plain(values[rows], 3)}
+            {
+                "name": name,
+                "label": PARTS.get(name, (name, ""))[0],
+                "help": PARTS.get(name, ("", ""))[1],
+                "values": plain(values[rows], 3),
+            }
             for name, values in relevance.parts.items()
         ],
         "words": [{"word": relevance.words[q][:60], "best": plain(relevance.best[q, rows], 2)} for q in words],
@@ -152,8 +157,11 @@ def topics(prepared: Prepared, found: Attractors, count: int = 4) -> list[list[s
         rest = every - inside
         apart = np.log((inside + 0.5) / (inside.sum() + 1)) - np.log((rest + 0.5) / (rest.sum() + 1))
         score = np.where(idle, 0.0, inside * apart)
-        best = np.argsort(-score, kind="stable")[:count]
-        out.append([words.vocabulary[i][:40] for i in best.tolist() if score[i] > 0])
+        once: dict[int, str] = {}  # one word of each stem
+        for i in np.argsort(-score, kind="stable")[: 4 * count].tolist():
+            if score[i] > 0:
+                once.setdefault(int(corpus.stem[i]), words.vocabulary[i][:40])
+        out.append(list(once.values())[:count])
     return out
 
 

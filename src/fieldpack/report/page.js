@@ -182,8 +182,8 @@ function show(i) {
     out.push(make("div", "small", "Score parts"));
     const grid = make("div", "parts");
     Q.parts.forEach((p, n) => {
-      const [low, high] = spans[n], track = make("span", "track"), fill = make("i"), name = make("span", "label-text", p.name.replace(/_/g, " "));
-      name.title = p.help;
+      const [low, high] = spans[n], track = make("span", "track"), fill = make("i"), name = make("span", "label-text", p.label);
+      name.title = p.name + ": " + p.help;
       fill.style.width = (high > low ? ((p.values[i] - low) / (high - low)) * 100 : 0).toFixed(1) + "%";
       track.append(fill);
       track.title = "from " + low + " to " + high + " on this page";
@@ -191,6 +191,7 @@ function show(i) {
     });
     out.push(grid);
   }
+  $("heard").textContent = Q ? (k ? "Kept: " : "Dropped: ") + Q.reason[i] : "";
   box.replaceChildren(close, ...out);
   box.hidden = false;
   mark(i);
@@ -225,7 +226,6 @@ segs.forEach((s) => { s.setAttribute("role", "button"); s.tabIndex = -1; });
 if (segs.length) segs[Math.max(segs.findIndex((s) => s.classList.contains("k")), 0)].tabIndex = 0;
 focus = Math.max(segs.findIndex((s) => s.tabIndex === 0), 0);
 area.addEventListener("pointerover", (e) => { const i = seg(e); if (hover && i >= 0 && held < 0) show(i); });
-area.addEventListener("pointerleave", () => { if (hover && held < 0) release(); });
 area.addEventListener("click", (e) => { const i = seg(e); if (i >= 0) { if (held === i) release(); else hold(i, false); } });
 area.addEventListener("focusin", (e) => { const i = seg(e); if (i >= 0 && segs[i].matches(":focus-visible")) { rove(i); show(i); } });
 area.addEventListener("keydown", (e) => {

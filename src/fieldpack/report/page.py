@@ -211,7 +211,8 @@ def _columns(shown: Body, field: str, packed: str) -> str:
 <p class="about" id="hint">Choose a passage to see its numbers{why}.
 <span class="keys">With the keyboard: Tab into the text, arrow keys to move, Enter to hold, Escape to let go.</span></p>
 <div id="docs">{shown.html}</div>{packed}</section>
-<aside><section class="card detail" id="detail" aria-live="polite" aria-label="Selected passage" hidden></section>
+<aside><p class="heard" id="heard" aria-live="polite"></p>
+<section class="card detail" id="detail" aria-label="Selected passage" hidden></section>
 {field}</aside></main>"""
 
 
