@@ -81,7 +81,7 @@ class Corpus:
         flat = ranges(self.words.offsets[atoms], self.words.offsets[atoms + 1])
         sizes = (ends - self.starts)[groups]
         words = Words(self.words.vocabulary, self.words.ids[flat], np.append(0, np.cumsum(lengths)))
-        return replace(
+        out = replace(
             self,
             words=words,
             starts=np.cumsum(sizes) - sizes,
@@ -91,6 +91,8 @@ class Corpus:
             raw=self.raw[atoms],
             taken=atoms,
         )
+        vars(out)["groups"] = self.groups[groups]  # the same rows: adding their atoms up again would take longer
+        return out
 
     @cached_property
     def postings(self) -> tuple[IntArray, IntArray]:
