@@ -5,12 +5,17 @@ import os
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported: tests reach no network
 
-_ADAPTERS = {"langchain": "langchain_core", "llamaindex": "llama_index", "haystack": "haystack"}
-_ABSENT = {name: module for name, module in _ADAPTERS.items() if importlib.util.find_spec(module) is None}
+_NEEDS = {
+    "test_adapters_langchain.py": ("langchain_core", "langchain_classic"),
+    "test_adapters_langchain_agent.py": ("langchain_core", "langchain"),
+    "test_adapters_llamaindex.py": ("llama_index",),
+    "test_adapters_haystack.py": ("haystack",),
+}
+_ABSENT = {file: [m for m in needs if importlib.util.find_spec(m) is None] for file, needs in _NEEDS.items()}
 
-collect_ignore = [f"test_adapters_{name}.py" for name in _ABSENT]
+collect_ignore = [file for file, modules in _ABSENT.items() if modules]
 
 
 def pytest_report_header():
     """Says what is not collected, and why."""
-    return [f"not collected: test_adapters_{name}.py ({module} is not installed)" for name, module in _ABSENT.items()]
+    return [f"not collected: {file} (not installed: {', '.join(m)})" for file, m in _ABSENT.items() if m]

@@ -75,7 +75,7 @@ def run_docs(heading):
     """Runs the code of one section of docs/frameworks.md, its blocks one after the other; the names it leaves."""
     page = (Path(__file__).parents[1] / "docs" / "frameworks.md").read_text("utf-8")
     section = re.split(r"^## ", page, flags=re.MULTILINE)
-    (body,) = [s for s in section if s.startswith(heading)]
+    (body,) = [s for s in section if s.split("\n")[0] == heading]
     blocks = re.findall(r"```python\n(.*?)```", body, flags=re.DOTALL)
     assert blocks
     names = {"__name__": f"docs_{heading}"}

@@ -1,15 +1,13 @@
-"""The LangChain adapters with the real langchain-core, langchain-classic and langchain."""
+"""The LangChain adapters with the real langchain-core and langchain-classic."""
 
 import asyncio
-import subprocess
-import sys
 
 import framework_cases as cases
 import pytest
 from framework_cases import QUERY, TEXTS, check_spans, joined_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain.agents import create_agent
+from langchain_cases import ASKED, TALK, tokens_of
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_classic.retrievers.document_compressors import DocumentCompressorPipeline
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
@@ -21,7 +19,6 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 import fieldpack as fp
 from fieldpack.adapters.langchain import FieldpackCompressor, FieldpackMessageTrimmer
-from fieldpack.memory import render
 
 LARGE = 1000
 
@@ -236,26 +233,6 @@ def test_metadata_embeddings_are_left_alone_with_fieldpacks_own_embedder():
 
 # ---- messages
 
-TALK = [
-    SystemMessage("Be brief."),
-    HumanMessage("My daughter Ada is allergic to peanuts.", id="ada"),
-    AIMessage("Noted."),
-]
-for _day in range(30):
-    TALK += [HumanMessage(f"What is the weather on day {_day}?"), AIMessage(f"Mild, {_day} degrees, some clouds.")]
-ASKED = HumanMessage("Which food must my daughter Ada avoid?")
-
-
-def tokens_of(messages):
-    roles = {"human": "user", "ai": "assistant"}
-    rows = []
-    for m in messages:
-        row = {"role": roles.get(m.type, m.type), "content": m.content}
-        if getattr(m, "tool_calls", None):
-            row["tool_calls"] = m.tool_calls
-        rows.append(row)
-    return fp.tokenizer("o200k_base").count(render(rows))
-
 
 def call(number, text, name="look_up"):
     return [
@@ -341,65 +318,6 @@ def test_the_trimmer_is_a_step_of_a_chain():
     assert asyncio.run(chain.ainvoke(values)).content == "Peanuts."
     kept = (prompt | FieldpackMessageTrimmer(budget=120)).invoke(values)
     assert tokens_of(kept) <= 120 and TALK[1] in kept
-
-
-class Seeing(FakeListChatModel):
-    """A model that remembers what it was shown."""
-
-    seen: list
-
-    def _call(self, messages, *args, **kwargs):
-        self.seen.append(list(messages))
-        return super()._call(messages, *args, **kwargs)
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_an_agents_model_sees_the_trimmed_messages_and_its_state_keeps_all(asynchronous):
-    model = Seeing(responses=["Peanuts."], seen=[])
-    trimmer = FieldpackMessageTrimmer(budget=120)
-    agent = create_agent(model, system_prompt="Answer in one word.", middleware=[trimmer.as_middleware()])
-    given_state = {"messages": [*TALK[1:], ASKED]}
-    state = asyncio.run(agent.ainvoke(given_state)) if asynchronous else agent.invoke(given_state)
-    (seen,) = model.seen
-    assert seen[0].content == "Answer in one word." and "ada" in [m.id for m in seen]
-    assert seen[-1].content == ASKED.content
-    assert tokens_of(seen) <= 120
-    assert len(state["messages"]) == len(TALK) + 1
-
-
-# ---- the package
-
-
-def test_importing_the_adapters_imports_no_framework():
-    code = (
-        "import sys, fieldpack.adapters\n"
-        "print([m for m in ('langchain_core', 'llama_index', 'haystack', 'pydantic') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("name", "module", "package"),
-    [
-        ("langchain", "langchain_core", "langchain-core"),
-        ("llamaindex", "llama_index", "llama-index-core"),
-        ("haystack", "haystack", "haystack-ai"),
-    ],
-)
-def test_a_framework_that_is_not_there_is_named_with_its_extra(name, module, package):
-    code = (
-        f"import importlib.abc, sys\n"
-        f"class Block(importlib.abc.MetaPathFinder):\n"
-        f"    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] == {module!r}: raise ModuleNotFoundError(name, name=name)\n"
-        f"sys.meta_path.insert(0, Block())\n"
-        f"import fieldpack as fp\n"
-        f"try:\n    import fieldpack.adapters.{name}\n"
-        f"except fp.MissingExtraError as e: print(e.package, e.extra)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [package, name]
 
 
 def test_the_code_of_the_docs_runs():

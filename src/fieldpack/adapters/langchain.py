@@ -159,7 +159,7 @@ def _middleware(trimmer: FieldpackMessageTrimmer) -> AgentMiddleware[Any, Any]:
     except ModuleNotFoundError as e:
         if (e.name or "").split(".")[0] != "langchain":
             raise
-        raise MissingExtraError("langchain", "langchain") from e
+        raise MissingExtraError("langchain", "agents") from e
 
     def edited(request: Any) -> Any:
         system = [request.system_message] if request.system_message else []
