@@ -1,4 +1,4 @@
-"""fieldpack as tools of the Model Context Protocol: `serve([folder])` runs them, `server(Roots([folder]))` makes them."""
+"""fieldpack as tools of the Model Context Protocol: `serve([folder])` runs them, `server(Roots([folder]))` makes it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def server(roots: Roots | None = None) -> MCPServer:
 def serve(roots: Sequence[str | Path] = (), transport: str = "stdio", port: int = 8018) -> None:
     """Runs the tools until the client closes its side (stdio), or SIGINT or SIGTERM (http, on 127.0.0.1 at /mcp).
 
-    roots: folders that the tools may read from; without any, they take texts only. Raises InputError for a folder that is
-    not there, an unknown transport or a port that is taken, and MissingExtraError.
+    roots: folders that the tools may read from; without any, they take texts only. Raises InputError for a folder that
+    is not there, an unknown transport or a port that is taken, and MissingExtraError.
     """
     if transport not in TRANSPORTS:
         raise InputError(f"transport is {transport!r}; allowed: {', '.join(TRANSPORTS)}")

@@ -1,4 +1,4 @@
-"""The folders that tools may read from, and nothing outside them: links and .. are resolved before anything is opened."""
+"""The folders that tools may read from, and nothing outside them: links and .. are resolved before a file is opened."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -58,6 +59,8 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
     import uvicorn
 
     sock = listening(settings)
+    app.state.service.work.warm()  # a damaged installation is said here, in one line
+    logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
     url = f"http://{host}:{sock.getsockname()[1]}/"
 
