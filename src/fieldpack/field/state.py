@@ -163,6 +163,10 @@ class FieldState:
         except (KeyError, TypeError, ValueError) as e:
             raise store.damaged(Path(folder), e) from e
 
+    def __repr__(self) -> str:
+        carried = f"{len(self.strength)} attractors, {len(self.residue)} fragments"
+        return f"FieldState(turn {self.turn}, {carried}, permeability {self.boundary.permeability:.2f})"
+
     def _repr_html_(self) -> str:
         return state_snippet(self)
 
@@ -216,6 +220,10 @@ class Reading:
             "turn": self.state.turn,
             "residue": len(self.state.residue),
         }
+
+    def __repr__(self) -> str:
+        n, k = len(self.row_resonance), len(self.attractors)
+        return f"Reading({n} segments, {k} attractors, resonance {self.resonance:.3f})"
 
     def _repr_html_(self) -> str:
         return reading_snippet(self)

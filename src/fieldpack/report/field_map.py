@@ -15,6 +15,8 @@ from fieldpack.report.safe import text
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
 MOST_POINTS, MOST_CELLS = 1500, 200
+FEWEST = 3
+"""Fewer rows are no field to look at."""
 WIDTH, HEIGHT, _EDGE = 640, 480, 28
 COLOURS = 12
 """Basins have colours b0 ... b11 in the style sheet; of more than 12 they repeat."""
@@ -42,12 +44,15 @@ def svg(
     mass: IntArray,
     names: Sequence[str],
 ) -> tuple[str, float]:
-    """SVG of the rows x (g, d), and the share of their spread that it shows.
+    """SVG of the rows x (g, d), and the share of their spread that it shows; "" for fewer than FEWEST.
 
     first (g,): points that are drawn whatever their number; kept (g,): lit; mass (g,): tokens; names: of attractors.
     """
+    drawn = _drawn(x, found)
+    if len(drawn) < FEWEST:
+        return "", 0.0
     flat = plane(x, found, queries)
-    rows = sampled(_drawn(x, found), first, MOST_POINTS)
+    rows = sampled(drawn, first, MOST_POINTS)
     rows = rows[np.argsort(kept[rows], kind="stable")]  # what is lit is drawn on top
     place = _Frame(np.concatenate([flat.rows[rows], flat.centers, flat.queries]))
     radius = np.clip(1.6 + 0.32 * np.sqrt(mass), 2.2, 7.5)
@@ -169,7 +174,7 @@ def matrix(x: FloatArray, found: Attractors, first: BoolArray) -> dict[str, Any]
     The scale runs from the 2nd to the 99th percentile of the pairs shown, so that a few copies do not wash it out.
     """
     order = _drawn(x, found)
-    rows = sampled(order, first, MOST_CELLS)
+    rows = sampled(order, first, MOST_CELLS) if len(order) >= FEWEST else order[:0]
     r = x[rows] @ x[rows].T
     pairs = r[~np.eye(len(rows), dtype=bool)]
     low, high = (float(v) for v in np.percentile(pairs, (2, 99))) if len(pairs) else (0.0, 1.0)

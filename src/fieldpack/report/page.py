@@ -116,6 +116,10 @@ def _field(
 
 
 def _field_html(picture: str, about: str, table: str) -> str:
+    if not picture:
+        about = "A map needs three paragraphs with known words, and these are fewer."
+        title = '<section class="card" aria-labelledby="map-title"><h2 id="map-title">The field</h2>'
+        return f'{title}<p class="about">{about}</p></section>'
     return f"""<section class="card map" aria-labelledby="map-title"><h2 id="map-title">The field</h2>
 {picture}<p class="about" id="map-about">{about}</p>{table}</section>
 <section class="card" aria-labelledby="matrix-title"><h2 id="matrix-title">Resonance</h2>
