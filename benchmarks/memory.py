@@ -1,4 +1,4 @@
-"""Conversation memory and packs over turns: python benchmarks/memory.py --data FOLDER [--only recall,tried,stability,speed]
+"""Conversation memory and packs over turns: python benchmarks/memory.py --data FOLDER
 
 recall     a file of conversations with questions and their evidence turns (NAME.conv.jsonl[.gz]: {"turns": [{"id",
            "speaker", "text", "time", "session"}], "questions": [{"question", "evidence": [turn ids], "category"}]}).

@@ -14,7 +14,7 @@ from fieldpack.text.segment import segment
 from fieldpack.text.sequence import sequences
 from fieldpack.text.tokens import check_text
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray, Segments
-from fieldpack.words import Words, sums, words_of
+from fieldpack.words import Words, distinct, sums, words_of
 
 Embed = Callable[[Sequence[str]], FloatArray]
 
@@ -139,7 +139,7 @@ def replace_keeping(corpus: Corpus, sequence: IntArray) -> Corpus:
 def _idf(old: FloatArray, groups: int, ids: IntArray, seen: IntArray, total: int) -> FloatArray:
     """BM25's idf after more groups. The old frequencies follow from it: idf = log((g + 1) / (df + .5))."""
     df = np.rint((groups + 1) / np.exp(old.astype(np.float64)) - 0.5)
-    pairs = np.unique(seen * len(old) + ids)
+    pairs = distinct(seen * len(old) + ids)
     df += np.bincount(pairs % len(old), minlength=len(old))
     return np.log1p((total - df + 0.5) / (df + 0.5)).astype(np.float32)
 

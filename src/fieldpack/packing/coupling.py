@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import distinct
 
 REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
@@ -32,7 +33,7 @@ class Postings:
     def of(ids: IntArray, target: IntArray, weight: FloatArray, words: int, targets: int) -> Postings:
         """Each (word, target) pair counts once."""
         keep = weight > 0
-        key = np.unique(ids[keep].astype(np.int64) * max(targets, 1) + target[keep])
+        key = distinct(ids[keep].astype(np.int64) * max(targets, 1) + target[keep])
         word = key // max(targets, 1)
         by_word = np.zeros(words, np.float32)
         by_word[ids] = weight
@@ -44,7 +45,7 @@ class Postings:
 
     def overlap(self, ids: IntArray) -> FloatArray:
         """(targets,) sum of the weights of the distinct words `ids` that each target holds."""
-        ids = np.unique(ids)
+        ids = distinct(ids)
         sizes = self.ptr[ids + 1] - self.ptr[ids]
         ends = np.cumsum(sizes)
         total = int(ends[-1]) if len(ends) else 0

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.types import BoolArray, FloatArray, IntArray
-from fieldpack.words import Words, sums, words_of
+from fieldpack.words import Words, distinct, sums, words_of
 
 WordVectors = Callable[[Sequence[str]], FloatArray]
 """u words to float32 (u, d): direction times weight, not normalised."""
@@ -98,7 +98,7 @@ class Corpus:
     def postings(self) -> tuple[IntArray, IntArray]:
         """word -> groups: ptr (u + 1,), groups (pairs,), each pair once."""
         groups = len(self.starts)
-        pairs = np.unique(self.words.ids.astype(np.int64) * groups + np.repeat(self.group, self.words.lengths))
+        pairs = distinct(self.words.ids.astype(np.int64) * groups + np.repeat(self.group, self.words.lengths))
         return np.searchsorted(pairs // groups, np.arange(len(self.idf) + 1)), pairs % groups
 
     def exact(self, ids: IntArray) -> FloatArray:
@@ -210,6 +210,6 @@ def reduce_rows(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int6
 
 
 def _idf(ids: IntArray, seen: IntArray, size: int, groups: int) -> FloatArray:
-    pairs = np.unique(seen * max(size, 1) + ids)
+    pairs = distinct(seen * max(size, 1) + ids)
     df = np.bincount(pairs % max(size, 1), minlength=size)
     return np.log1p((groups - df + 0.5) / (df + 0.5)).astype(np.float32)
