@@ -25,8 +25,8 @@ def quality_page(results: Results) -> str:
         parts += [f"### {name}", f"{size} each.", set_table(results, name)]
     parts += [
         "### Against the best peer",
-        "Evidence kept by the best peer of each set and budget, and what fieldpack keeps more; * where the 95 % interval of "
-        "the paired difference leaves 0 out.",
+        "Evidence kept by the best peer of each set and budget, and how much more fieldpack keeps; "
+        "* where the 95 % interval of the paired difference leaves 0 out.",
         comparison_table(results),
     ]
     parts += ["### Budgets and time", cost_table(results)]
