@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -10,6 +11,9 @@ def main() -> None:
     """Runs `fieldpack`. Exit codes: 0 done, 2 bad usage or input, 3 the pinned text cannot fit, 130 interrupted."""
     from fieldpack.cli.app import run
 
+    for stream in (sys.stdout, sys.stderr):  # whatever the locale: documents hold any script
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

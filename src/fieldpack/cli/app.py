@@ -59,7 +59,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    from fieldpack.cli.show import harmless
+
+    line = " ".join(harmless(message).split())
     sys.stderr.write(f"fieldpack: {line}\n")
     return code
 
@@ -162,8 +164,8 @@ def field(
 
 @app.command()
 def demo(
-    query: Annotated[str, typer.Option("--query", "-q")] = "How does fieldpack keep the token budget?",
-    budget: Annotated[int, typer.Option("--budget", "-b")] = 300,
+    query: Annotated[str, typer.Option("--query", "-q")] = "What happens when nothing is relevant?",
+    budget: Annotated[int, typer.Option("--budget", "-b")] = 250,
 ) -> None:
     """Pack fieldpack's own documents, and show what was kept, what was dropped, and why."""
     from fieldpack.assets import own_documents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class Progress:
 
 def skipped(path: str, why: str) -> None:
     """Files of a folder that were not read are named, so that nothing is lost in silence."""
-    sys.stderr.write(f"fieldpack: skipped {path}: {why}\n")
+    sys.stderr.write(f"fieldpack: skipped {harmless(path)}: {harmless(why)}\n")
 
 
 def bar(share: float, width: int = 10) -> str:
@@ -63,7 +64,8 @@ def result(found: Result, explain: bool) -> None:
     """Text on stdout. On a terminal, or with explain, also the summary: there on stdout, else on stderr."""
     terminal = sys.stdout.isatty()
     if found.text:
-        sys.stdout.write(found.text + "\n")
+        # A terminal obeys control characters; a program gets the text as it is.
+        sys.stdout.write((harmless(found.text) if terminal else found.text) + "\n")
     for note in found.notes:
         sys.stderr.write(f"fieldpack: {note}\n")
     if not (terminal or explain):
@@ -127,7 +129,7 @@ def plan(found: BudgetPlan) -> None:
 def compression(found: Compression) -> None:
     """The shorter text on stdout; what was done, on stderr."""
     if found.text:
-        sys.stdout.write(found.text + "\n")
+        sys.stdout.write((harmless(found.text) if sys.stdout.isatty() else found.text) + "\n")
     if sys.stderr.isatty() or not found.text:
         done = f"{found.strategy}: {found.original_tokens} -> {found.tokens} tokens, budget {found.target_tokens}"
         sys.stderr.write(f"fieldpack: {done}\n")
@@ -220,4 +222,12 @@ def _plain(text: str) -> str:
     """A document's text shown as it is: no markup in it, no terminal control characters."""
     from rich.markup import escape
 
-    return escape("".join(c if c.isprintable() or c in "\n\t" else "�" for c in text))
+    return escape(harmless(text))
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+
+
+def harmless(text: str) -> str:
+    """The text without what a terminal would obey: escape sequences, bells, overwriting, reversed reading order."""
+    return _CONTROL.sub("�", text)

@@ -135,12 +135,17 @@ def _read_one(path: str, given: bool, stdin: TextIO | None, errors: str, skip: O
     else:
         text = data
     try:
-        return _documents(path, kind, text)
+        return _documents(_named(path), kind, text)
     except InputError as error:
         if given:
             raise
         skip(path, str(error))
         return []
+
+
+def _named(path: str) -> str:
+    """A path as an id: bytes of a file name that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _documents(path: str, kind: str | None, text: str) -> list[Document]:
