@@ -19,6 +19,7 @@ MOST_IN_ROW = 8000
 _MOST_NAMES = 300
 _WHITE = 64
 _HEADING = KINDS.index("heading")
+_MARKS = {"heading": " h", "code": " c", "table": " c"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ def _paragraph(
         if k:
             white = document.text[int(s.end[row - 1]) : int(s.start[row])]
             out.append(f'<span class="w">{text(white) if len(white) <= _WHITE else " "}</span>')
-        marks = (" k" if inside[row] else "") + (" h" if s.kind[row] == _HEADING else "")
+        marks = (" k" if inside[row] else "") + _MARKS.get(KINDS[int(s.kind[row])], "")
         out.append(f'<span class="s{marks}" data-r="{number + k}">{pieces[row]}</span>')
     text_row = next((row for row in rows if s.kind[row] != _HEADING), rows[0])
     kind = KINDS[int(s.kind[text_row])]

@@ -22,6 +22,8 @@ const shape = (tag, at) => {
 };
 const base = Math.max(D.packs.findIndex((p) => p.base), 0);
 const sets = D.packs.map((p) => new Set(p.rows));
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
 let now = base, held = -1, focus = 0;
 
 /* ---- what is in and what is out, at the budget chosen ---- */
@@ -258,12 +260,16 @@ const M = D.matrix, m = M.groups.length, canvas = $("matrix");
 const cells = Uint8Array.from(atob(M.cells), (c) => c.charCodeAt(0));
 let cross = [-1, -1];
 const side = 14;
+let known = new Map(), scheme = null;
 function resolved(name) {
+  if (scheme !== isDark()) { known = new Map(); scheme = isDark(); }
+  if (known.has(name)) return known.get(name);
   const e = make("span");
   e.style.color = "var(" + name + ")";
   document.body.append(e);
   const c = getComputedStyle(e).color.match(/[\d.]+/g).slice(0, 3).map(Number);
   e.remove();
+  known.set(name, c);
   return c;
 }
 function drawMatrix() {
@@ -344,8 +350,7 @@ if ($("view")) {
   $("view").parentNode.hidden = false;
   $("view").addEventListener("change", drawView);
 }
-const theme = $("theme"), dark = window.matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
+const theme = $("theme");
 function named() { theme.textContent = isDark() ? "Light" : "Dark"; theme.setAttribute("aria-label", "Switch to the " + theme.textContent.toLowerCase() + " theme"); }
 theme.hidden = false;
 theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; named(); drawMatrix(); });
