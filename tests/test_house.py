@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
     {"errors", "types", "settings"},
-    {"protocols", "assets", "words"},
+    {"protocols", "assets", "words", "observe"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
     {"prepared", "result", "reasons", "settle", "problem", "pipeline", "shell", "experiment"},
     {"index", "growth", "folder", "memory", "parallel", "report", "plot"},
     {"session"},
-    {"cli", "server", "mcp", "adapters", "bench", "observe"},
+    {"cli", "server", "mcp", "adapters", "bench"},
 ]
 # A method of the packer, or of its result, that opens the door to a higher level when it is called.
 DOORS = {("pipeline", "index"), ("result", "report"), ("field", "report")}
