@@ -18,6 +18,7 @@ from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import BudgetError, InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState, Reading, read
+from fieldpack.observe import observed
 from fieldpack.packing.greedy import Packing, PackingSettings, Problem, pack
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
 from fieldpack.problem import carried_strength, closest, flags, key, linked, plain, spread
@@ -162,7 +163,7 @@ class ContextPacker:
         reading = self._read(asked, prepared, state, field)
         clock.lap("field")
         problem = self._problem(prepared, relevance, pinned, state)
-        return self._packed(queries, asked, prepared, relevance, reading, problem, budget, clock)
+        return observed(self._packed(queries, asked, prepared, relevance, reading, problem, budget, clock))
 
     def _packed(
         self,
