@@ -108,14 +108,14 @@ def test_growth_equals_reading_all_at_once(parts, data):
 def test_a_large_index_finds_the_one_segment_and_keeps_pins():
     docs = [
         Document(f"d{k}", f"Record {k} concerns parcel {k * 7919 % 10007} and nothing else.")
-        for k in range(CLOSELY + 500)
+        for k in range(2 * CLOSELY + 504)
     ]
     docs[4100] = Document("key", "The spare key hangs behind the boiler.")
     index = ContextPacker().index(docs)
     result = index.pack("Where is the spare key?", 60, pins=["d4500"])
     kept = [k.doc_id for k in result.kept]
     assert "key" in kept and "d4500" in kept and result.tokens <= 60
-    assert len(result.kept) + len(result.dropped) == len(index) == CLOSELY + 500
+    assert len(result.kept) + len(result.dropped) == len(index) == len(docs)
     assert index.reader is not None and len(result.reading.row_resonance) == len(index)
     again = index.pack("Where is the spare key?", 60, state=result.state)
     assert again.state.turn == 2 and again.state.count == result.state.count == len(docs)

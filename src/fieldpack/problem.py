@@ -15,8 +15,8 @@ from fieldpack.relevance.corpus import ranges, unit
 from fieldpack.relevance.read import Relevance
 from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
 
-CLOSELY = 4096
-"""Rows that the packer looks at; of more, those that are most probable."""
+CLOSELY = 2048
+"""Rows that the packer looks at where there are more than twice as many: those that are most probable."""
 
 
 def plain(prepared: Prepared, relevance: Relevance, logit: FloatArray, pinned: BoolArray, floor: float) -> Problem:
@@ -41,9 +41,11 @@ def plain(prepared: Prepared, relevance: Relevance, logit: FloatArray, pinned: B
 
 
 def _leads(prepared: Prepared) -> BoolArray:
-    """(n,) headings of paragraphs that hold more than headings: they go with what they head."""
+    """(n,) headings and wordless pieces (a closing fence) of paragraphs that hold more: they go with the rest."""
     rows = prepared.rows
     heading = rows.kind == KINDS.index("heading")
+    if prepared.sentences:
+        heading |= prepared.corpus.lengths == 0
     if not prepared.sentences or not heading.any():
         return np.zeros(len(rows), np.bool_)
     more = np.bincount(rows.parent[~heading], minlength=int(rows.parent[-1]) + 1) > 0
@@ -53,7 +55,7 @@ def _leads(prepared: Prepared) -> BoolArray:
 def closest(problem: Problem, budget: int) -> IntArray:
     """The rows that can win, ascending: all, or of many those that come first until they hold several budgets."""
     n = len(problem)
-    if n <= CLOSELY:
+    if n <= 2 * CLOSELY:
         return np.arange(n)
     value = np.where(problem.open, problem.logit, -np.inf)
     first = np.argpartition(-value, CLOSELY)[:CLOSELY]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from fieldpack.types import FloatArray, IntArray
 
 MOST_GROUPS = 2048
 """Paragraphs whose features are computed; of more, those that exact words and static vectors rank first."""
+_FEW_WORDS, _MET, _FRAGMENT = 4, 0.3, 2.0
 _FLOOR = -12.0
 """Log odds of what was ranked out before its features were read."""
 
@@ -89,6 +91,10 @@ def _closely(
         score, layer, best = scorer.sentence.score(sentence.table), scorer.sentence, signals.best
         raw = {**raw, "late": sentence.raw["late"], "bm25": sentence.raw["bm25"]}
     logit = layer.logit(score, facts(score, raw, query.known))
+    words = corpus.lengths if texts is not None else np.add.reduceat(corpus.lengths, corpus.starts)
+    # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
+    logit[words == 0] = _FLOOR
+    logit[(words <= _FEW_WORDS) & (raw["late"] < _MET)] -= _FRAGMENT
     content = np.flatnonzero(query.content)
     return Relevance(
         logit,
@@ -116,6 +122,22 @@ def _candidates(query: Query, corpus: Corpus, dense: FloatArray | None) -> IntAr
     return np.unique(beside)
 
 
+class _Some(Sequence[str]):
+    """Some of many texts, looked up when they are asked for: most queries need none."""
+
+    def __init__(self, texts: Sequence[str], rows: IntArray) -> None:
+        self._texts, self._rows = texts, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self._texts[self._rows[i]] if not isinstance(i, slice) else [self._texts[r] for r in self._rows[i]]
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self._texts.__getitem__, self._rows.tolist())
+
+
 def _among(
     query: Query,
     corpus: Corpus,
@@ -127,7 +149,7 @@ def _among(
 ) -> Relevance:
     part = corpus.take(groups)
     chosen = groups if texts is None else part.taken
-    some = None if texts is None else [texts[i] for i in chosen.tolist()]
+    some = None if texts is None else _Some(texts, chosen)
     near = _closely(query, part, scorer, some, None if dense is None else dense[groups])
     logit = np.full(rows, min(_FLOOR, float(near.logit.min())), np.float32)
     logit[chosen] = near.logit
