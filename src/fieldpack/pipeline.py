@@ -116,13 +116,17 @@ class ContextPacker:
         budget = checked_budget(budget)
         docs = checked_documents(documents)
         ranges = pin_ranges(pins, docs)
-        prepared = self.prepare(docs, ranges, clock)
+        prepared = self.prepare(docs, ranges, clock, budget)
         return self.pack_prepared(queries, prepared, budget, ranges, state, clock, weights)
 
     def prepare(
-        self, documents: tuple[Document, ...], ranges: Sequence[Range] = (), clock: Clock | None = None
+        self,
+        documents: tuple[Document, ...],
+        ranges: Sequence[Range] = (),
+        clock: Clock | None = None,
+        budget: int | None = None,
     ) -> Prepared:
-        """Documents made ready for any number of queries."""
+        """Documents made ready for any number of queries; for one budget, when it is given."""
         clock = clock or Clock()
         cuts = [r for r in ranges if (r[1], r[2]) != (0, len(documents[r[0]].text))]
         prepared = prepare(
@@ -132,6 +136,7 @@ class ContextPacker:
             embed=self.embedder.embed if self._dense else None,
             static=self.static,
             cuts=cuts,
+            budget=budget,
         )
         clock.lap("prepare")
         return prepared
@@ -278,9 +283,7 @@ class ContextPacker:
         """(q, d) the queries as rows of the field."""
         return prepared.static.embed(list(queries)) if prepared.dense is None else self.embedder.embed(list(queries))
 
-    def _read(
-        self, asked: FloatArray, prepared: Prepared, state: FieldState | None, field: Reader | None
-    ) -> Reading:
+    def _read(self, asked: FloatArray, prepared: Prepared, state: FieldState | None, field: Reader | None) -> Reading:
         """The field of the paragraphs; what it says of a paragraph holds for its sentences."""
         corpus = prepared.corpus
         x = corpus.groups if prepared.dense is None else prepared.dense

@@ -13,7 +13,7 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
 from fieldpack.packing.coupling import distinct_names
 from fieldpack.relevance.corpus import Corpus, read_corpus
-from fieldpack.text.segment import segment
+from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, segment
 from fieldpack.text.sequence import sequences
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document, FloatArray, IntArray, Segments
@@ -26,6 +26,8 @@ _SEVERAL = 1.5
 
 _SEVERAL = 1.5
 """Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
+_LEAST_PIECE = 240
+"""Characters that a piece of a list, a table or code may have however small the budget."""
 Range = tuple[int, int, int]
 """(document number, start, end) in characters."""
 
@@ -48,6 +50,9 @@ class Prepared:
     dense: FloatArray | None
     static: StaticEmbedder
     sentences: bool
+
+    def __repr__(self) -> str:
+        return f"Prepared({len(self.documents)} documents, {len(self.rows)} segments)"
 
     @cached_property
     def known(self) -> float:
@@ -78,12 +83,14 @@ def prepare(
     embed: Callable[[Sequence[str]], FloatArray] | None,
     static: StaticEmbedder,
     cuts: Sequence[Range] = (),
+    budget: int | None = None,
 ) -> Prepared:
     """Reads documents once. sentences: whether rows are sentences; None: where paragraphs hold several. embed: for the
     dense rows of paragraphs, None to do without. cuts: ranges at whose ends segments are parted, so that a pinned range
-    is made of whole rows."""
+    is made of whole rows. budget: tokens of the pack, when known: code, tables and lists that alone would take most of it
+    are cut at their items."""
     check_text(documents)
-    atoms = part(segment(documents, "sentence"), documents, cuts)
+    atoms = part(_segmented(documents, budget), documents, cuts)
     if not len(atoms):
         raise InputError(f"{len(documents)} documents and no text in them; give at least one that is not blank")
     texts = atoms.texts(documents)
@@ -101,6 +108,16 @@ def prepare(
     if embed is not None:
         dense = embed(paragraphs.texts(documents) if sentences else row_texts)
     return Prepared(documents, rows, texts, corpus, dense, static, sentences)
+
+
+def _segmented(documents: Sequence[Document], budget: int | None) -> Segments:
+    if budget is None:
+        return segment(documents, "sentence")
+    # A token has three characters or more in most texts; a block is whole while it may fit, and one piece in a pack of
+    # sentences while it leaves room for two others.
+    whole = min(max(3 * budget, _LEAST_PIECE), MAX_BLOCK_CHARS)
+    piece = min(max(int(1.2 * budget), _LEAST_PIECE), MAX_CHARS)
+    return segment(documents, "sentence", max_block_chars=whole, piece_chars=piece)
 
 
 def merge(atoms: Segments, starts: IntArray) -> Segments:

@@ -46,6 +46,10 @@ class Result:
     repack: Callable[[int], Result] | None = None
     """The same query and documents at another budget; relevance and field are not read again."""
 
+    def __repr__(self) -> str:
+        kept = int(self.inside.sum())
+        return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {len(self.inside) - kept} dropped)"
+
     @property
     def segments(self) -> Segments:
         """All n segments; row i of every array of the result is segment i."""

@@ -99,7 +99,8 @@ class FieldView:
     def nearest(self, attractor: int, count: int = 3) -> list[int]:
         a = self.reading.attractors
         members = np.flatnonzero(a.basin == attractor)
-        near = a.affinity(self.prepared.corpus.groups)[members, attractor]
+        rows = self.prepared.corpus.groups if self.prepared.dense is None else self.prepared.dense
+        near = a.affinity(rows)[members, attractor]
         return [int(i) for i in members[np.argsort(-near, kind="stable")[:count]]]
 
     def to_dict(self) -> dict[str, Any]:

@@ -55,7 +55,10 @@ class Layer:
             found = ", ".join(parsed["weights"])
             raise AssetError(f"scorer weights are for {found}; this version reads {', '.join(names)}")
         weights = np.array(list(parsed["weights"].values()), np.float32)
-        return Layer(names, weights, float(parsed["slope"]), np.array(list(parsed["bias"].values()), np.float32))
+        layer = Layer(names, weights, float(parsed["slope"]), np.array(list(parsed["bias"].values()), np.float32))
+        if not (np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all() and 0 < layer.slope < np.inf):
+            raise AssetError("weights and bias must be finite numbers, and slope a finite number above 0")
+        return layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,25 @@ class Scorer:
 
     @staticmethod
     def load(path: Path | None = None) -> Scorer:
-        """The shipped weights (checksum verified), or those of a file that models/build_scorer.py wrote."""
-        parsed = json.loads((path or assets.verified("scorer/weights.json")).read_text("utf-8"))
-        return Scorer(
-            Layer.of(parsed["paragraph"], PARAGRAPH),
-            Layer.of(parsed["dense"], (*PARAGRAPH, DENSE)),
-            Layer.of(parsed["sentence"], SENTENCE),
-        )
+        """The shipped weights (checksum verified), or those of a file that models/build_scorer.py wrote.
+
+        Raises AssetError, naming the file, when it cannot be read, is damaged, or was made for other features.
+        """
+        path = path or assets.verified("scorer/weights.json")
+        try:
+            parsed = json.loads(path.read_text("utf-8"))
+            return Scorer(
+                Layer.of(parsed["paragraph"], PARAGRAPH),
+                Layer.of(parsed["dense"], (*PARAGRAPH, DENSE)),
+                Layer.of(parsed["sentence"], SENTENCE),
+            )
+        except AssetError as error:
+            raise AssetError(f"{path}: {error}") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AssetError(
+                f"{path} holds no scorer weights ({type(error).__name__}: {error}); "
+                "models/build_scorer.py writes such files, and without one the shipped weights are used"
+            ) from error
 
 
 def facts(score: FloatArray, raw: dict[str, FloatArray], known: float) -> FloatArray:

@@ -66,29 +66,33 @@ def segment(
     unit: Literal["paragraph", "sentence"] = "paragraph",
     max_chars: int = MAX_CHARS,
     max_block_chars: int = MAX_BLOCK_CHARS,
+    piece_chars: int | None = None,
 ) -> Segments:
     """All segments of all documents, by paragraph or by sentence, with tokens = -1.
 
     `documents[s.doc].text[s.start:s.end]` starts and ends on a character that is not white space. `parent` numbers the
     paragraphs over all documents and is the same in both units: sentences refine paragraphs, nothing else changes.
     Prose is cut at `max_chars` (sentence ends first); code, tables and lists stay whole up to `max_block_chars`. In the
-    sentence unit a heading is a segment of its own, and a code, table or list block longer than `max_chars` is cut.
+    sentence unit a heading is a segment of its own, and a code, table or list block longer than `piece_chars` (default
+    `max_chars`) is cut at its items and lines.
 
     Raises SettingsError for an unknown unit or a limit below 1.
     """
     if unit not in ("paragraph", "sentence"):
         raise SettingsError(f"unknown unit {unit!r}; allowed: 'paragraph', 'sentence'")
-    if max_chars < 1 or max_block_chars < 1:
-        raise SettingsError(f"max_chars={max_chars}, max_block_chars={max_block_chars}: both must be at least 1")
+    piece_chars = max_chars if piece_chars is None else piece_chars
+    if min(max_chars, max_block_chars, piece_chars) < 1:
+        raise SettingsError(
+            f"max_chars={max_chars}, max_block_chars={max_block_chars}, {piece_chars=}: at least 1 each"
+        )
     limits = Limits(max_chars, max(max_chars, max_block_chars))
-    gather = _sentences if unit == "sentence" else _paragraphs
     counts: list[int] = []
     rows: list[Block] = []
     for document in documents:
         text = normalised(document.text)
         blocks = _wordless_joined(text, READERS[kind_of(document)](text, 0, len(text), limits), limits)
         before = len(rows)
-        rows += gather(text, blocks, limits)
+        rows += _sentences(text, blocks, piece_chars) if unit == "sentence" else _paragraphs(blocks)
         counts.append(len(rows) - before)
     return _columns(rows, counts)
 
@@ -108,7 +112,7 @@ def _wordless_joined(text: str, blocks: list[Block], limits: Limits) -> list[Blo
     return out
 
 
-def _paragraphs(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
+def _paragraphs(blocks: list[Block]) -> list[Block]:
     """Blocks that go together as one; its kind is that of the first block that is no heading."""
     if not any(b.joined for b in blocks):
         return blocks
@@ -123,7 +127,7 @@ def _paragraphs(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
     return merged
 
 
-def _sentences(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
+def _sentences(text: str, blocks: list[Block], most: int) -> list[Block]:
     """Every block cut further; `joined` now says "of the same paragraph as the segment before"."""
     finer: list[Block] = []
     for block in blocks:
@@ -133,7 +137,7 @@ def _sentences(text: str, blocks: list[Block], limits: Limits) -> list[Block]:
             finer.append(Block(*spans[0], SENTENCE, joined))
             finer += [Block(a, b, SENTENCE, True) for a, b in spans[1:]]
         else:
-            parts = limited(text, block, Limits(limits.prose, limits.prose))
+            parts = limited(text, block, Limits(most, most))
             finer.append(parts[0])
             finer += [p._replace(joined=True) for p in parts[1:]]
     return finer

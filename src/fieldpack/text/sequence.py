@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def sequences(documents: Sequence[Document]) -> tuple[IntArray, BoolArray]:
     for i, document in enumerate([*documents, None]):
         source = _source(document) if document is not None else None
         if source != previous or document is None:
-            rising = all(a is not None and b is not None and a < b for a, b in zip(positions, positions[1:], strict=False))
+            rising = all(a is not None and b is not None and a < b for a, b in pairwise(positions))
             sure[first:i] = previous is not None and previous[0] != "id" and rising
             first, previous, positions = i, source, []
         if document is not None:
