@@ -443,6 +443,11 @@ def test_large_bodies_are_refused_stated_or_not(service):
     assert b" 413 " in spoken(service, HEAD + chunks).split(b"\r\n")[0]
 
 
+def test_who_sends_too_much_learns_it_by_the_answer(service):
+    for _ in range(5):
+        problem(httpx.post(service + "v1/pack", json="x" * 600_000), 413, "too-large")
+
+
 def test_slow_bodies_and_slow_heads_are_cut_off(service):
     start = time.monotonic()
     answer = spoken(service, HEAD + b"Content-Length: 1000\r\n\r\n{")

@@ -22,6 +22,8 @@ from fieldpack.server.settings import Settings
 log = logging.getLogger("fieldpack.server")
 OPEN = frozenset({"/", "/page.js", "/page.css", "/healthz", "/openapi.json"})
 """Paths that need no key: they say nothing but what the package itself says."""
+_DRAINED = 4
+"""How many times max_body is read of a body that is too large, so that its sender learns it by the answer."""
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -104,7 +106,10 @@ class Guard:
     async def _read(self, headers: Headers, receive: Receive, body: bytearray) -> None:
         stated = headers.get("content-length", "0")
         most = self.settings.max_body
-        if not stated.isdigit() or int(stated) > most:
+        if not (stated.isascii() and stated.isdigit()) or len(stated) > 15 or int(stated) > _DRAINED * most:
+            raise _too_large(most)
+        if int(stated) > most:
+            await _drain(receive, _DRAINED * most)
             raise _too_large(most)
         try:
             async with asyncio.timeout(self.settings.body_timeout):
@@ -114,6 +119,7 @@ class Guard:
                         raise Gone
                     chunk = message.get("body", b"")
                     if len(body) + len(chunk) > most:
+                        await _drain(receive, (_DRAINED - 1) * most)
                         raise _too_large(most)
                     if self._buffered + len(chunk) > self.settings.max_buffered:
                         raise Problem("overloaded", "too much is being sent at once; ask again in a moment", 2)
@@ -137,6 +143,20 @@ class Guard:
             error = Problem("internal", "the service failed and has logged where; the fault is not in your request")
         if not send.begun:
             await error.response(scope["path"] == "/v1/embeddings")(scope, receive, send)
+
+
+async def _drain(receive: Receive, most: int) -> None:
+    """Reads on and forgets, for a while: a client that is still sending would not see the answer."""
+    seen = 0
+    try:
+        async with asyncio.timeout(2.0):
+            while seen <= most:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
 
 
 class Gone(Exception):
