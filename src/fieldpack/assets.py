@@ -25,8 +25,14 @@ def root() -> Path:
 @functools.cache
 def manifest() -> dict[str, Any]:
     """{"files": {relative path: sha256}, "models": {name: {...}}}."""
-    parsed: dict[str, Any] = json.loads((root() / "manifest.json").read_text("utf-8"))
-    return parsed
+    path = root() / "manifest.json"
+    try:
+        parsed: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if isinstance(parsed["files"], dict) and isinstance(parsed["models"], dict):
+            return parsed
+    except (ValueError, KeyError, TypeError) as error:
+        raise AssetError(f"{path} is damaged ({type(error).__name__}: {error}); reinstall fieldpack") from error
+    raise AssetError(f"{path} is damaged: files and models are not listed in it; reinstall fieldpack")
 
 
 @functools.cache
