@@ -23,11 +23,12 @@ from typing import Any
 
 import httpx
 
-WORDS = (
-    "tide moon sun gravity ocean harbour sailor bread starter flour yeast oven crust budget token passage evidence query "
-    "field basin attractor energy residue boundary resonance matrix vector window memory turn session history compiler "
-    "parser grammar symbol pointer thread socket packet buffer cache index river valley glacier basalt granite"
-).split(" ")
+TEXT = (
+    "tide moon sun gravity ocean harbour sailor bread starter flour yeast oven crust budget token passage evidence "
+    "query field basin attractor energy residue boundary resonance matrix vector window memory turn session history "
+    "compiler parser grammar symbol pointer thread socket packet buffer cache index river valley glacier basalt granite"
+)
+WORDS = TEXT.split()
 MIX = {
     "pack 2 kB": 40,
     "pack 20 kB": 20,

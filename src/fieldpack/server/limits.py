@@ -119,7 +119,6 @@ class Guard:
                         raise Gone
                     chunk = message.get("body", b"")
                     if len(body) + len(chunk) > most:
-                        await _drain(receive, (_DRAINED - 1) * most)
                         raise _too_large(most)
                     if self._buffered + len(chunk) > self.settings.max_buffered:
                         raise Problem("overloaded", "too much is being sent at once; ask again in a moment", 2)
@@ -127,6 +126,10 @@ class Guard:
                     body += chunk
                     if not message.get("more_body", False):
                         return
+        except Problem as problem:
+            if problem.kind == "too-large":
+                await _drain(receive, (_DRAINED - 1) * most)
+            raise
         except TimeoutError:
             seconds = self.settings.body_timeout
             raise Problem(
