@@ -407,6 +407,18 @@ class TestMessages:
         with pytest.raises(InputError):
             ContextMemoryManager().add_message(role, content, **fields)
 
+    def test_text_that_no_tokenizer_takes_is_refused_at_once(self):
+        memory = ContextMemoryManager()
+        with pytest.raises(InputError, match="surrogate"):
+            memory.add_message("user", "broken \ud800 text")
+        assert len(memory) == 0
+
+    def test_a_last_message_that_does_not_fit_is_quoted(self):
+        memory = ContextMemoryManager(history_budget=60)
+        memory.add_message("user", "\n\n".join(f"Point {k}: the roof over room {k} leaks." for k in range(40)))
+        context = memory.get_context("room 17")
+        assert "room 17" in context[0]["content"] and COUNT(render(context)) <= 60
+
     def test_ids_are_unique_and_made_when_missing(self):
         memory = ContextMemoryManager()
         assert memory.add_message("user", "a", id="m1") == "m1"

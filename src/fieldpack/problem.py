@@ -49,7 +49,7 @@ def _leads(prepared: Prepared) -> BoolArray:
     if not prepared.sentences or not heading.any():
         return np.zeros(len(rows), np.bool_)
     more = np.bincount(rows.parent[~heading], minlength=int(rows.parent[-1]) + 1) > 0
-    return heading & more[rows.parent]
+    return np.asarray(heading & more[rows.parent], np.bool_)
 
 
 def closest(problem: Problem, budget: int) -> IntArray:

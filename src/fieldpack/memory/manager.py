@@ -14,6 +14,8 @@ from fieldpack.memory import context, keys
 from fieldpack.memory.messages import Message, checked, exchanges, render
 from fieldpack.memory.turns import Turns
 from fieldpack.pipeline import ContextPacker, checked_budget, checked_queries
+from fieldpack.text.tokens import check_text
+from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import TokenBudgetPlanner
@@ -91,12 +93,14 @@ class ContextMemoryManager:
         """Stores a message and returns its id ("m1", "m2", ... when none is given). Costs this message alone.
 
         fields: name or speaker, time, session, tool_calls, tool_call_id, metadata ... Those of `to_dict` go to a model;
-        speaker, time and session help recall. Raises InputError for an id twice and a tool result without its call.
+        speaker, time and session help recall. Raises InputError for an id twice, a tool result without its call, and
+        text that is no valid Unicode.
         """
         checked(role, content, fields)
         message = Message(self._named(id), role, content, MappingProxyType(dict(fields)))
         if lost := [i for i in message.answers if i not in self._calls]:
             raise InputError(f"the tool result for {lost[0]!r} has no call in the memory; add the call first")
+        check_text([Document(message.id, message.text)])
         message = _counted(message, self.packer.tokenizer.count(render([message])))
         self._messages.append(message)
         self._ids.add(message.id)
@@ -142,8 +146,8 @@ class ContextMemoryManager:
     ) -> list[dict[str, Any]]:
         """The messages for the next call, at most `budget` tokens (default: the history budget) as `render` has them.
 
-        query: what old turns are recalled for; by default the last user message. Raises BudgetError when the system
-        messages alone do not fit.
+        query: what old turns are recalled for; by default the last user message. A last message that does not fit is
+        quoted under "field" and left out otherwise. Raises BudgetError when the system messages alone do not fit.
         """
         kind = strategy or self.strategy
         _checked_settings(kind, self.recent, {})

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fieldpack.types import FloatArray, IntArray
 from fieldpack.words import distinct
+
+Ids = npt.NDArray[np.integer[Any]]
+"""Word ids, of any integer type."""
 
 REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
@@ -30,7 +35,7 @@ class Postings:
     targets: int
 
     @staticmethod
-    def of(ids: IntArray, target: IntArray, weight: FloatArray, words: int, targets: int) -> Postings:
+    def of(ids: Ids, target: IntArray, weight: FloatArray, words: int, targets: int) -> Postings:
         """Each (word, target) pair counts once."""
         keep = weight > 0
         key = distinct(ids[keep].astype(np.int64) * max(targets, 1) + target[keep])
@@ -43,7 +48,7 @@ class Postings:
         """(targets,) sum of the weights of each target's words."""
         return np.bincount(self.target, self.weight, self.targets).astype(np.float32)
 
-    def overlap(self, ids: IntArray) -> FloatArray:
+    def overlap(self, ids: Ids) -> FloatArray:
         """(targets,) sum of the weights of the distinct words `ids` that each target holds."""
         ids = distinct(ids)
         sizes = self.ptr[ids + 1] - self.ptr[ids]
@@ -62,10 +67,10 @@ class Coupling:
     everything), worth (u,): the same without that. named: whether owners are told apart by their names.
     """
 
-    words: IntArray
+    words: Ids
     offsets: IntArray
     owner: IntArray
-    names: IntArray
+    names: Ids
     name_offsets: IntArray
     weight: FloatArray
     worth: FloatArray
@@ -77,10 +82,10 @@ class Coupling:
 
     @staticmethod
     def of(
-        words: IntArray,
+        words: Ids,
         offsets: IntArray,
         owner: IntArray,
-        names: IntArray,
+        names: Ids,
         name_offsets: IntArray,
         worth: FloatArray,
         asked: IntArray,
@@ -95,18 +100,16 @@ class Coupling:
         holder = np.repeat(np.arange(t), np.diff(name_offsets))
         postings = Postings.of(words, row, weight[words], len(worth), n)
         name_postings = Postings.of(names, holder, weight[names], len(worth), t)
-        if named:
-            totals = Postings.of(names, holder, worth[names], len(worth), t).totals()
-        else:
-            totals = postings.totals()
+        called = Postings.of(names, holder, worth[names], len(worth), t) if named else postings
+        totals = called.totals()
         return Coupling(
             words, offsets, owner, names, name_offsets, weight, worth, vectors, named, postings, name_postings, totals
         )
 
-    def _words(self, row: int) -> IntArray:
+    def _words(self, row: int) -> Ids:
         return self.words[self.offsets[row] : self.offsets[row + 1]]
 
-    def _names(self, owner: int) -> IntArray:
+    def _names(self, owner: int) -> Ids:
         return self.names[self.name_offsets[owner] : self.name_offsets[owner + 1]]
 
     def links(self, row: int) -> FloatArray:
@@ -147,7 +150,7 @@ class Coupling:
     def _duplicated(self, row: int) -> FloatArray:
         similar = self.vectors @ self.vectors[row]
         similar[row] = 0
-        return np.clip((similar - DUPLICATE) / (1 - DUPLICATE), 0, 1).astype(np.float32)
+        return np.asarray(np.clip((similar - DUPLICATE) / (1 - DUPLICATE), 0, 1), np.float32)
 
     def take(self, rows: IntArray) -> Coupling:
         """The coupling among some rows (ascending), re-numbered 0, 1, ..."""
