@@ -14,25 +14,29 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import browser
 import httpx
 import jsonschema
 import numpy as np
 import pytest
+import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import fieldpack as fp
+from fieldpack.cli.app import app as cli
 from fieldpack.cli.app import run
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
-from fieldpack.server import Settings, create_app
+from fieldpack.server import Settings, create_app, schemas
 from fieldpack.server.batching import Batcher
 from fieldpack.server.gate import Gate
 from fieldpack.server.metrics import Metrics
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions
+from fieldpack.server.settings import LEAST_KEY
 
 TIDES = {"id": "tides", "text": "Tides are caused by the gravity of the Moon.\n\nSpring tides come at full moon."}
 BREAD = {"id": "bread", "text": "Sourdough needs a starter. The starter is fed every day.", "title": "Bread"}
@@ -822,3 +826,31 @@ def test_the_page_in_a_browser(service, tmp_path):
 def test_bad_settings_reach_nobody():
     with pytest.raises(InputError):
         fp.ContextPacker(embedder=fp.EmbeddingService("http://127.0.0.1:9/", allow_remote=False))
+
+
+DOCS = (Path(__file__).parents[1] / "docs" / "service.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL))
+def test_the_guides_python_runs(service, block):
+    exec(compile(block.replace("http://127.0.0.1:8017/", service), "docs/service.md", "exec"), {})
+
+
+def test_the_guide_says_what_is_so(client):
+    listed = client.get("/openapi.json").json()["paths"]
+    named = set(re.findall(r"(/v1/[\w/{}]+|/healthz|/metrics)", DOCS.split("### What keeps")[0]))
+    assert set(listed) == named, "every address is in the guide, and no other"
+    verbs = typer.main.get_command(cli).commands
+    options = {name: {o for p in verbs[name].params for o in p.opts} for name in ("serve", "mcp")}
+    quoted = set(re.findall(r"--[a-z][a-z-]+", DOCS)) - {"--json"}
+    assert quoted <= options["serve"] | options["mcp"], quoted
+    fields = set(schemas.PackIn.model_fields) - {"stream"}
+    assert fields == set(re.findall(r"`(\w+)`", DOCS.split("POST /v1/pack`")[1].split("|")[1]))
+    s = Settings()
+    bounds = f"| {s.max_body >> 20} MiB |", f"| {s.max_buffered >> 20} MiB |", f"| {s.concurrency}, {s.waiting} |"
+    more = f"| {s.body_timeout:g}, 10 |", f"| {s.timeout:g} |", f"| {s.max_connections} |", f"| {s.max_documents:,} |"
+    kept = f"| {s.max_sessions}, {s.session_bytes >> 20} MiB, {s.session_idle / 60:g} min |"
+    for said in (*bounds, *more, kept, f"({s.grace:g} s at most)", f"at least {LEAST_KEY} characters"):
+        assert said in DOCS, said
+    config = json.loads(re.search(r"```json\n(.*?)```", DOCS, re.DOTALL)[1])["mcpServers"]["fieldpack"]
+    assert config["command"] == "fieldpack" and config["args"][0] == "mcp" and config["args"][1] in options["mcp"]

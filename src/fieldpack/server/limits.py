@@ -142,7 +142,8 @@ class Guard:
         if not isinstance(error, Problem):
             # The frames say where; the message is left out, for it may hold the text of a document.
             where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s in %s %s\n%s", type(error).__name__, scope["method"], scope["path"][:200], where)
+            route = getattr(scope.get("route"), "path", "other")  # a path may hold the id of a session
+            log.error("%s in %s %s\n%s", type(error).__name__, scope["method"], route, where)
             error = Problem("internal", "the service failed and has logged where; the fault is not in your request")
         if not send.begun:
             await error.response(scope["path"] == "/v1/embeddings")(scope, receive, send)

@@ -38,7 +38,9 @@ class Sessions:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        with self._lock:
+            self._forget_idle()
+            return len(self._kept)
 
     def check_room(self, size: int) -> None:
         """Raises Problem sessions-full when there is none: said before the documents are read."""
