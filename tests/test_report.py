@@ -330,13 +330,15 @@ def test_a_large_folder_stays_small(packer):
         fp.Document(f"file-{d}.md", "\n\n".join(" ".join(rng.choice(words, 90)) for _ in range(80))) for d in range(60)
     ]
     paragraphs = replace(packer, unit="paragraph")
-    result = paragraphs.pack("beta and zeta", docs, 600)
+    docs.append(fp.Document("last.md", "Nothing of the query."))
+    result = paragraphs.pack("beta and zeta", docs, 600, pins=["last.md"])
     html = result_page(result, [])
     assert len(html.encode()) < 5_000_000
     page = Page(html)
     assert "are not shown" in html and len(page.segments) <= 4000
     shown = sum("data-d" in a for tag, a in page.tags if tag == "details")
-    assert 1 <= shown <= 60
+    assert 1 <= shown <= 61
+    assert "Nothing of the query." in page.segments.values(), "what is kept is shown, however irrelevant"
     lit = [a for tag, a in page.tags if tag == "span" and a.get("class", "").startswith("s k")]
     assert len(lit) == result.inside.sum()
     assert len(page.facts["matrix"]["groups"]) <= MOST_CELLS
@@ -393,6 +395,15 @@ def test_the_plane_is_that_of_the_singular_vectors(n, d, seed):
     assert ((flat.rows - flat.rows.mean(0)) ** 2).sum(0) == pytest.approx(np.resize([*spread, 0, 0], 2), abs=1e-3)
     assert flat.queries[0] == pytest.approx(flat.rows[0], abs=1e-5)
     assert -1e-6 <= flat.explained <= 1 + 1e-6
+
+
+def test_copies_do_not_turn_the_plane():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(30, 6)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    found = replace(detect(x), background=np.zeros(6, np.float32))
+    copied = np.concatenate([x, np.repeat(x[:1], 90, 0)])
+    assert plane(copied, found).rows[:30] == pytest.approx(plane(x, found).rows, abs=1e-5)
 
 
 def test_basin_order_holds_every_row_once_basin_by_basin():
