@@ -166,6 +166,13 @@ def test_an_index_serves_many_turns():
         assert session.turn(query, index, budget=50).text == other.turn(query, DOCS, budget=50).text
 
 
+def test_an_index_of_another_kind_is_refused():
+    with pytest.raises(InputError, match="embedder"):
+        Session().turn("x", ContextPacker(HashEmbedder()).index(DOCS), budget=50)
+    with pytest.raises(InputError, match="sentences"):
+        Session(ContextPacker(unit="sentence")).turn("x", ContextPacker(unit="paragraph").index(DOCS), budget=50)
+
+
 def test_memory_and_turns_share_the_tokenizer():
     session = Session(ContextPacker(tokenizer="cl100k_base"))
     assert session.memory.packer.tokenizer is session.packer.tokenizer

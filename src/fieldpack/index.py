@@ -128,6 +128,11 @@ class Index:
         embed = packer.embedder.embed if self.prepared.dense is not None else None
         return Index(packer, extended(self.prepared, new, tokenizer=packer.tokenizer, embed=embed))
 
+    def check(self, packer: ContextPacker) -> None:
+        """Raises InputError when `packer` has another embedder, tokenizer or unit than the index was made with."""
+        if packer is not self.packer:
+            _fits(_made_with(self.packer, self.prepared.sentences), packer)
+
     def save(self, folder: str | Path) -> None:
         """Writes the index: index.json, documents.jsonl, vocabulary.json and one .npy file for each array."""
         p, c = self.prepared, self.prepared.corpus

@@ -102,6 +102,7 @@ class Session:
         limit = self._budget(budget)
         queries, weights = checked_queries(query)
         if isinstance(documents, Index):
+            documents.check(self.packer)
             ranges = pin_ranges(pins, documents.documents) if pins else []
             prepared, field = documents.prepared, documents.reader
         else:
