@@ -235,14 +235,16 @@ def neighbours(folder: Path, name: str, limit: int) -> list[tuple[Any, Any]]:
 
 
 def two_turns(pairs: Iterable[tuple[Any, Any]], packer: ContextPacker, price: float) -> dict[str, float]:
-    reused, kept, ms = [], [], []
+    reused, plain, kept, ms = [], [], [], []
     for first, second in pairs:
         session = Session(packer, switching=price)
         index = packer.index(first.passages)
-        session.turn(first.query, index, budget=1000)
+        before = session.turn(first.query, index, budget=1000).text
         start = time.perf_counter()
-        session.turn(second.query, index, budget=1000)
+        after = session.turn(second.query, index, budget=1000).text
         ms.append((time.perf_counter() - start) * 1000)
+        same = os.path.commonprefix([before, after])
+        plain.append(TOKENS.count(same) / max(TOKENS.count(after), 1))
         reused.append(session.prompt.prefix_tokens / max(session.prompt.tokens, 1))
         spans = [
             (k.rpartition(":")[0], *map(int, k.rpartition(":")[2].split("-")))
@@ -252,6 +254,7 @@ def two_turns(pairs: Iterable[tuple[Any, Any]], packer: ContextPacker, price: fl
         kept.append(evidence_kept(second.evidence(), spans))
     return {
         "prefix tokens reused": round(float(np.mean(reused)), 4),
+        "the same in reading order": round(float(np.mean(plain)), 4),
         "evidence kept": round(float(np.mean(kept)), 4),
         "median ms": round(float(np.median(ms)), 1),
     }
