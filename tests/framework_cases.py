@@ -25,6 +25,9 @@ PACKERS = st.fixed_dictionaries(
         "unit": st.sampled_from(["auto", "paragraph", "sentence"]),
         "order": st.sampled_from(["source", "edges", "relevance"]),
         "titles": st.booleans(),
+        "cite": st.booleans(),
+        "allow_cut": st.booleans(),
+        "min_relevance": st.sampled_from([0.0, 0.1]),
     }
 )
 _TOKENIZER = fp.tokenizer("o200k_base")

@@ -68,9 +68,13 @@ def test_a_gap_is_marked_and_every_passage_has_its_span():
 @given(cases.SOME_TEXTS, st.integers(1, 120), cases.PACKERS)
 def test_the_budget_holds_on_the_contents_joined_by_blank_lines(texts, budget, packer):
     compressor = FieldpackCompressor(budget=budget, packer=packer)
-    out = compressor.compress_documents([Document(page_content=t) for t in texts], QUERY)
+    out = compressor.compress_documents(
+        [Document(page_content=t, metadata={"k": k}) for k, t in enumerate(texts)], QUERY
+    )
     assert joined_tokens([d.page_content for d in out]) <= budget
-    assert all(d.page_content.strip() for d in out)
+    assert sum(d.metadata["fieldpack"]["tokens"] for d in out) <= budget
+    for d in out:
+        check_spans(texts[d.metadata["k"]], d.page_content, d.metadata["fieldpack"])
 
 
 def test_documents_come_in_the_order_of_the_packer():
@@ -159,6 +163,7 @@ def test_as_a_runnable():
     wanted = [d.id for d in compressor.compress_documents(documents(), QUERY)]
     assert chain.invoke(given_input) == wanted
     assert asyncio.run(chain.ainvoke(given_input)) == wanted
+    assert chain.batch([given_input] * 6) == [wanted] * 6
     with pytest.raises(fp.InputError, match="documents"):
         chain.invoke({"documents": []})
 
@@ -297,6 +302,13 @@ def test_the_last_result_is_packed_for_the_question_when_it_is_too_long():
     check_calls(out)
     assert "Neil Peart" in out[-1].content and len(out[-1].content) < len(page)
     assert out[-1].tool_call_id == "call-1" and messages[-1].content == page
+    messages[-1] = ToolMessage([{"type": "text", "text": page}], tool_call_id="call-1")
+    assert FieldpackMessageTrimmer(budget=200).trim(messages)[-1].content == out[-1].content
+    messages[-1] = ToolMessage(
+        [{"type": "image", "url": "x" * 3000}, {"type": "text", "text": page}], tool_call_id="call-1"
+    )
+    with pytest.raises(fp.BudgetError, match="last tool call"):
+        FieldpackMessageTrimmer(budget=200).trim(messages)
 
 
 def test_what_must_stay_and_does_not_fit_is_an_error():

@@ -224,6 +224,8 @@ def test_settings_survive_serialisation():
     postprocessor = FieldpackPostprocessor(budget=60, packer={"unit": "sentence"}, metadata_mode=MetadataMode.NONE)
     again = FieldpackPostprocessor.from_dict(postprocessor.to_dict())
     assert again.to_dict() == postprocessor.to_dict() and again.metadata_mode == MetadataMode.NONE
+    objects = FieldpackPostprocessor(budget=60, packer=fp.ContextPacker(), embedder=CountedEmbedding())
+    assert FieldpackPostprocessor.from_json(objects.to_json()).budget == 60
     one, two = (p.postprocess_nodes(nodes(), query_str=QUERY) for p in (postprocessor, again))
     assert [n.text for n in one] == [n.text for n in two]
 

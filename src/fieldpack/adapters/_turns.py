@@ -10,7 +10,7 @@ from fieldpack.adapters._documents import pieces
 from fieldpack.errors import BudgetError
 from fieldpack.memory import ContextMemoryManager, Message, render
 from fieldpack.memory.context import Draft, field
-from fieldpack.memory.messages import exchanges
+from fieldpack.memory.messages import exchanges, text_of
 from fieldpack.pipeline import ContextPacker
 from fieldpack.result import Result
 from fieldpack.types import Document
@@ -85,9 +85,7 @@ def _take_turn(
 
 def _shortened(draft: Draft, group: list[Message], query: str, packer: ContextPacker) -> list[Message]:
     """The exchange with its results packed for the query, taken into the draft."""
-    results = [
-        Document(m.id, m.content) for m in group if m.answers and isinstance(m.content, str) and m.content.strip()
-    ]
+    results = [Document(m.id, text_of(m.content)) for m in group if m.answers and _in_words(m)]
     bare = [replace(m, content="") if any(m.id == d.id for d in results) else m for m in group]
     room = draft.left - draft.count(render(bare)) - len(group)
     plain = replace(packer, cite=False, titles=False, order="source", allow_cut=True)
@@ -102,6 +100,13 @@ def _shortened(draft: Draft, group: list[Message], query: str, packer: ContextPa
             return trial
         room -= max(room // 8, 8)
     raise _too_long(draft, group, "the system messages, the last user message and the last tool call")
+
+
+def _in_words(message: Message) -> bool:
+    """Whether all that it says is text."""
+    parts = message.content if isinstance(message.content, list) else [message.content]
+    plain = all(isinstance(p, str) or (isinstance(p, Mapping) and p.get("type") == "text") for p in parts)
+    return plain and bool(text_of(message.content).strip())
 
 
 def _too_long(draft: Draft, group: Sequence[Message], what: str) -> BudgetError:

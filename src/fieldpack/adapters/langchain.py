@@ -53,7 +53,7 @@ class FieldpackCompressor(BaseDocumentCompressor):
     reuse_vectors: bool | None = None
     spread_vectors: bool = True
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
     _engine: Engine = PrivateAttr()
 
     @field_validator("budget", mode="before")

@@ -17,7 +17,7 @@ from fieldpack.result import Result
 try:
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
-    from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, field_validator
+    from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator
     from llama_index.core.memory import BaseMemoryBlock
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
     from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
@@ -42,12 +42,16 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
         for a node of one paragraph.
     metadata_mode: how nodes will be shown to the model: what it adds to the texts is part of the budget.
 
+    to_dict leaves out what is an object: the embedder, and a ContextPacker (give its keyword arguments).
+
     Raises InputError without a query, EmbeddingError for vectors of another model than the query's.
     """
 
     budget: int = Field(description="Tokens that the nodes may take, blank lines between them counted.")
     packer: Any = Field(default=None, description="A ContextPacker, or its keyword arguments.")
-    embedder: Any = Field(default=None, description="A BaseEmbedding, or what fieldpack.EmbeddingService takes.")
+    embedder: Any = Field(
+        default=None, description="A BaseEmbedding, or what fieldpack.EmbeddingService takes.", exclude=True
+    )
     reuse_vectors: bool | None = Field(default=None, description="Whether stored vectors are of the embedder.")
     spread_vectors: bool = Field(default=True, description="Whether a node's vector stands for its paragraphs.")
     metadata_mode: MetadataMode = Field(default=MetadataMode.LLM, description="How nodes are shown to the model.")
@@ -71,6 +75,10 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
             self.reuse_vectors,
             self.spread_vectors,
         )
+
+    @field_serializer("packer")
+    def _plain(self, packer: Any) -> Any:
+        return None if isinstance(packer, ContextPacker) else packer
 
     @classmethod
     def class_name(cls) -> str:
@@ -143,12 +151,7 @@ class FieldpackMemoryBlock(BaseMemoryBlock[str]):
         return await asyncio.to_thread(self._recalled, query, block_kwargs.get("session_id"))
 
     async def _aput(self, messages: list[ChatMessage]) -> None:
-        with self._lock:
-            for m in messages:
-                said = _said(m)
-                if said.strip():
-                    session = {k: v for k, v in m.additional_kwargs.items() if k == "session_id"}
-                    self.memory.add_message(str(getattr(m.role, "value", m.role)), said, **session)
+        await asyncio.to_thread(self._store, messages)
 
     async def atruncate(self, content: str, tokens_to_truncate: int) -> str | None:
         """The recalled turns packed again, smaller by at least that many tokens; None when nothing is left."""
@@ -156,6 +159,14 @@ class FieldpackMemoryBlock(BaseMemoryBlock[str]):
         if last is None or last.text != content or last.repack is None or tokens_to_truncate >= last.tokens:
             return None
         return last.repack(last.tokens - max(tokens_to_truncate, 0)).text or None
+
+    def _store(self, messages: list[ChatMessage]) -> None:
+        with self._lock:
+            for m in messages:
+                said = _said(m)
+                if said.strip():
+                    session = {k: v for k, v in m.additional_kwargs.items() if k == "session_id"}
+                    self.memory.add_message(str(getattr(m.role, "value", m.role)), said, **session)
 
     def _recalled(self, query: str, session: Any) -> str:
         with self._lock:
