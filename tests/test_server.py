@@ -141,6 +141,13 @@ def test_a_pack_is_the_librarys(client):
     assert "gravity of the Moon" in found["text"]
 
 
+def test_a_long_list_is_cut_as_the_library_cuts_it(client):
+    rows = [f"- item {k} of the list tells of the tide in harbour {k} and of its height" for k in range(60)]
+    text = "# List\n\n" + "\n".join(rows) + "\n\nTides are caused by the Moon."
+    found = client.post("/v1/pack", json={"query": "tide in harbour 7", "documents": [text], "budget": 80}).json()
+    assert found["text"] == fp.ContextPacker().pack("tide in harbour 7", [text], 80).text
+
+
 def test_every_setting_arrives(client):
     asked = ASK | {"budget": 60, "cite": True, "order": "relevance", "unit": "sentence", "encoding": "cl100k_base"}
     asked |= {"pins": [{"id": "bread", "start": 0, "end": 26}], "min_relevance": 0.2, "allow_cut": True}
@@ -407,6 +414,21 @@ def test_work_that_takes_too_long_is_answered(monkeypatch):
     assert "retry-after" in answer.headers and "problem:timeout" in streamed
 
 
+def test_what_nobody_waits_for_is_not_begun():
+    slow = "import time, fieldpack.server.work as w; old = w.Work.pack; "
+    slow += "w.Work.pack = lambda *a: (time.sleep(0.6), old(*a))[1]"
+    body = json.dumps(ASK).encode()
+    asked = HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with running(slow, concurrency=1) as (url, _):
+        for _ in range(5):
+            spoken(url, asked, wait=0.1)
+        last = httpx.post(url + "v1/pack", json=ASK, timeout=30)
+        text = httpx.get(url + "metrics").text
+    assert last.status_code == 200
+    packs = int(re.search(r"^fieldpack_packs_total (\d+)", text, re.MULTILINE)[1])
+    assert packs < 6 and 'status="499"' in text, "clients that left are seen, and their packs are not made"
+
+
 def test_connections_and_bytes_at_once_are_bounded(monkeypatch):
     hold = threading.Event()
     body = json.dumps(ASK)
@@ -422,6 +444,9 @@ def test_connections_and_bytes_at_once_are_bounded(monkeypatch):
     assert "too much" in problem(answer, 503, "overloaded")["detail"]
 
 
+HEAD = b"POST /v1/pack HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
 def spoken(url, data, wait=8.0, pause=None):
     """What a socket answers to raw bytes, until it closes."""
     host, port = re.match(r"http://([^:]+):(\d+)/", url).groups()
@@ -435,9 +460,6 @@ def spoken(url, data, wait=8.0, pause=None):
             while chunk := s.recv(65536):
                 out += chunk
         return out
-
-
-HEAD = b"POST /v1/pack HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 def test_large_bodies_are_refused_stated_or_not(service):

@@ -22,7 +22,7 @@ from fieldpack import __version__
 from fieldpack.server import schemas
 from fieldpack.server.batching import Batcher
 from fieldpack.server.gate import Gate
-from fieldpack.server.limits import Guard
+from fieldpack.server.limits import Gone, Guard
 from fieldpack.server.metrics import Metrics
 from fieldpack.server.openapi import document
 from fieldpack.server.problems import Problem, problem_of
@@ -56,7 +56,20 @@ class Service:
         if asked.stream or "text/event-stream" in request.headers.get("accept", ""):
             stream = events(self.gate, partial(self._packed, asked))
             return StreamingResponse(stream, media_type="text/event-stream")
-        return as_json(await self.gate.run(lambda: self._packed(asked, lambda stage: None)))
+        return as_json(await self._run(request, lambda: self._packed(asked, lambda stage: None)))
+
+    async def _run(self, request: Request, work: Callable[[], bytes]) -> bytes:
+        """`work` through the gate; what has not begun when its client goes away is not begun."""
+        task = asyncio.ensure_future(self.gate.run(work))
+        gone = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Gone
+            return task.result()
+        finally:
+            task.cancel()
+            gone.cancel()
 
     def _packed(self, asked: schemas.PackIn, report: Callable[[str], None]) -> bytes:
         found = self.work.pack(asked, report)
@@ -90,20 +103,20 @@ class Service:
 
     async def plan(self, request: Request) -> Response:
         asked = await parsed(request, schemas.PlanIn)
-        return as_json(await self.gate.run(lambda: dumped(self.work.plan(asked))))
+        return as_json(dumped(self.work.plan(asked)))  # less work than to wait for a place
 
     async def field(self, request: Request) -> Response:
         asked = await parsed(request, schemas.FieldIn)
-        return as_json(await self.gate.run(lambda: dumped(self.work.field(asked))))
+        return as_json(await self._run(request, lambda: dumped(self.work.field(asked))))
 
     async def open_session(self, request: Request) -> Response:
         asked = await parsed(request, schemas.SessionIn)
-        return as_json(await self.gate.run(lambda: dumped(self.work.open_session(asked))), 201)
+        return as_json(await self._run(request, lambda: dumped(self.work.open_session(asked))), 201)
 
     async def turn(self, request: Request) -> Response:
         asked = await parsed(request, schemas.TurnIn)
         name = request.path_params["id"]
-        return as_json(await self.gate.run(lambda: dumped(self.work.turn(name, asked))))
+        return as_json(await self._run(request, lambda: dumped(self.work.turn(name, asked))))
 
     async def session(self, request: Request) -> Response:
         return as_json(dumped(self.work.session(request.path_params["id"])))
@@ -194,6 +207,12 @@ async def parsed(request: Request, model: type[In]) -> In:
     if len(body) < _LARGE:
         return model.model_validate_json(body)
     return await asyncio.to_thread(model.model_validate_json, body)
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def dumped(found: Any) -> bytes:

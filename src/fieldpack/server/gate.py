@@ -37,8 +37,11 @@ class Gate:
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns, from a thread. Raises Problem busy, timeout or stopping, and what `work` raises."""
         future = self.start(work)
+        answer = asyncio.wrap_future(future)
+        # Work that outlives its request may still fail; nobody may log that error, which may hold texts.
+        answer.add_done_callback(lambda done: None if done.cancelled() else done.exception())
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self.timeout)
+            return await asyncio.wait_for(asyncio.shield(answer), self.timeout)
         except TimeoutError:
             if not future.done():
                 raise self._late(future.cancel()) from None

@@ -106,7 +106,7 @@ class Work:
         documents = self.documents(asked.documents)
         ranges = pin_ranges(_pins(asked.pins), documents)
         clock = StagedClock(report)
-        prepared = packer.prepare(documents, ranges, clock)
+        prepared = packer.prepare(documents, ranges, clock, budget)
         return packer.pack_prepared(queries, prepared, budget, ranges, None, clock, weights).to_dict()
 
     def field(self, asked: schemas.FieldIn) -> dict[str, Any]:
