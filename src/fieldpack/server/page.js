@@ -129,6 +129,7 @@ function clear(message) {
   turn++;
   Object.assign(state, { shown: "", result: null, spans: [], facts: [], chosen: -1 });
   complain("");
+  document.body.classList.remove("has", "busy");
   $("documents").replaceChildren();
   $("notes").hidden = true;
   $("empty").hidden = false;
@@ -148,6 +149,7 @@ function units(text) {
 
 function show(result, documents) {
   complain("");
+  document.body.classList.add("has");
   state.result = result;
   const number = new Map(documents.map((d, i) => [d.id, i]));
   const facts = [...result.kept.map((s) => ({ ...s, kept: true })), ...result.dropped.map((s) => ({ ...s, kept: false }))];
