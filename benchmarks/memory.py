@@ -33,7 +33,7 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.memory import ContextMemoryManager, turns
 from fieldpack.metrics import evidence_kept, paired_bootstrap
 from fieldpack.pipeline import ContextPacker
-from fieldpack.session import Session
+from fieldpack.session import Session, common_prefix
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 
@@ -243,7 +243,7 @@ def two_turns(pairs: Iterable[tuple[Any, Any]], packer: ContextPacker, price: fl
         start = time.perf_counter()
         after = session.turn(second.query, index, budget=1000).text
         ms.append((time.perf_counter() - start) * 1000)
-        same = os.path.commonprefix([before, after])
+        same = after[: common_prefix(before, after)]
         plain.append(TOKENS.count(same) / max(TOKENS.count(after), 1))
         reused.append(session.prompt.prefix_tokens / max(session.prompt.tokens, 1))
         spans = [

@@ -278,7 +278,7 @@ def _fitted(old: list[Piece], new: list[Piece], before: str, result: Result, pac
             new.remove(min(new, key=lambda p: max(score[k] for k in p.keys)))
         else:
             old.pop()
-    same = _common(before, text)
+    same = common_prefix(before, text)
     return Prompt(text, tokens, same, packer.tokenizer.count(text[:same]), tuple(every))
 
 
@@ -294,7 +294,7 @@ def _text(shown: Sequence[Piece], cite: bool, titles: bool) -> str:
     return BETWEEN.join(out)
 
 
-def _common(a: str, b: str) -> int:
+def common_prefix(a: str, b: str) -> int:
     """Characters that both begin with."""
     low, high = 0, min(len(a), len(b))
     while low < high:
