@@ -1,0 +1,40 @@
+"""docs/cli.md quotes the real help of every verb. To write it anew: python tests/test_docs_cli.py"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+VERBS = "pack field demo plan compress models calibrate shell bench serve mcp".split()
+
+
+def real_help(verb):
+    env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    env.pop("FIELDPACK_DATA", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "fieldpack", verb, "--help"], capture_output=True, text=True, check=True, env=env
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").split("\n"))
+
+
+def page():
+    parts = [
+        "# The command line\n\nExit codes: 0 done, 2 bad usage or input (one line on stderr), 3 the pins cannot fit.\n"
+    ]
+    parts += [f"## fieldpack {verb}\n\n```text\n{real_help(verb)}\n```\n" for verb in VERBS]
+    return "\n".join(parts)
+
+
+def words(text):
+    """The boxes that help is drawn in differ by version and terminal; its words must not."""
+    return re.findall(r"[\w.,;:=|<>/'\"+*-]+", text.replace("│", " "))
+
+
+def test_the_page_quotes_the_real_help():
+    assert words(PAGE.read_text("utf-8")) == words(page())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
