@@ -177,6 +177,19 @@ def test_what_is_no_input_is_said(change, says):
         fp.ContextPacker().pack(**given_)
 
 
+def test_a_pack_of_another_size_is_checked_as_any():
+    result = fp.ContextPacker().pack("a", ["some text"], 10)
+    for budget in (0, -1, 1.5, None, True):
+        with pytest.raises(fp.InputError, match="whole number of tokens"):
+            result.repack(budget)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("field", 3), ("packing", "chain"), ("unit", ["a"]), ("order", None)])
+def test_settings_of_another_type_are_refused(setting, value):
+    with pytest.raises(fp.SettingsError, match=setting):
+        fp.ContextPacker(**{setting: value})
+
+
 def test_the_hugging_face_count_is_of_plain_text():
     counter = MADE[2]
     assert counter.count("</s>") > 1, "a special token in a document is text"

@@ -92,6 +92,12 @@ class ContextPacker:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
                 raise SettingsError(f"{name} is {value!r}; allowed: a number from 0 to {most}")
+        if not isinstance(self.field, FieldSettings):
+            raise SettingsError(f"field is a {type(self.field).__name__}; give fieldpack.FieldSettings(...)")
+        if self.packing is not None and not isinstance(self.packing, PackingSettings):
+            raise SettingsError(f"packing is a {type(self.packing).__name__}; give None or PackingSettings(...)")
+        if self.scorer is not None:
+            object.__setattr__(self, "scorer", Path(self.scorer))
         if not isinstance(self.embedder, EmbeddingService):
             object.__setattr__(self, "embedder", EmbeddingService(self.embedder))
         object.__setattr__(self, "tokenizer", make_tokenizer(self.tokenizer))
@@ -182,7 +188,7 @@ class ContextPacker:
         clock: Clock | None = None,
     ) -> Result:
         """What is left when all but the budget is settled; the result carries it, for packs of other sizes."""
-        clock = clock or Clock()
+        clock, budget = clock or Clock(), checked_budget(budget)
         self._check_pins(prepared, problem.pinned, budget, relevance)
         settings = self.packing or _SETTINGS[prepared.sentences]
         some = closest(problem, budget)

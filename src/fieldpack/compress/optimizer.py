@@ -86,6 +86,8 @@ class DynamicTokenOptimizer:
             raise InputError(f"target_tokens is {target_tokens!r}; give a whole number, 0 or more")
         if strategy is not None and strategy not in self.strategies:
             raise UnknownNameError("strategy", strategy, self.strategies)
+        if not isinstance(text, str):
+            raise InputError(f"text is a {type(text).__name__}; give a string")
         before = self.count_tokens(text)
         if before <= target_tokens:
             return Compression(text, before, before, target_tokens, "none", ())
