@@ -66,7 +66,8 @@ def mean_table(results: Results, measure: str) -> str:
     for system in results["systems"]:
         values = [[found.get((system, *place)) for place in places] for places in columns.values()]
         means = [None if None in column else sum(column) / len(column) for column in values]  # type: ignore[arg-type]
-        lines.append((system, means))
+        if any(m is not None for m in means):
+            lines.append((system, means))
     lines.sort(key=lambda line: (-(line[1][-1] or 0), line[0]))
     head = ["system", *(f"{b} ({len(places)})" for b, places in columns.items())]
     return markdown(
