@@ -1,0 +1,91 @@
+"""The page for people, driven in a headless browser."""
+
+import re
+
+import browser
+import pytest
+from serving import app, running
+from starlette.testclient import TestClient
+
+
+@pytest.fixture(scope="module")
+def client():
+    with TestClient(app()) as c:
+        yield c
+
+
+@pytest.fixture(scope="module")
+def service():
+    with running("r._HEAD_SECONDS = 1.0", max_body=200_000, body_timeout=1.0) as (url, process):
+        yield url
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (0, "", ""), "a stopped service ends well and says nothing"
+
+
+def test_the_page_is_alone_and_locked(client):
+    page = client.get("/")
+    rules = page.headers["content-security-policy"]
+    assert "default-src 'none'" in rules and "unsafe" not in rules and "trusted-types 'none'" in rules
+    names = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert set(names) == {"/page.css", "/page.js", "#view", "data:,"}
+    assert "<style" not in page.text and "style=" not in page.text and not re.search(r"\son\w+=", page.text)
+    script = client.get("/page.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|https?://", script.text)
+    for answer in (page, script, client.get("/page.css"), client.get("/healthz")):
+        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["x-frame-options"] == "DENY"
+
+
+BUDGET = "budget.value = N; budget.dispatchEvent(new Event('input'))"
+LIT = "[...document.querySelectorAll('.passage.lit')].map(s => s.textContent)"
+
+
+def test_the_page_in_a_browser(service, tmp_path):
+    if browser.found() is None:
+        return
+    with browser.Browser(tmp_path / "profile") as b:
+        b.open(service)
+        hostile = (
+            "Tides are caused by the Moon 🌙. <img src=x onerror=\"document.title='broken'\"> Bread is baked.\n\n"
+            + ("</textarea><script>document.title='broken'</script> Sourdough is fed daily 🍞 by the baker.")
+        )
+        b.value("document.getElementById('paste').focus()")
+        b.type(hostile)
+        for _ in range(1):
+            b.key("Tab")
+        assert b.value("document.activeElement.id") == "add"
+        b.key("Enter", "\r")
+        b.value("document.getElementById('query').focus()")
+        b.type("what causes tides")
+        b.until("document.querySelectorAll('.passage').length > 2")
+        shown = b.value("document.querySelector('.document').textContent")
+        assert shown == hostile, "the document stands there in full, emoji and all, as text"
+        b.value(BUDGET.replace("N", "12"))
+        b.until("document.getElementById('facts').textContent.includes('of 12 tokens')")
+        few = b.value(LIT)
+        assert any("caused by the Moon" in s for s in few)
+        assert b.value("document.querySelectorAll('.passage.dim').length") > 0
+        b.value("document.getElementById('slider').focus()")
+        b.key("End")
+        b.until(f"{LIT}.length > {len(few)}")
+        b.value("document.querySelector('.passage').focus()")
+        first = b.value("document.getElementById('why').textContent")
+        assert re.match(r"(Kept|Dropped), \d+ tokens\n.*relevance", first)
+        b.key("ArrowDown")
+        assert b.value("document.activeElement.dataset.index") == "1"
+        assert b.value("document.querySelectorAll('.passage[tabindex=\"0\"]').length") == 1, "one stop of the tab key"
+        b.key("End")
+        assert b.value("document.activeElement === [...document.querySelectorAll('.passage')].pop()")
+        assert b.value("document.getElementById('text').textContent.length") > 0
+        assert (
+            b.value("document.title") == "fieldpack" and b.value("document.querySelectorAll('img, iframe').length") == 0
+        )
+        b.open(service + "?phone#try", width=360, height=700)
+        b.until("document.querySelectorAll('.passage.lit').length > 2")
+        assert b.value("document.documentElement.scrollWidth <= 360"), "nothing is wider than a phone"
+        b.value(BUDGET.replace("N", "0"))
+        b.until("document.getElementById('facts').textContent.includes('of 1 tokens')")
+        assert b.value("document.getElementById('notes').textContent").startswith("nothing fits")
+        assert b.errors == [], b.errors
+        assert all(url.startswith((service, "data:", "about:")) for url in b.asked), b.asked
