@@ -1,6 +1,7 @@
 """What the service bounds: work, time, bytes, connections; by threads and raw sockets."""
 
 import asyncio
+import contextvars
 import json
 import re
 import threading
@@ -50,6 +51,17 @@ def test_a_full_gate_refuses_and_a_late_one_keeps_its_place():
     assert [p.status for p in late] == [503, 503] and "more than" in late[0].detail and "no place" in late[1].detail
     assert inside == 1, "the thread that cannot be stopped still counts, the one that never began does not"
     assert still.kind == "busy" and free == "free" and stopping.kind == "stopping"
+
+
+def test_the_context_of_a_request_goes_along():
+    name = contextvars.ContextVar("name", default="")
+
+    async def go():
+        gate = Gate(1, 1, 5)
+        name.set("this request")
+        return await gate.run(name.get)
+
+    assert asyncio.run(go()) == "this request"
 
 
 def slow_work(monkeypatch, hold):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 import time
 from collections.abc import Callable
@@ -61,7 +62,8 @@ class Gate:
             raise Problem("busy", detail, self.retry_after())
         self._inside += 1
         loop = asyncio.get_running_loop()
-        future = self._pool.submit(self._timed, work)
+        # The context goes along, so that a span of the request is the parent of the pack's.
+        future = self._pool.submit(contextvars.copy_context().run, self._timed, work)
 
         def done(_: Future[Any]) -> None:
             if not loop.is_closed():
