@@ -5,6 +5,7 @@ Built once for a set of documents, read by every query.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -92,7 +93,20 @@ class Corpus:
             taken=atoms,
         )
         vars(out)["groups"] = self.groups[groups]  # the same rows: adding their atoms up again would take longer
+        vars(out)["_matched"] = self._matched  # the same vocabulary
         return out
+
+    def holding(self, pattern: re.Pattern[str]) -> BoolArray:
+        """(n,) atoms with a word that the pattern matches as a whole. The vocabulary is looked through once a pattern."""
+        if pattern not in self._matched:
+            found = (pattern.fullmatch(word) is not None for word in self.words.vocabulary)
+            self._matched[pattern] = np.fromiter(found, np.bool_, len(self.words.vocabulary))
+        held = np.concatenate(([0], np.cumsum(self._matched[pattern][self.words.ids])))
+        return np.asarray(held[self.words.offsets[1:]] > held[self.words.offsets[:-1]], np.bool_)
+
+    @cached_property
+    def _matched(self) -> dict[re.Pattern[str], BoolArray]:
+        return {}
 
     @cached_property
     def postings(self) -> tuple[IntArray, IntArray]:

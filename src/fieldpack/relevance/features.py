@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.relevance.corpus import unit
+from fieldpack.relevance.corpus import Corpus, unit
 from fieldpack.relevance.signals import Query, Signals, bm25, mean, title_in_query
 from fieldpack.types import FloatArray, IntArray
 
@@ -105,7 +105,7 @@ def sentence_features(signals: Signals, paragraph_score: FloatArray, texts: Sequ
         "late_titled": mean(np.maximum(signals.best, signals.title_best[:, document]), query.weight),
         "neighbours": neighbours(base, corpus.group, (1, 2, 3, 4)),
         "length": np.log1p(corpus.lengths),
-        "answer_kind": answer_kind(query, texts),
+        "answer_kind": answer_kind(query, texts, corpus),
     }
     columns = [standardised(v) for v in raw.values()]
     rest = {
@@ -136,27 +136,30 @@ def attraction(rows: FloatArray, score: FloatArray) -> FloatArray:
     return np.asarray(rows @ unit((mass @ rows)[None])[0], np.float32)
 
 
-_NUMBER = re.compile(r"\d")
 _TIME = re.compile(
     r"\b(?:1\d{3}|20\d\d|January|February|March|April|May|June|July|August|September|October|November|December|century|"
     r"days?|weeks?|months?|years?|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|yesterday|today|ago)\b"
 )
+_NUMBER_WORD = re.compile(r".*\d.*", re.DOTALL)
+_TIME_WORD = re.compile(_TIME.pattern.replace(r"\b", "").lower())
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]")
 _ASKS_NUMBER = frozenset(["many", "much", "number", "percentage", "percent", "often", "long", "old", "cost"])
 _ASKS_TIME = frozenset(["when", "year", "date", "day", "month", "century"])
 _ASKS_NAME = frozenset(["who", "whom", "whose", "where"])
 
 
-def answer_kind(query: Query, texts: Sequence[str]) -> FloatArray:
+def answer_kind(query: Query, texts: Sequence[str], corpus: Corpus) -> FloatArray:
     """(n,) in [0, 1]: whether a sentence holds what an English question asks for: a number, a time, names. Zeros for
     other questions."""
     asked = set(query.words)
     if asked & _ASKS_NUMBER:
-        found = [1.0 if _NUMBER.search(t) else 0.0 for t in texts]
-    elif asked & _ASKS_TIME:
-        found = [1.0 if _TIME.search(t) else 0.5 if _NUMBER.search(t) else 0.0 for t in texts]
-    elif asked & _ASKS_NAME:
-        found = [min(sum(1 for _ in _NAME.finditer(t)), 3) / 3 for t in texts]
-    else:
-        found = [0.0] * len(texts)
-    return np.array(found, np.float32)
+        return corpus.holding(_NUMBER_WORD).astype(np.float32)
+    if asked & _ASKS_TIME:
+        found = 0.5 * corpus.holding(_NUMBER_WORD).astype(np.float32)
+        # Words are lower-cased: the text itself says whether "may" is the month.
+        at = np.flatnonzero(corpus.holding(_TIME_WORD)).tolist()
+        found[[i for i in at if _TIME.search(texts[i])]] = 1
+        return found
+    if asked & _ASKS_NAME:
+        return np.array([min(sum(1 for _ in _NAME.finditer(t)), 3) / 3 for t in texts], np.float32)
+    return np.zeros(len(texts), np.float32)
