@@ -235,14 +235,12 @@ def neighbours(folder: Path, name: str, limit: int) -> list[tuple[Any, Any]]:
 
 
 def two_turns(pairs: Iterable[tuple[Any, Any]], packer: ContextPacker, price: float) -> dict[str, float]:
-    reused, plain, kept, ms = [], [], [], []
+    reused, plain, kept = [], [], []
     for first, second in pairs:
         session = Session(packer, switching=price)
         index = packer.index(first.passages)
         before = session.turn(first.query, index, budget=1000).text
-        start = time.perf_counter()
         after = session.turn(second.query, index, budget=1000).text
-        ms.append((time.perf_counter() - start) * 1000)
         same = after[: common_prefix(before, after)]
         plain.append(TOKENS.count(same) / max(TOKENS.count(after), 1))
         reused.append(session.prompt.prefix_tokens / max(session.prompt.tokens, 1))
@@ -256,7 +254,6 @@ def two_turns(pairs: Iterable[tuple[Any, Any]], packer: ContextPacker, price: fl
         "prefix tokens reused": round(float(np.mean(reused)), 4),
         "the same in reading order": round(float(np.mean(plain)), 4),
         "evidence kept": round(float(np.mean(kept)), 4),
-        "median ms": round(float(np.median(ms)), 1),
     }
 
 
