@@ -174,6 +174,8 @@ def test_vectors_of_documents_are_not_computed_again():
     assert text.calls.queries == [QUERY] and beside.calls.documents == []
     for d in out:
         assert (d.embedding is not None) == (d.content == TEXTS[int(d.id[1:])])
+    (part,) = ranker.run(QUERY, documents(vectors=True)[1:2], budget=25)["documents"]
+    assert len(part.content) < len(TEXTS[1]) and part.embedding is None
     ranker.run(QUERY, documents())
     assert sorted(beside.calls.documents) == sorted([TEXTS[0], TEXTS[2], *TEXTS[1].split("\n\n")])
 

@@ -30,7 +30,7 @@ def test_an_agents_model_sees_the_trimmed_messages_and_its_state_keeps_all(async
     state = asyncio.run(agent.ainvoke(given_state)) if asynchronous else agent.invoke(given_state)
     (seen,) = model.seen
     assert seen[0].content == "Answer in one word." and "ada" in [m.id for m in seen]
-    assert seen[-1].content == ASKED.content
+    assert seen[-1].content == ASKED.content and [m.type for m in seen].count("system") == 1
     assert tokens_of(seen) <= 120
     assert len(state["messages"]) == len(TALK) + 1
 

@@ -181,6 +181,10 @@ def test_vectors_of_nodes_and_of_the_query_are_not_computed_again():
     for n in out:
         whole = n.text == TEXTS[int(n.node_id[1:])]
         assert (n.embedding is not None) == whole
+    (part,) = FieldpackPostprocessor(budget=25, embedder=model, packer={"unit": "sentence"}).postprocess_nodes(
+        given_nodes[1:2], QueryBundle(QUERY, embedding=cases.vector(QUERY))
+    )
+    assert len(part.text) < len(TEXTS[1]) and part.embedding is None and given_nodes[1].node.embedding
     postprocessor.postprocess_nodes(nodes(), query_str=QUERY)
     assert model._calls.queries == [QUERY]
     assert sorted(model._calls.documents) == sorted([TEXTS[0], TEXTS[2], *TEXTS[1].split("\n\n")])
