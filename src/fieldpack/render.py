@@ -81,7 +81,7 @@ def render(
     pieces with "[number] title (id)"; `titles` heads them with the bare title, where a document has one.
     """
     blocks = runs(segments, np.unique(np.asarray(chosen, np.int64)))
-    blocks = arrange(blocks, segments, np.zeros(len(segments)) if value is None else value, order)
+    blocks = arrange(blocks, segments, np.zeros(len(segments), np.float32) if value is None else value, order)
     numbers = {d: k for k, d in enumerate(dict.fromkeys(int(segments.doc[first]) for first, _ in blocks), 1)}
     out: list[str] = []
     spans: list[Span] = []

@@ -13,9 +13,10 @@ et al. 2020). `bound` is never below the optimum: every row at its best conceiva
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from fieldpack.errors import SettingsError
 from fieldpack.packing.coupling import Coupling
@@ -111,14 +112,10 @@ def pack(problem: Problem, budget: int, settings: PackingSettings | None = None)
     settings = settings or PackingSettings()
     runs = [_run(problem, budget, settings, rho) for rho in settings.rho]
     best = max(runs, key=lambda r: (r.value, -r.rho))
-    return Packing(**{**_fields(best), "bound": max(bound(problem, budget, settings), best.value)})
+    return replace(best, bound=max(bound(problem, budget, settings), best.value))
 
 
-def _fields(packing: Packing) -> dict[str, object]:
-    return {name: getattr(packing, name) for name in Packing.__dataclass_fields__}
-
-
-def sigmoid(x: FloatArray) -> FloatArray:
+def sigmoid(x: npt.NDArray[np.floating]) -> FloatArray:
     """1 / (1 + e^-x), without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), np.float32)
 

@@ -162,7 +162,7 @@ def read_corpus(
         float(np.log1p((len(starts) + 0.5) / 0.5)),
         np.arange(len(words)),
     )
-    numbers, sure = (a[corpus.document] for a in sequence)
+    numbers, sure = sequence[0][corpus.document], sequence[1][corpus.document]
     return replace(corpus, sequence=confirmed(numbers, sure, corpus))
 
 
@@ -189,7 +189,7 @@ def confirmed(numbers: IntArray, sure: BoolArray, corpus: Corpus) -> IntArray:
 def _broken(sequence: IntArray, groups: IntArray) -> IntArray:
     """Groups that are taken without what stood between them are no neighbours any more."""
     gap = (np.diff(groups, prepend=groups[:1]) != 1).cumsum()
-    return sequence * (len(groups) + 1) + gap
+    return np.asarray(sequence * (len(groups) + 1) + gap, np.int64)
 
 
 def stem_of(word: str) -> str:
@@ -211,7 +211,7 @@ def ranges(first: IntArray, last: IntArray) -> IntArray:
     sizes = last - first
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) - np.repeat(ends - sizes - first, sizes)
+    return np.asarray(np.arange(total) - np.repeat(ends - sizes - first, sizes), np.int64)
 
 
 def reduce_rows(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int64]) -> FloatArray:

@@ -61,7 +61,7 @@ def read_relevance(
         logit,
         each[0].parts,
         best,
-        weight / max(float(weight.sum()), 1e-9),
+        np.asarray(weight / max(float(weight.sum()), 1e-9), np.float32),
         tuple(w for e in each for w in e.words),
         min(e.known for e in each),
         np.unique(np.concatenate([e.asked for e in each])),

@@ -130,7 +130,7 @@ def mean(values: FloatArray, weight: FloatArray) -> FloatArray:
 def bm25(tf: FloatArray, idf: FloatArray, length: FloatArray) -> FloatArray:
     """BM25 (n,) inside the candidates, divided by its supremum for the query: in [0, 1)."""
     norm = 1 - BM25_B + BM25_B * length / max(float(length.mean()), 1.0) if len(length) else length
-    return mean(tf / (tf + BM25_K1 * norm), idf)
+    return mean(np.asarray(tf / (tf + BM25_K1 * norm), np.float32), idf)
 
 
 def title_in_query(corpus: Corpus, query: Query) -> FloatArray:
@@ -141,4 +141,4 @@ def title_in_query(corpus: Corpus, query: Query) -> FloatArray:
     held = np.isin(ids, query.ids[query.ids >= 0])
     both = np.stack([corpus.idf[ids] * held, corpus.idf[ids]])
     found, total = reduce_rows(np.add, both, corpus.titles.offsets)
-    return found / np.maximum(total, 1e-9)
+    return np.asarray(found / np.maximum(total, 1e-9), np.float32)
