@@ -105,6 +105,14 @@ class TestRecall:
         best = max(memory.recall("Where did Ada go in May?", budget=200).kept, key=lambda k: k.score)
         assert best.doc_id == "2"
 
+    def test_a_transcript_names_its_speakers_in_the_text(self):
+        memory = ContextMemoryManager()
+        for k, who in enumerate(["Ada", "Bo", "Cy Berg"]):
+            memory.add_message("user", f"{who}: I went hiking in the hills.", id=str(k))
+        result = memory.recall("Where did Cy Berg go?", budget=300)
+        assert max(result.kept, key=lambda k: k.score).doc_id == "2"
+        assert "user" not in result.text and memory.messages[2].name == "Cy Berg"
+
     def test_turns_of_another_session_are_no_neighbours(self):
         def score(sessions: tuple[int, int]) -> float:
             memory = ContextMemoryManager()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ TIMES = ("time", "timestamp", "date", "session_time", "created_at")
 SESSIONS = ("session", "session_id", "thread_id", "conversation_id")
 NAMES = ("name", "speaker", "author")
 _EPOCH = 1e8
+_OPENING = re.compile(r"([A-Z][\w.'-]*(?: [A-Z][\w.'-]*){0,2}): ")
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,14 @@ class Message:
 
     @property
     def name(self) -> str:
-        """Who speaks: the name, speaker or author given, else the role."""
-        return next((str(self.fields[k]) for k in NAMES if self.fields.get(k)), self.role)
+        """Who speaks: the name, speaker or author given, else a name that opens the text ("Ada: ..."), else the role."""
+        return next((str(self.fields[k]) for k in NAMES if self.fields.get(k)), self.opening or self.role)
+
+    @property
+    def opening(self) -> str:
+        """The name that opens the text, as transcripts have it, "" when there is none."""
+        found = _OPENING.match(self.text)
+        return found[1] if found else ""
 
     @property
     def session(self) -> str:

@@ -49,7 +49,8 @@ class Turns:
         else:
             embed = self.packer.embedder.embed if self._prepared.dense is not None else None
             self._prepared = extended(self._prepared, titled, tokenizer=self.packer.tokenizer, embed=embed)
-        self._shown += [replace(d, title=m.name) for d, m in zip(titled, new, strict=True)]
+        # A text that says itself who speaks needs no heading.
+        self._shown += [replace(d, title="" if m.opening else m.name) for d, m in zip(titled, new, strict=True)]
 
     def pack(
         self,
