@@ -58,12 +58,16 @@ def questions(conversation: dict[str, Any], every: int, adversarial: bool = Fals
     return out[::every]
 
 
-def memory_of(conversation: dict[str, Any], packer: ContextPacker, fields: Sequence[str]) -> ContextMemoryManager:
+def memory_of(
+    conversation: dict[str, Any], packer: ContextPacker, fields: Sequence[str], transcript: bool = False
+) -> ContextMemoryManager:
+    """transcript: each text begins with the speaker's name."""
     memory = ContextMemoryManager(1000, packer)
     first = conversation["turns"][0]["speaker"]
     for t in conversation["turns"]:
         role = "user" if t["speaker"] == first else "assistant"
-        memory.add_message(role, t["text"], id=t["id"], **{f: t[f] for f in fields if f in t})
+        text = f"{t['speaker']}: {t['text']}" if transcript else t["text"]
+        memory.add_message(role, text, id=t["id"], **{f: t[f] for f in fields if f in t})
     return memory
 
 
@@ -74,13 +78,14 @@ def recalled(
     fields: Sequence[str] = ("speaker", "time", "session"),
     adversarial: bool = False,
     partly: bool = False,
+    transcript: bool = False,
 ) -> tuple[dict[int, list[float]], list[str]]:
     """Per budget the share of evidence turns of each question; and the questions' categories. partly: a turn of which
     some sentences were kept counts by its characters."""
     out: dict[int, list[float]] = {b: [] for b in BUDGETS}
     kinds: list[str] = []
     for talk in talks:
-        memory = memory_of(talk, packer, fields)
+        memory = memory_of(talk, packer, fields, transcript)
         length = {t["id"]: len(t["text"].strip()) for t in talk["turns"]}
         for question, wanted, kind in questions(talk, every, adversarial):
             kinds.append(kind)
@@ -203,6 +208,7 @@ def variants(talks: list[dict[str, Any]], every: int) -> dict[str, Any]:
     out["names not shown"] = means(recalled(talks, plain, every)[0])
     out["no time"] = means(recalled(talks, packer, every, ("speaker", "session"))[0])
     out["no sessions"] = means(recalled(talks, packer, every, ("speaker", "time"))[0])
+    out["names in the text, no fields"] = means(recalled(talks, packer, every, (), transcript=True)[0])
     out["role and content alone"] = means(recalled(talks, packer, every, ())[0])
     sentences = replace(plain, unit="sentence")
     out["sentences, names not shown: turns whole"] = means(recalled(talks, sentences, every)[0])

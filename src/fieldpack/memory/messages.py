@@ -48,7 +48,7 @@ class Message:
 
     @property
     def name(self) -> str:
-        """Who speaks: the name, speaker or author given, else a name that opens the text ("Ada: ..."), else the role."""
+        """Who speaks: the name, speaker or author given, else a name that opens the text, else the role."""
         return next((str(self.fields[k]) for k in NAMES if self.fields.get(k)), self.opening or self.role)
 
     @property
