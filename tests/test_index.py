@@ -212,3 +212,29 @@ class TestRefused:
 def test_strings_are_numbered_on():
     index = ContextPacker().index(["One text.", "Two texts."]).add("Three texts.")
     assert [d.id for d in index.documents] == ["doc-0", "doc-1", "doc-2"]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path):
+    place = tmp_path / "file"
+    place.write_text("taken")
+    with pytest.raises(InputError, match="cannot write"):
+        ContextPacker().index(documents(2)).save(place)
+
+
+def test_files_that_are_no_arrays_are_told_without_checksums(tmp_path: Path):
+    ContextPacker().index(documents(4)).save(tmp_path)
+    path = tmp_path / "raw.npy"
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(InputError, match=r"no array|damaged"):
+        Index.load(tmp_path, verify=False)
+
+
+def test_files_that_do_not_fit_each_other_are_told(tmp_path: Path):
+    ContextPacker().index(documents(4)).save(tmp_path)
+    head = json.loads((tmp_path / "index.json").read_text())
+    (tmp_path / "index.json").write_text(json.dumps({**head, "segments": 1}))
+    with pytest.raises(InputError, match="fit"):
+        Index.load(tmp_path)
+    (tmp_path / "index.json").write_text(json.dumps({**head, "files": 3}))
+    with pytest.raises(InputError, match="no files"):
+        Index.load(tmp_path)

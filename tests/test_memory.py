@@ -237,6 +237,10 @@ class TestWindow:
         assert apply_window(messages, 3) == [messages[0], messages[3]]
         assert apply_window(messages, 4) == messages
 
+    def test_a_window_holds_at_least_one(self):
+        with pytest.raises(InputError, match="window_size"):
+            apply_window([{"role": "user", "content": "a"}] * 3, 0)
+
     def test_size_counts_messages(self):
         memory = conversation(10, window_size=5, history_budget=1000)
         context = memory.get_context(strategy="window")
@@ -313,6 +317,12 @@ class TestKeys:
         eager = ContextMemoryManager(extract=True)
         eager.add_message("user", "My name is Bo.")
         assert eager.memory == {"name": "Bo"} and eager.get_context()[0]["role"] == "system"
+
+    def test_sentences_of_the_form_the_x_is_y(self):
+        assert key_facts("The deadline is Friday.") == {"Deadline": "Friday"}
+        memory = ContextMemoryManager()
+        assert memory.extract_key_information({"role": "user", "content": "The deadline is Friday."})
+        assert memory.extract_key_information("My name is Bo.") == {"name": "Bo"}
 
     def test_a_model_can_extract(self):
         memory = ContextMemoryManager(summarizer=lambda prompt: "- city: Porto\nnothing here\nage: 40")
@@ -445,6 +455,7 @@ class TestMessages:
         assert spoken_time("2023-05-08T13:56:00") == spoken_time(date(2023, 5, 8)) == "8 May 2023"
         assert spoken_time(datetime(2023, 5, 8, tzinfo=UTC).timestamp()) == "8 May 2023"
         assert spoken_time("1:56 pm on 8 May") == "1:56 pm on 8 May" and spoken_time(7) == ""
+        assert spoken_time(1683504000000) == "8 May 2023" and spoken_time(1e300) == spoken_time(["x"]) == ""
 
     def test_exchanges(self):
         call = Message("1", "assistant", None, {"tool_calls": [CALL]})

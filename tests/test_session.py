@@ -186,3 +186,19 @@ def test_bad_input():
     with pytest.raises(SettingsError, match="switching"):
         Session(switching=-1)
     assert Session(state=FieldState.start()).state.turn == 0
+
+
+def test_a_cut_segment_is_shown_as_far_as_it_was_packed():
+    long = " ".join(f"salt{k}" for k in range(80)) + "."
+    session = Session(ContextPacker(allow_cut=True))
+    result = session.turn("salt", [long], budget=12)
+    assert result.cut is not None and session.prompt.text == result.text and session.prompt.tokens <= 12
+
+
+@pytest.mark.parametrize("settings", [{"titles": True}, {"cite": True}, {}])
+def test_the_prompt_never_exceeds_the_budget(settings):
+    for budget in range(12, 100, 4):
+        session = Session(ContextPacker(unit="sentence", **settings), switching=6)
+        for query in ("How was the tunnel dug?", "Who blows the glass?", "What does the ferry carry?"):
+            session.turn(query, DOCS, budget=budget)
+            assert session.prompt.tokens == COUNT(session.prompt.text) <= budget

@@ -33,9 +33,6 @@ class Turns:
         self._prepared: Prepared | None = None
         self._shown: list[Document] = []
 
-    def __len__(self) -> int:
-        return len(self._shown)
-
     def read(self, messages: Sequence[Message]) -> None:
         """Reads the messages that follow those read before."""
         new = [m for m in messages if m.text.strip()]
