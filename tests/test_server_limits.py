@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import threadpoolctl
 from serving import ASK, HEAD, app, problem, running, spoken
 from starlette.testclient import TestClient
 
@@ -62,6 +63,16 @@ def test_the_context_of_a_request_goes_along():
         return await gate.run(name.get)
 
     assert asyncio.run(go()) == "this request"
+
+
+def test_matrix_products_start_no_threads_of_their_own_while_it_serves():
+    def threads():
+        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+    before = threads()
+    with TestClient(app()):
+        assert threads() == {1}
+    assert threads() == before
 
 
 def slow_work(monkeypatch, hold):

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import importlib.util
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,10 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
 
     Raises MissingExtraError and InputError before anything is served.
     """
+    if (
+        "numpy" not in sys.modules
+    ):  # see app.one_thread_each; said before the library is loaded it holds for all threads
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app = create_app(settings)
     import uvicorn
 
