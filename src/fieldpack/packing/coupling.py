@@ -6,6 +6,7 @@ or, where rows have no names of their own, rare words that both share). Near-dup
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ Ids = npt.NDArray[np.integer[Any]]
 
 REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
+REMEMBERED = 512
+"""Rows whose links and duplicates are kept while a pack is made: some megabytes at most."""
 DUPLICATE = 0.9
 """Cosine from which two rows begin to say the same; at 1 they do."""
 
@@ -114,15 +117,11 @@ class Coupling:
 
     def links(self, row: int) -> FloatArray:
         """(n,) in [0, 1]: how much the packed `row` calls for each other row. Not to be written to."""
-        if row not in self._links:
-            self._links[row] = self._linked(row)
-        return self._links[row]
+        return _remembered(self._links, row, self._linked)
 
     def duplicates(self, row: int) -> FloatArray:
         """(n,) in [0, 1]: 0 up to cosine DUPLICATE with the packed `row`, 1 at cosine 1. Not to be written to."""
-        if row not in self._duplicates:
-            self._duplicates[row] = self._duplicated(row)
-        return self._duplicates[row]
+        return _remembered(self._duplicates, row, self._duplicated)
 
     @cached_property
     def _links(self) -> dict[int, FloatArray]:
@@ -169,6 +168,15 @@ class Coupling:
             self.vectors[rows],
             self.named,
         )
+
+
+def _remembered(known: dict[int, FloatArray], row: int, read: Callable[[int], FloatArray]) -> FloatArray:
+    found = known.get(row)
+    if found is None:
+        found = read(row)
+        if len(known) < REMEMBERED:
+            known[row] = found
+    return found
 
 
 def distinct_names(name_offsets: IntArray, groups: int, distinct: int) -> bool:
