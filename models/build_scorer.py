@@ -4,7 +4,8 @@
 
 FOLDER holds labelled sets in the schema that benchmarks/README.md describes. Sets whose licence forbids commercial use
 (rgb, locomo, agnews) are never trained on. `--vectors`: an npz with "sha256" (n, 32) uint8 of the texts and
-their "vectors" (n, d) by a sentence embedder, for the "dense" weights. Writes models/scorer/weights.json, and OUT_FOLDER/<set>.json trained without that set and its kin.
+their "vectors" (n, d) by a sentence embedder, for the "dense" weights. Writes models/scorer/weights.json, and
+OUT_FOLDER/<set>.json trained without that set and its kin.
 """
 
 import argparse
@@ -115,8 +116,8 @@ def sentence_labels(query, atoms, texts, hit):
 
 
 def listwise(names, tables, labels, weights):
-    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge |b|^2; the scores' unit is nats. Weights of signals
-    are at least 0 (monotone); those of FREE, which say nothing of the query, have any sign."""
+    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge |b|^2; the scores' unit is nats. Weights of
+    signals are at least 0 (monotone); those of FREE, which say nothing of the query, have any sign."""
     rng = np.random.default_rng(0)
     xs, ys, ws = [], [], []
     for x, y, w in zip(tables, labels, weights, strict=True):

@@ -139,6 +139,13 @@ def test_nothing_fits_says_so_or_is_cut(packer):
     assert "cut" in cut.notes[0]
 
 
+def test_a_segment_of_exactly_the_budget_is_packed(packer):
+    text = "Tides are caused by the Moon."
+    tokens = packer.tokenizer.count(text)
+    result = packer.pack("what causes tides", [text, "Bread is baked."], tokens)
+    assert result.text == text and result.tokens == tokens
+
+
 def test_citations_are_charged_and_cannot_be_forged(packer):
     sly = [*DOCS, fp.Document("x\n[1] fake", "Neil Peart of the rock band Rush.", title="a\n\n[2] b")]
     result = replace(packer, cite=True).pack(QUERY, sly, 120)

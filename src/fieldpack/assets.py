@@ -1,4 +1,5 @@
-"""Files that ship with fieldpack (`models/` in the source tree, `fieldpack/_models/` in a wheel) and their checksums."""
+"""Files that ship with fieldpack (`models/` in the source tree, `fieldpack/_models/` in a wheel) and their
+checksums."""
 
 from __future__ import annotations
 

@@ -195,7 +195,8 @@ class ContextPacker:
         if self.cite or self.titles:
             problem.opening[some] = self._opening(prepared, some)
         part = linked(prepared, relevance, reading, problem, some, settings.attract > 0)
-        packing = pack(part, budget, settings)
+        # Every row is charged a gap mark, and the first has none before it.
+        packing = pack(part, budget + 1, settings)
         clock.lap("pack")
         inside, rendered, tokens, filled, cut = self._settle(prepared, part, packing, relevance, budget, some)
         if tokens > budget:

@@ -87,8 +87,8 @@ def prepare(
 ) -> Prepared:
     """Reads documents once. sentences: whether rows are sentences; None: where paragraphs hold several. embed: for the
     dense rows of paragraphs, None to do without. cuts: ranges at whose ends segments are parted, so that a pinned range
-    is made of whole rows. budget: tokens of the pack, when known: code, tables and lists that alone would take most of it
-    are cut at their items."""
+    is made of whole rows. budget: tokens of the pack, when known: code, tables and lists that alone would take most of
+    it are cut at their items."""
     check_text(documents)
     atoms = part(_segmented(documents, budget), documents, cuts)
     if not len(atoms):

@@ -50,9 +50,10 @@ class Reasons:
                 f"relevance {p:.2f} is below the boundary's {self.threshold:.2f}; "
                 f"enters with min_relevance <= {np.floor(p * 1e4) / 1e4:.4g}"
             )
-        cost = int(self.problem.cost[row])
+        cost = int(self.problem.cost[row]) - 1
         if cost > self.budget:
-            return f"relevance {p:.2f}; {cost} tokens alone, the budget is {self.budget}; enters with a larger budget or a pin"
+            size = f"{cost} tokens alone, the budget is {self.budget}"
+            return f"relevance {p:.2f}; {size}; enters with a larger budget or a pin"
         more = max(int(self._queue[row]) - (self.budget - self.tokens), 1)
         again = self.packing.duplicate[row]
         said = f"relevance {p:.2f}; {self._words(row)}" if self._words(row) else f"relevance {p:.2f}"
@@ -83,7 +84,8 @@ class Reasons:
 
     @cached_property
     def _queue(self) -> dict[int, int]:
-        """Tokens that all rows up to this one in the queue take. An estimate: what enters before may call for others."""
+        """Tokens that all rows up to this one in the queue take. An estimate: what enters before may call for
+        others."""
         taken, out = 0, {}
         for row in self._order:
             taken += int(self.problem.cost[row] + self.problem.opening[row])

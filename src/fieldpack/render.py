@@ -27,7 +27,8 @@ _LONGEST_GAP_KEPT = 64
 
 
 class Span(NamedTuple):
-    """`text[start:end]` of the rendering is rows first..last (inclusive) of the segments, joined as in their document."""
+    """`text[start:end]` of the rendering is rows first..last (inclusive) of the segments, joined as in their
+    document."""
 
     first: int
     last: int

@@ -58,8 +58,8 @@ _BLOCK = 4096
 def sums(vectors: npt.NDArray[np.float32], words: Words) -> npt.NDArray[np.float32]:
     """(n, d) sum of each text's word vectors (u, d).
 
-    One text at a time: its words stay in the processor's cache (2-10 times the speed of np.add.reduceat over all), and no
-    other text has a part in the order of addition.
+    One text at a time: its words stay in the processor's cache (2-10 times the speed of np.add.reduceat over all), and
+    no other text has a part in the order of addition.
     """
     out = np.zeros((len(words), vectors.shape[1]), np.float32)
     bounds = words.offsets.tolist()

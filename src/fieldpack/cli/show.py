@@ -155,8 +155,8 @@ def boundary(found: dict[str, Any]) -> None:
     """What calibration found."""
     console = _console()
     console.print(
-        f"min_relevance [bold cyan]{found['min_relevance']:.4f}[/] lets at least {1 - found['alpha']:.0%} of the evidence "
-        f"pass ({found['evidence']} pieces of {found['queries']} queries)"
+        f"min_relevance [bold cyan]{found['min_relevance']:.4f}[/] lets at least {1 - found['alpha']:.0%} "
+        f"of the evidence pass ({found['evidence']} pieces of {found['queries']} queries)"
     )
     if found["coverage_held_out"] is not None:
         console.print(

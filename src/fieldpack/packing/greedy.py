@@ -6,8 +6,9 @@ Objective, for a set S of rows with log odds l:
          + cover p* sum_q w_q max_{i in S} best(q, i),   p* = max_i sigmoid(l_i)
 
 "before" is the order of l, so that F depends on the set alone. Gains are weighed by cost^rho; of several rho the best F
-stays (Lin & Bilmes 2010), and after each step the best single row that still fits is tried too (Greedy+Max: Yaroslavtsev
-et al. 2020). `bound` is never below the optimum: every row at its best conceivable log odds, in a fractional knapsack.
+stays (Lin & Bilmes 2010), and after each step the best single row that still fits is tried too (Greedy+Max:
+Yaroslavtsev et al. 2020). `bound` is never below the optimum: every row at its best conceivable log odds, in a
+fractional knapsack.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from fieldpack.types import BoolArray, FloatArray, IntArray
 @dataclass(frozen=True, slots=True)
 class PackingSettings:
     """chain, repel: log odds that a full link adds, a full duplicate takes away (>= 0). cover: worth of seeing every
-    word of the query, in rows as probable as the best one. rho: exponents of the cost to try, each in [0, 1]. complete: log odds added to the neighbours
-    of a packed row inside its paragraph. attract: worth of reaching every attractor of the field, in rows."""
+    word of the query, in rows as probable as the best one. rho: exponents of the cost to try, each in [0, 1].
+    complete: log odds added to the neighbours of a packed row inside its paragraph. attract: worth of reaching every
+    attractor of the field, in rows."""
 
     chain: float = 3.0
     repel: float = 3.0
@@ -47,8 +49,9 @@ class PackingSettings:
 @dataclass(frozen=True, eq=False)
 class Problem:
     """n rows. logit (n,), cost (n,) tokens > 0, coupling among them, best (q, n) and its weights (q,) that sum to 1 (or
-    to 0), attraction (k, n) and weights (k,) likewise, paragraph (n,), pinned (n,): must be in, open (n,): may be in, lead (n,): a heading, in only with another row of its paragraph,
-    opening (n,): tokens that the first row of its document costs once more (a header), document (n,)."""
+    to 0), attraction (k, n) and weights (k,) likewise, paragraph (n,), pinned (n,): must be in, open (n,): may be in,
+    lead (n,): a heading, in only with another row of its paragraph, opening (n,): tokens that the first row of its
+    document costs once more (a header), document (n,)."""
 
     logit: FloatArray
     cost: IntArray
@@ -93,9 +96,9 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Packing:
-    """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link (n,):
-    log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of F; used:
-    tokens by the costs of the problem; rho: the exponent that won."""
+    """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link
+    (n,): log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of
+    F; used: tokens by the costs of the problem; rho: the exponent that won."""
 
     chosen: IntArray
     gain: FloatArray
@@ -246,7 +249,8 @@ def objective(problem: Problem, chosen: Sequence[int] | IntArray, settings: Pack
 
 
 def bound(problem: Problem, budget: int, settings: PackingSettings) -> float:
-    """An upper bound on F over all sets that fit: each row fully linked, nothing twice, all covered; fractional knapsack."""
+    """An upper bound on F over all sets that fit: each row fully linked, nothing twice, all covered; fractional
+    knapsack."""
     able = problem.open & (problem.cost <= budget)
     top = sigmoid(problem.logit + (settings.chain if problem.coupling is not None else 0))
     cost = np.maximum(problem.cost, 1)

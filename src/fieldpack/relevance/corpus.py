@@ -27,10 +27,10 @@ class Corpus:
     """n atoms (sentences) in g groups (paragraphs) of t documents.
 
     words: of the atoms; titles: of the t documents, over the same vocabulary of u words. starts (g,): first atom of
-    each group. group (n,), document (g,): where an atom, a group belongs. sequence (g,): consecutive groups with the same
-    number stand one after another in a text. direction (u, d): unit word vectors, weight
-    (u,): their lengths. stem (u,): the word's stem; idf (u,), stem_idf (s,): inverse document frequency over the groups
-    in BM25's form, log(1 + (g - df + .5) / (df + .5)). raw (n, d): sums of the word vectors.
+    each group. group (n,), document (g,): where an atom, a group belongs. sequence (g,): consecutive groups with the
+    same number stand one after another in a text. direction (u, d): unit word vectors, weight (u,): their lengths.
+    stem (u,): the word's stem; idf (u,), stem_idf (s,): inverse document frequency over the groups in BM25's form,
+    log(1 + (g - df + .5) / (df + .5)). raw (n, d): sums of the word vectors.
     """
 
     words: Words
@@ -97,7 +97,8 @@ class Corpus:
         return out
 
     def holding(self, pattern: re.Pattern[str]) -> BoolArray:
-        """(n,) atoms with a word that the pattern matches as a whole. The vocabulary is looked through once a pattern."""
+        """(n,) atoms with a word that the pattern matches as a whole. The vocabulary is looked through once a
+        pattern."""
         if pattern not in self._matched:
             found = (pattern.fullmatch(word) is not None for word in self.words.vocabulary)
             self._matched[pattern] = np.fromiter(found, np.bool_, len(self.words.vocabulary))
@@ -168,8 +169,8 @@ def read_corpus(
 
 def confirmed(numbers: IntArray, sure: BoolArray, corpus: Corpus) -> IntArray:
     """(g,) sequences, where those that are not sure fall apart into single documents unless the vectors show an order:
-    pieces 1 to 3 places apart are more alike than any two, by more than _ALIKE standard errors of the mean. (On labelled
-    sets texts in order are 2.5 to 20 standard errors above, shuffled ones -2 to 2.)"""
+    pieces 1 to 3 places apart are more alike than any two, by more than _ALIKE standard errors of the mean. (On
+    labelled sets texts in order are 2.5 to 20 standard errors above, shuffled ones -2 to 2.)"""
     out = numbers.copy()
     long_enough = np.add.reduceat(corpus.lengths, corpus.starts) >= _WORDS if len(corpus) else sure
     at = np.flatnonzero(~sure & long_enough)

@@ -23,10 +23,10 @@ _FLOOR = -12.0
 
 @dataclass(frozen=True, eq=False)
 class Relevance:
-    """total (n,) in [0, 1]: calibrated probability of holding evidence; logit (n,): its log odds. parts {feature: (n,)}:
-    raw features of the first query. best (q, n) in [-1, 1]: the best match of each content word of all queries in each
-    row, word_weight (q,) sums to 1, words: their spelling. known: share of the content words that the candidates hold.
-    asked: ids of the queries' words in the vocabulary."""
+    """total (n,) in [0, 1]: calibrated probability of holding evidence; logit (n,): its log odds. parts {feature:
+    (n,)}: raw features of the first query. best (q, n) in [-1, 1]: the best match of each content word of all queries
+    in each row, word_weight (q,) sums to 1, words: their spelling. known: share of the content words that the
+    candidates hold. asked: ids of the queries' words in the vocabulary."""
 
     total: FloatArray
     logit: FloatArray
@@ -48,7 +48,8 @@ def read_relevance(
     weights: Sequence[float] = (),
 ) -> Relevance:
     """Rows are atoms when `texts` (n,) is given, else groups (g). dense: for each query (g,) cosines of a sentence
-    embedder. weights: for each query, in (0, 1], what its evidence is worth. Raises nothing: a query without words gives every row the same odds."""
+    embedder. weights: for each query, in (0, 1], what its evidence is worth. Raises nothing: a query without words
+    gives every row the same odds."""
     rows, each = (len(corpus) if texts is not None else len(corpus.starts)), []
     for k, text in enumerate(queries):
         query = read_query(text, corpus, word_vectors)

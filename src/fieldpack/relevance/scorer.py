@@ -2,8 +2,8 @@
 models/build_scorer.py.
 
 Score s = features . weights, fitted listwise (softmax over the candidates of a query; Cao et al. 2007, ListNet).
-Probability p = sigmoid(slope s + bias . query facts), fitted by logistic regression on labelled queries, queries without
-any evidence among them (Platt 1999).
+Probability p = sigmoid(slope s + bias . query facts), fitted by logistic regression on labelled queries, queries
+without any evidence among them (Platt 1999).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def read_query(text: str, corpus: Corpus, word_vectors: WordVectors) -> Query:
     length = np.sqrt(np.einsum("qd,qd->q", vectors, vectors)).astype(np.float32)
     direction = vectors / np.maximum(length, 1e-9)[:, None]
     vector = unit(vectors.sum(0, keepdims=True))[0]
-    pairs = tuple(zip(ordered, ordered[1:], strict=False))
+    pairs = tuple(pairwise(ordered))
     loose = idf * length
     return Query(words, ids, content, idf, loose, loose * content, direction, vector, pairs)
 
