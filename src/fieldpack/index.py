@@ -22,7 +22,8 @@ from fieldpack.types import Document, FloatArray, Segments
 from fieldpack.words import Words
 
 if TYPE_CHECKING:
-    from fieldpack.pipeline import ContextPacker, Pin, Reader
+    from fieldpack.inputs import Pin
+    from fieldpack.pipeline import ContextPacker, Reader
     from fieldpack.result import Result
 
 KIND, VERSION = "index", 1
@@ -61,7 +62,7 @@ class Index:
         state: FieldState | None = None,
     ) -> Result:
         """As `ContextPacker.pack` over all documents of the index; a pinned range pins the segments that it touches."""
-        from fieldpack.pipeline import checked_budget, checked_queries, pin_ranges
+        from fieldpack.inputs import checked_budget, checked_queries, pin_ranges
 
         queries, weights = checked_queries(query)
         ranges = pin_ranges(pins, self.documents) if pins else []
@@ -115,7 +116,7 @@ class Index:
         recomputed from the counts at hand. Strings are named doc-N, N counting on. Raises InputError for an id that is
         there already.
         """
-        from fieldpack.pipeline import checked_documents
+        from fieldpack.inputs import checked_documents
 
         given = [documents] if isinstance(documents, str | Document) else list(documents)
         count = len(self.documents)
@@ -184,7 +185,7 @@ class Index:
 
 def index(packer: ContextPacker, documents: str | Document | Iterable[str | Document]) -> Index:
     """What `packer.index(documents)` gives: the documents read once, for any number of queries."""
-    from fieldpack.pipeline import checked_documents
+    from fieldpack.inputs import checked_documents
 
     return Index(packer, packer.prepare(checked_documents(documents)))
 

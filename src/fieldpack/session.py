@@ -19,8 +19,9 @@ from fieldpack import folder as store
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldState
 from fieldpack.index import Index
+from fieldpack.inputs import checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.memory import ContextMemoryManager
-from fieldpack.pipeline import ContextPacker, checked_budget, checked_documents, checked_queries, pin_ranges
+from fieldpack.pipeline import ContextPacker
 from fieldpack.problem import key, marked
 from fieldpack.relevance.read import Relevance
 from fieldpack.render import header, joined
@@ -28,7 +29,7 @@ from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import TokenBudgetPlanner
-    from fieldpack.pipeline import Pin
+    from fieldpack.inputs import Pin
     from fieldpack.result import Result
 
 KIND, VERSION = "session", 1

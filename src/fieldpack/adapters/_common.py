@@ -12,7 +12,8 @@ from fieldpack.adapters._documents import Piece, Source, arranged, named, pieces
 from fieldpack.embed.rows import unit_rows
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
-from fieldpack.pipeline import ContextPacker, checked_queries
+from fieldpack.inputs import checked_queries
+from fieldpack.pipeline import ContextPacker
 from fieldpack.prepared import Prepared, merge, prepare
 from fieldpack.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.result import Result

@@ -9,7 +9,8 @@ from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.adapters._turns import trimmed
 from fieldpack.errors import InputError, MissingExtraError, SettingsError
-from fieldpack.pipeline import ContextPacker, checked_budget
+from fieldpack.inputs import checked_budget
+from fieldpack.pipeline import ContextPacker
 
 try:
     from langchain_core.callbacks import Callbacks

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from fieldpack import folder as store
 from fieldpack.compress.extract import extract
 from fieldpack.errors import InputError, SettingsError
+from fieldpack.inputs import checked_budget, checked_queries
 from fieldpack.memory import context, keys
 from fieldpack.memory.messages import Message, checked, exchanges, render
 from fieldpack.memory.turns import Turns
-from fieldpack.pipeline import ContextPacker, checked_budget, checked_queries
+from fieldpack.pipeline import ContextPacker
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 

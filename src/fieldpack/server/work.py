@@ -14,15 +14,8 @@ from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.cli.work import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.pipeline import (
-    Clock,
-    ContextPacker,
-    Pin,
-    checked_budget,
-    checked_documents,
-    checked_queries,
-    pin_ranges,
-)
+from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
+from fieldpack.pipeline import Clock, ContextPacker
 from fieldpack.server import schemas
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Kept, Sessions
