@@ -28,7 +28,7 @@ from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE, paragraph_f
 from fieldpack.relevance.scorer import FACTS, Layer, Scorer, facts
 from fieldpack.relevance.signals import read_query, read_signals
 from fieldpack.text.segment import segment
-from fieldpack.text.sequence import sequences
+from fieldpack.text.sequence import of_code, sequences
 
 NEVER = ("rgb", "locomo", "agnews")
 MOST_CANDIDATES = 300
@@ -62,7 +62,8 @@ def read_set(folder, name, limit, static, vectors):
         if key not in cache:
             atoms = segment(query.passages, "sentence")
             texts = atoms.texts(query.passages)
-            titles, order = [d.title for d in query.passages], sequences(query.passages)
+            titles = [d.title for d in query.passages]
+            order = sequences(query.passages, of_code(atoms, len(query.passages)))
             corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, order, static.word_vectors)
             cache[key] = atoms, texts, corpus, dense_rows(query.passages, atoms, vectors)
         atoms, texts, corpus, rows = cache[key]

@@ -238,3 +238,12 @@ def test_files_that_do_not_fit_each_other_are_told(tmp_path: Path):
     (tmp_path / "index.json").write_text(json.dumps({**head, "files": 3}))
     with pytest.raises(InputError, match="no files"):
         Index.load(tmp_path)
+
+
+def test_functions_that_are_added_stand_alone_as_those_that_were_there():
+    body = "def part_{0}(items):\n    total = sum(items) + {0}\n    return total\n"
+    functions = [Document(f"f-{i}", body.format(i), metadata={"kind": "python"}) for i in range(24)]
+    packer = ContextPacker()
+    grown = packer.index(functions[:12]).add(functions[12:]).prepared.corpus.sequence
+    assert len(set(grown.tolist())) == len(grown) == len(functions)
+    assert len(set(packer.prepare(tuple(functions)).corpus.sequence.tolist())) == len(functions)

@@ -11,7 +11,7 @@ from fieldpack.prepared import Prepared, merge
 from fieldpack.protocols import Tokenizer
 from fieldpack.relevance.corpus import Corpus, confirmed, stem_of, unit
 from fieldpack.text.segment import segment
-from fieldpack.text.sequence import sequences
+from fieldpack.text.sequence import of_code, sequences
 from fieldpack.text.tokens import check_text
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray, Segments
 from fieldpack.words import Words, distinct, sums, words_of
@@ -125,7 +125,7 @@ def _read(old: Prepared, texts: list[str], new: tuple[Document, ...], atoms: Seg
         taken=np.arange(before + len(atoms)),
     )
     vars(out)["groups"] = np.concatenate([corpus.groups, unit(np.add.reduceat(raw, starts))])
-    numbers, sure = _sequence(old, new, out)
+    numbers, sure = _sequence(old, new, atoms, out)
     return replace_keeping(out, confirmed(numbers, sure, out))
 
 
@@ -144,10 +144,11 @@ def _idf(old: FloatArray, groups: int, ids: IntArray, seen: IntArray, total: int
     return np.log1p((total - df + 0.5) / (df + 0.5)).astype(np.float32)
 
 
-def _sequence(old: Prepared, new: tuple[Document, ...], corpus: Corpus) -> tuple[IntArray, BoolArray]:
+def _sequence(old: Prepared, new: tuple[Document, ...], atoms: Segments, corpus: Corpus) -> tuple[IntArray, BoolArray]:
     """(g,) numbers of all groups, and which are sure: the last old document may go on in the new ones."""
     count, before = len(old.documents), old.corpus.sequence
-    found, certain = sequences((old.documents[-1], *new))
+    code = np.append(of_code(old.rows, count)[-1:], of_code(atoms, len(new)))
+    found, certain = sequences((old.documents[-1], *new), code)
     last = int(before[-1]) if len(before) and int(old.corpus.document[-1]) == count - 1 else count - 1
     number = np.where(found == 0, last, found + count - 1)
     place = corpus.document[len(before) :] - (count - 1)

@@ -14,9 +14,9 @@ from fieldpack.errors import InputError
 from fieldpack.packing.coupling import distinct_names
 from fieldpack.relevance.corpus import Corpus, read_corpus
 from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, segment
-from fieldpack.text.sequence import sequences
+from fieldpack.text.sequence import of_code, sequences
 from fieldpack.text.tokens import check_text
-from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray, Segments
+from fieldpack.types import Document, FloatArray, IntArray, Segments
 
 if TYPE_CHECKING:
     from fieldpack.protocols import Tokenizer
@@ -95,7 +95,14 @@ def prepare(
         raise InputError(f"{len(documents)} documents and no text in them; give at least one that is not blank")
     texts = atoms.texts(documents)
     titles = [d.title for d in documents]
-    corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, _order(documents, atoms), static.word_vectors)
+    corpus = read_corpus(
+        texts,
+        titles,
+        atoms.parent,
+        atoms.doc,
+        sequences(documents, of_code(atoms, len(documents))),
+        static.word_vectors,
+    )
     if sentences is None:
         sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
     if sentences is None:
@@ -118,17 +125,6 @@ def _segmented(documents: Sequence[Document], budget: int | None) -> Segments:
     whole = min(max(3 * budget, _LEAST_PIECE), MAX_BLOCK_CHARS)
     piece = min(max(int(1.2 * budget), _LEAST_PIECE), MAX_CHARS)
     return segment(documents, "sentence", max_block_chars=whole, piece_chars=piece)
-
-
-def _order(documents: Sequence[Document], atoms: Segments) -> tuple[IntArray, BoolArray]:
-    """`sequences`, where documents of code stand alone unless they are surely pieces of one file: functions that happen
-    to lie side by side say little of each other (code search kept .47 of the evidence with neighbours, .56 without)."""
-    numbers, sure = sequences(documents)
-    size = np.bincount(atoms.doc, minlength=len(documents))
-    code = np.bincount(atoms.doc, atoms.kind == KINDS.index("code"), minlength=len(documents)) > 0.5 * size
-    alone = np.flatnonzero(code & ~sure)
-    numbers[alone] = len(documents) + alone
-    return numbers, sure
 
 
 def merge(atoms: Segments, starts: IntArray) -> Segments:

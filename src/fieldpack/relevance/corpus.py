@@ -65,11 +65,6 @@ class Corpus:
         return unit(np.add.reduceat(self.raw, self.starts)) if len(self.raw) else self.raw
 
     @cached_property
-    def title_rows(self) -> FloatArray:
-        """(t, d) sums of the titles' word vectors."""
-        return sums(self.direction * self.weight[:, None], self.titles)
-
-    @cached_property
     def lengths(self) -> FloatArray:
         """(n,) words per atom."""
         return self.words.lengths.astype(np.float32)

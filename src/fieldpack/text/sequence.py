@@ -12,17 +12,25 @@ from itertools import pairwise
 
 import numpy as np
 
-from fieldpack.types import BoolArray, Document, IntArray
+from fieldpack.types import KINDS, BoolArray, Document, IntArray, Segments
 
 SOURCE_KEYS = ("source", "doc", "doc_id", "document_id", "file_path", "parent_id")
 POSITION_KEYS = ("start_index", "pos", "position", "chunk", "chunk_index", "index", "split_id", "page")
 _LAST_NUMBER = re.compile(r"\d{1,18}$")
 
 
-def sequences(documents: Sequence[Document]) -> tuple[IntArray, BoolArray]:
+def of_code(atoms: Segments, documents: int) -> BoolArray:
+    """(t,) whether most segments of a document are code; atoms: segments of those t documents."""
+    size = np.bincount(atoms.doc, minlength=documents)
+    code = np.bincount(atoms.doc, atoms.kind == KINDS.index("code"), minlength=documents)
+    return np.asarray(code > 0.5 * size, np.bool_)
+
+
+def sequences(documents: Sequence[Document], code: BoolArray) -> tuple[IntArray, BoolArray]:
     """(t,) numbers: consecutive documents with the same number may be consecutive pieces of one text; and (t,) whether
     that is sure: they name one source in their metadata (SOURCE_KEYS) with a position (POSITION_KEYS) that rises.
-    Otherwise pieces of one text have ids that are alike but for a number at the end.
+    Otherwise pieces of one text have ids that are alike but for a number at the end. Documents of `code` (t,) stand
+    alone unless they are surely pieces of one file: functions that happen to lie side by side say little of each other.
     """
     out, sure = np.zeros(len(documents), np.int64), np.zeros(len(documents), np.bool_)
     previous: tuple[str, str] | None = None
@@ -37,6 +45,8 @@ def sequences(documents: Sequence[Document]) -> tuple[IntArray, BoolArray]:
         if document is not None:
             out[i] = first
             positions.append(next((p for k in POSITION_KEYS if isinstance(p := document.metadata.get(k), int)), None))
+    alone = np.flatnonzero(code & ~sure)
+    out[alone] = len(documents) + alone
     return out, sure
 
 
