@@ -1,19 +1,24 @@
 """Does the budget hold, is every kept word verbatim, and is nothing lost? Random documents of every kind, checked by an
 independent counter.
 
-    python benchmarks/fuzz_budget.py --cases 100000 --workers 2 --out benchmarks/results/fuzz_budget.json
+    python benchmarks/fuzz_budget.py --cases 100000 --out benchmarks/results/fuzz_budget.json
 
-A world is a set of documents, a query, pins, settings and a tokenizer; it is packed into several budgets, and each
-packed text is a case. A case that breaks a promise is printed with its seed; `--seed SEED --worlds 1` shows it again.
-The first worlds are packed once more in another process under another hash seed, and must give the same bytes.
+A world is a set of documents, one or several queries, pins, settings, a tokenizer and a way to pack (directly, from an
+index, from one that grew or was saved and loaded); it is packed into several budgets, and each packed text is a case. A
+case that breaks a promise is printed with its seed; `--seed SEED --worlds 1` shows it again. Some worlds are packed
+once more: with their documents in another order where that must not matter, by the command line with --json, with a
+lone surrogate somewhere (which must be refused), and in two other processes, other hash seeds and numbers of threads.
+What was seen is kept beside the result after every block of worlds: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import gzip
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -23,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -36,6 +41,8 @@ import tokenizers
 
 import fieldpack as fp
 from fieldpack.assets import root
+from fieldpack.cli.app import run as command_line
+from fieldpack.embed.testing import HashEmbedder
 from fieldpack.text.segment import READERS
 
 PATTERNS = {
@@ -179,7 +186,8 @@ class Dice(random.Random):
         )[0]()  # fmt: skip
 
     def text(self) -> str:
-        return "".join(self.piece() for _ in range(int(self.choice([1, 3, 8, 20, 50]) * self.random()) + 1))
+        most = self.choice([1, 3, 8, 20, 50] if self.random() < 0.97 else [1000, 2000])
+        return "".join(self.piece() for _ in range(int(most * self.random()) + 1))
 
 
 @dataclass(frozen=True)
@@ -232,6 +240,9 @@ def counters(folder: Path) -> tuple[Counter_, ...]:
     )
 
 
+ROUTES = ("pack", "pack each budget", "index", "grown index", "saved index")
+
+
 @dataclass(frozen=True)
 class World:
     """Everything but the budgets."""
@@ -244,6 +255,8 @@ class World:
     counter: Counter_
     again: bool
     """Whether the field's state of a first pack goes into the second."""
+    route: str = "pack"
+    """One of ROUTES."""
 
 
 def world(seed: int, packers: dict[str, fp.ContextPacker], made: tuple[Counter_, ...], budgets: int = 24) -> World:
@@ -272,7 +285,8 @@ def world(seed: int, packers: dict[str, fp.ContextPacker], made: tuple[Counter_,
         titles=dice.random() < 0.2,
         allow_cut=dice.random() < 0.3,
         fill=dice.random() < 0.9,
-        min_relevance=dice.choice([0.0, 0.0, 0.0, 0.05, 0.6]),
+        min_relevance=dice.choices([0.0, 0.05, 0.6], weights=[14, 4, 1])[0],
+        **({"embedder": HASHED} if dice.random() < 0.1 else {}),
     )
     pins: list[Any] = []
     if dice.random() < 0.3:
@@ -280,44 +294,81 @@ def world(seed: int, packers: dict[str, fp.ContextPacker], made: tuple[Counter_,
             start = dice.randrange(len(d.text)) if d.text else 0
             whole = dice.random() < 0.4 or not d.text
             pins.append(d.id if whole else (d.id, start, dice.randint(start + 1, min(len(d.text), start + 300))))
-    total = sum(counter.count(d.text) for d in documents)
-
-    def share() -> int:
-        return max(1, int(total * 1.1 * dice.random()))
-
-    sizes = [dice.choice([dice.randint(1, 12), share(), share(), int(20_000 ** dice.random())]) for _ in range(budgets)]
+    route = dice.choice(ROUTES)
     return World(
         packer,
         queries[0] if len(queries) == 1 and isinstance(queries[0], str) else queries,
         tuple(documents),
         tuple(pins),
-        tuple(min(max(s, 1), 20_000) for s in sizes),
+        sizes(dice, documents, counter, packer, budgets),
         counter,
         dice.random() < 0.2,
+        "pack" if route == "pack each budget" and budgets > 4 and dice.random() < 0.5 else route,
     )
+
+
+HASHED = fp.EmbeddingService(HashEmbedder())
+_PART = re.compile(r"\n\s*\n")
+_SENTENCE = re.compile(r"\n\s*\n|(?<=[.!?。])\s")
+
+
+def sizes(
+    dice: Dice, documents: list[fp.Document], counter: Counter_, packer: fp.ContextPacker, budgets: int
+) -> tuple[int, ...]:
+    """Budgets from 1 to 20,000, most of them between what the smallest piece takes and what all takes."""
+    total = sum(counter.count(d.text) for d in documents)
+    cut = _PART if packer.unit == "paragraph" else _SENTENCE
+    pieces = [_header(packer, d, 1) + p for d in documents for p in cut.split(d.text[:4000]) if p.strip()]
+    least = min((counter.count(p) for p in dice.sample(pieces, min(len(pieces), 20))), default=1)
+
+    def size() -> int:
+        drawn = dice.choices(["tiny", "any", "edge", "share"], weights=[3, 5, 5, 87])[0]
+        if drawn == "share":
+            return int(dice.uniform(min(least + 2, total), 1.1 * total + 2))
+        if drawn == "edge":
+            return least + dice.randint(-2, 4)
+        return dice.randint(1, 12) if drawn == "tiny" else int(20_000 ** dice.random())
+
+    return tuple(min(max(size(), 1), 20_000) for _ in range(budgets))
+
+
+@contextlib.contextmanager
+def packed_by(w: World) -> Iterator[Callable[..., fp.Result]]:
+    """What packs the world's documents on its route: (budget, pins=, state=) to a result."""
+    if w.route.startswith("pack"):
+        yield lambda budget, **more: w.packer.pack(w.query, w.documents, budget, **more)
+        return
+    part = len(w.documents) // 2 if w.route == "grown index" else 0
+    some = w.documents[:part] if any(d.text.strip() for d in w.documents[:part]) else ()
+    index = w.packer.index(some or w.documents)
+    index = index.add(w.documents[part:]) if some else index
+    if w.route != "saved index":
+        yield lambda budget, **more: index.pack(w.query, budget, **more)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        index.save(Path(folder) / "index")
+        loaded = fp.Index.load(Path(folder) / "index", w.packer)
+        yield lambda budget, **more: loaded.pack(w.query, budget, **more)
 
 
 def packs(w: World) -> Iterator[tuple[int, fp.Result | None]]:
     """(budget, result) of a world's cases; None where the pins cannot fit."""
-    result, state, needed = None, None, 0
-    if w.again:
-        state = w.packer.pack(w.query, w.documents, 20_000).state
-    for budget in w.budgets:
-        try:
-            result = (
-                w.packer.pack(w.query, w.documents, budget, pins=w.pins, state=state)
-                if result is None
-                else result.repack(budget)
-            )
-            yield budget, result
-        except fp.BudgetError as error:
-            if not w.pins:
-                raise
-            assert error.needed > error.budget == budget, str(error)
-            yield budget, None
-            needed = error.needed
-    if needed:  # what the error says is needed is enough, to the token
-        yield needed, w.packer.pack(w.query, w.documents, needed, pins=w.pins, state=state)
+    with packed_by(w) as pack:
+        result, needed = None, 0
+        state = pack(20_000).state if w.again else None
+        for budget in w.budgets:
+            try:
+                again = result is not None and w.route != "pack each budget"
+                result = result.repack(budget) if again else pack(budget, pins=w.pins, state=state)
+                yield budget, result
+            except fp.BudgetError as error:
+                if not w.pins:
+                    raise
+                assert error.needed > error.budget == budget, str(error)
+                yield budget, None
+                needed = error.needed
+        if needed:  # what the error says is needed is enough, to the token
+            yield needed, pack(needed, pins=w.pins, state=state)
 
 
 def broken(w: World, budget: int, result: fp.Result) -> list[str]:
@@ -439,24 +490,6 @@ def setup(folder: Path) -> tuple[tuple[Counter_, ...], dict[str, fp.ContextPacke
     return made, {c.name: fp.ContextPacker(tokenizer=c.spec) for c in made}
 
 
-def run(first: int, step: int, worlds: int, cases: int, minutes: float) -> dict[str, Any]:
-    """Packs and checks the worlds of every `step`-th seed until `cases` texts were checked or time is over; what was
-    seen, and the failures."""
-    seen: Counter[str] = Counter()
-    failures: list[dict[str, Any]] = []
-    until = time.monotonic() + 60 * minutes
-    with tempfile.TemporaryDirectory() as folder:
-        made, packers = setup(Path(folder))
-        for seed in range(first, first + worlds * step, step):
-            if seen["cases"] >= cases or time.monotonic() > until:
-                break
-            wrong = checked(seed, world(seed, packers, made), seen)
-            failures += wrong
-            for failure in wrong:
-                print(failure, file=sys.stderr, flush=True)
-    return {"seen": seen, "failures": failures}
-
-
 def checked(seed: int, w: World, seen: Counter[str]) -> list[dict[str, Any]]:
     """The failures of one world; `seen` counts what it was."""
     seen["worlds"] += 1
@@ -467,13 +500,20 @@ def checked(seed: int, w: World, seen: Counter[str]) -> list[dict[str, Any]]:
                 seen["refused: pins that cannot fit"] += 1
                 continue
             seen.update(["cases", f"tokenizer {w.counter.name}", f"order {w.packer.order}", f"unit {w.packer.unit}"])
+            seen.update([f"route {w.route}", f"budget {_size_class(budget)}"])
             facts = {
                 "with citations": w.packer.cite,
+                "with titles": w.packer.titles and not w.packer.cite,
                 "with pins": w.pins,
                 "with state": w.again,
+                "with several queries": not isinstance(w.query, str),
+                "with allow_cut": w.packer.allow_cut,
+                "with min_relevance": w.packer.min_relevance,
+                "with vectors of another embedder": w.packer.embedder is HASHED,
                 "with a cut segment": result.cut,
-                "with an empty text": not result.text,
                 "with all segments": not result.dropped,
+                "with an empty text": not result.text,
+                "of these, because nothing is relevant enough": not result.text and _nothing_open(result),
             }
             seen.update([name for name, true in facts.items() if true])
             failures += [{"seed": seed, "budget": budget, "broken": b[:400]} for b in broken(w, budget, result)[:3]]
@@ -482,13 +522,183 @@ def checked(seed: int, w: World, seen: Counter[str]) -> list[dict[str, Any]]:
     return failures
 
 
+def _nothing_open(result: fp.Result) -> bool:
+    return any(note.startswith("nothing is relevant") for note in result.notes)
+
+
+def _size_class(budget: int) -> str:
+    return next((f"up to {top:,}" for top in (10, 100, 1000, 5000) if budget <= top), "up to 20,000")
+
+
+def once_more(seed: int, w: World, seen: Counter[str], folder: Path) -> list[dict[str, Any]]:
+    """What is asked of a world besides its cases: refusals, another order of documents, the command line."""
+    dice, failures = Dice(seed), []
+    try:
+        wrong = unrefused(dice, w, seen) + reordered(dice, w, seen)
+        if seed % 20 == 0:
+            wrong += by_command(w, seen, folder)
+        failures = [{"seed": seed, "broken": b[:400]} for b in wrong]
+    except Exception as error:
+        failures.append({"seed": seed, "broken": f"{type(error).__name__}: {error}"[:400]})
+    return failures
+
+
+def unrefused(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
+    """A lone surrogate in a text, a title, an id or the query is refused with its place."""
+    lone = chr(dice.randint(0xD800, 0xDFFF))
+    at = dice.randrange(len(w.documents))
+    document, query = w.documents[at], w.query
+    where = dice.choice(["text", "title", "id", "query"])
+    if where == "query":
+        query = f"what {lone} is"
+    else:
+        old = getattr(document, where)
+        cut = dice.randint(0, len(old))
+        document = replace(document, **{where: old[:cut] + lone + old[cut:]})
+    documents = (*w.documents[:at], document, *w.documents[at + 1 :])
+    try:
+        w.packer.pack(query, documents, 100)
+    except fp.InputError as error:
+        seen["refused: a lone surrogate"] += 1
+        known = f"U+{ord(lone):04X}" in str(error) and str(error).isprintable()
+        return [] if known else [f"the refusal of a lone surrogate says {error!s:.200}"]
+    return [f"a lone surrogate in the {where} was not refused"]
+
+
+def reordered(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
+    """Documents that stand alone (no two alike, nothing carried or pinned) give the same evidence in any order."""
+    if len(w.documents) < 2 or w.packer.embedder is HASHED:
+        return []
+    packer = replace(w.packer, order="source", cite=False, titles=False)
+    names = [f"{chr(97 + i)}-file" for i in range(len(w.documents))]
+    documents = [replace(d, id=n) for d, n in zip(w.documents, names, strict=True)]
+    mixed = dice.sample(documents, len(documents))
+    budget = w.budgets[0]
+    first, second = packer.pack(w.query, documents, budget), packer.pack(w.query, mixed, budget)
+    texts = Counter(k.text for k in (*first.kept, *first.dropped))
+    if any(n > 1 for n in texts.values()):
+        return []  # of two that say the same, the first is taken
+    seen["packed with documents in another order"] += 1
+    kept = [{(k.doc_id, k.start, k.end) for k in r.kept} for r in (first, second)]
+    return [] if kept[0] == kept[1] else [f"documents in another order, budget {budget}: {kept[0] ^ kept[1]}"]
+
+
+def by_command(w: World, seen: Counter[str], folder: Path) -> list[str]:
+    """`fieldpack pack --json` on the documents as files: one object, in the budget, its offsets those of the files."""
+    texts: dict[str, str] = {}
+    for i, document in enumerate(w.documents):
+        if document.text.strip() and "\0" not in document.text and not document.text.startswith("\ufeff"):
+            path = folder / f"{i}.txt"
+            path.write_bytes(document.text.encode())
+            texts[path.as_posix()] = document.text
+    if not texts or w.counter.name == "tokenizer.json":
+        return []
+    query = w.query if isinstance(w.query, str) else w.documents[0].id
+    asked = ["pack", f"--query={query}", f"--budget={w.budgets[0]}", f"--encoding={w.counter.name}", "--json", *texts]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = command_line(asked)
+    for path in texts:
+        Path(path).unlink()
+    seen["packed by the command line"] += 1
+    if code != 0:
+        return [f"the command line ends with {code}: {err.getvalue()[:200]}"]
+    shown = json.loads(out.getvalue())
+    counted = w.counter.count(shown["text"])
+    wrong = [] if counted == shown["tokens"] <= w.budgets[0] else [f"--json: {counted} tokens, {shown['tokens']} said"]
+    pieces = [texts[k["doc_id"]][k["start"] : k["end"]] for k in shown["kept"]]
+    return wrong + [f"--json: not verbatim {piece!r}" for piece in pieces if piece not in shown["text"]]
+
+
+BLOCK = 40
+"""Worlds that are packed, and remembered, together."""
+
+
+def block(first: int, worlds: int) -> dict[str, Any]:
+    """Packs and checks the worlds of some seeds: what was seen, and the failures."""
+    seen: Counter[str] = Counter()
+    failures: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        made, packers = setup(Path(folder))
+        for seed in range(first, first + worlds):
+            w = world(seed, packers, made)
+            failures += checked(seed, w, seen) + once_more(seed, w, seen, Path(folder))
+    return {"first": first, "worlds": worlds, "seen": seen, "failures": failures}
+
+
+def commit() -> str:
+    """The commit of the code, with a word when files differ from it; "unknown" outside of a checkout."""
+
+    def git(*arguments: str) -> str:
+        here = Path(__file__).resolve().parents[1]
+        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "src", "models", "benchmarks/fuzz_budget.py")
+        return git("rev-parse", "HEAD") + (" with changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def remembered(path: Path | None, made_by: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The blocks that an earlier run of the same code noted in `path`, by first seed; other notes are done away."""
+    if path is None or not path.exists():
+        return {}
+    rows = []
+    for line in path.read_text("utf-8").splitlines():
+        with contextlib.suppress(ValueError):  # the last line of a run that was killed
+            rows.append(json.loads(line))
+    if not rows or rows[0] != made_by:
+        path.unlink()
+        return {}
+    return {row["first"]: {**row, "seen": Counter(row["seen"])} for row in rows[1:]}
+
+
+def run(first: int, worlds: int, cases: int, workers: int, minutes: float, notes: Path | None) -> list[dict[str, Any]]:
+    """Blocks of worlds from seed `first` on, until they hold so many cases, or so many worlds, or time is over."""
+    until = time.monotonic() + 60 * minutes
+    made_by = {"commit": commit(), "first seed": first, "worlds": worlds}
+    done = remembered(notes, made_by)
+    if notes is not None and not done:
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        notes.write_text(json.dumps(made_by) + "\n", "utf-8")
+    starts = iter(range(first, first + worlds, BLOCK))
+    out: list[dict[str, Any]] = []
+
+    def enough() -> bool:
+        return sum(b["seen"]["cases"] for b in out) >= cases or time.monotonic() > until
+
+    def note(found: dict[str, Any]) -> None:
+        out.append(found)
+        for failure in found["failures"]:
+            print(failure, file=sys.stderr, flush=True)
+        if notes is not None and found["first"] not in done:
+            with notes.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(found) + "\n")
+
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: deque[Any] = deque()
+        while not enough():
+            while len(waiting) < 2 * workers and (start := next(starts, None)) is not None:
+                size = min(BLOCK, first + worlds - start)
+                waiting.append(done[start] if start in done else pool.submit(block, start, size))
+            if not waiting:
+                break
+            head = waiting.popleft()
+            note(head if isinstance(head, dict) else head.result())
+        for left in waiting:
+            if not isinstance(left, dict):
+                left.cancel()
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--cases", type=int, default=1000, help="packed texts, to within a block of worlds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worlds", type=int, default=10**9, help="at most so many worlds")
     parser.add_argument("--workers", type=int, default=1, help="processes")
-    parser.add_argument("--twins", type=int, default=200, help="worlds that are packed again in another process")
+    parser.add_argument("--twins", type=int, default=200, help="worlds that are packed again in two other processes")
     parser.add_argument("--digest", action="store_true", help="print one hash over the worlds' results, and end")
     parser.add_argument("--minutes", type=float, default=600.0, help="stop after so long")
     parser.add_argument("--out", type=Path, default=None)
@@ -499,35 +709,33 @@ def main() -> None:
             print(digest(range(given.seed, given.seed + given.worlds), packers, made))
         return
     started = time.monotonic()
-    n = given.workers
-    shares = [(given.seed + k, n, given.worlds // n, -(-given.cases // n), given.minutes) for k in range(n)]
-    if n == 1:
-        parts = [run(*shares[0])]
-    else:
-        with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
-            parts = list(pool.map(run, *zip(*shares, strict=True)))
-    seen = sum((p["seen"] for p in parts), Counter())
-    failures = [f for p in parts for f in p["failures"]]
+    notes = given.out.with_name(given.out.name + ".part") if given.out is not None else None
+    blocks = run(given.seed, given.worlds, given.cases, given.workers, given.minutes, notes)
+    seen = sum((b["seen"] for b in blocks), Counter())
+    failures = [f for b in blocks for f in b["failures"]]
+    twins = range(given.seed, given.seed + min(given.twins, seen["worlds"]))
+    if len(twins) and another_process(twins, "0") != another_process(twins, "12345", "2"):
+        failures.append({"seed": given.seed, "broken": "another process gave other bytes"})
     report = {
         "command": f"python benchmarks/fuzz_budget.py {' '.join(sys.argv[1:])}",
-        "first seed": given.seed,
+        "commit": commit(),
         "python": sys.version.split()[0],
         "tiktoken": tiktoken.__version__,
         "tokenizers": tokenizers.__version__,
         "numpy": numpy.__version__,
-        **dict(sorted(seen.items())),
+        "seeds": f"{given.seed} to {given.seed + seen['worlds'] - 1}",
+        "cases": seen["cases"],
+        "share of empty texts": round(seen["with an empty text"] / max(seen["cases"], 1), 3),
+        **dict(sorted((k, v) for k, v in seen.items() if k != "cases")),
+        "worlds packed again: other hash seed, two threads": len(twins),
+        "seconds of this run": round(time.monotonic() - started),
         "failures": failures,
     }
-    twins = range(given.seed, given.seed + min(given.twins, seen["worlds"]))
-    if len(twins):
-        report["worlds packed again: other hash seed, two threads"] = len(twins)
-        if another_process(twins, "0") != another_process(twins, "12345", "2"):
-            failures.append({"seed": given.seed, "broken": "another process gave other bytes"})
-    report["seconds"] = round(time.monotonic() - started)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     if given.out is not None:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.write_text(text + "\n", "utf-8")
+        if notes is not None and seen["cases"] >= given.cases:
+            notes.unlink(missing_ok=True)
     print(text)
     sys.exit(1 if failures else 0)
 
