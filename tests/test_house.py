@@ -14,7 +14,8 @@ LEVELS = [
     {"errors", "types", "settings"},
     {"protocols", "assets", "words", "observe"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
-    {"prepared", "result", "reasons", "settle", "problem", "inputs", "pipeline", "shell", "experiment"},
+    {"prepared", "result", "reasons", "settle", "problem", "inputs", "look", "cascade", "pipeline"}
+    | {"shell", "experiment"},
     {"index", "growth", "folder", "memory", "parallel", "report", "plot"},
     {"session"},
     {"cli", "server", "mcp", "adapters", "bench"},

@@ -23,7 +23,8 @@ from fieldpack.words import Words
 
 if TYPE_CHECKING:
     from fieldpack.inputs import Pin
-    from fieldpack.pipeline import ContextPacker, Reader
+    from fieldpack.look import Reader
+    from fieldpack.pipeline import ContextPacker
     from fieldpack.result import Result
 
 KIND, VERSION = "index", 1
@@ -79,23 +80,15 @@ class Index:
     @cached_property
     def _field(self) -> Reading:
         """The field of all paragraphs without a query, their statistics in its state."""
-        x, tokens = self._paragraphs, self.prepared.rows.tokens
-        mass = np.add.reduceat(tokens, self.prepared.corpus.starts) if self.prepared.sentences else tokens
-        settings = self.packer.field
-        reading = read(x, None, None, mass=np.maximum(mass, 1).astype(np.float32), settings=settings)
+        x, settings = self.prepared.vectors, self.packer.field
+        mass = np.maximum(self.prepared.paragraph_tokens, 1).astype(np.float32)
+        reading = read(x, None, None, mass=mass, settings=settings)
         return replace(reading, state=FieldState.start(settings).absorb(x))
 
-    @property
-    def _paragraphs(self) -> FloatArray:
-        return self.prepared.corpus.groups if self.prepared.dense is None else self.prepared.dense
-
     def _overlaid(self, asked: FloatArray, state: FieldState | None) -> Reading:
-        base, x = self._field, self._paragraphs
+        base, x = self._field, self.prepared.vectors
         state = state or base.state
-        if state.dims not in (0, x.shape[1]):
-            raise InputError(
-                f"the state holds vectors of {state.dims} dims, the index has {x.shape[1]}: another model made it"
-            )
+        state.fits(x.shape[1])
         found = base.attractors
         near = np.maximum(found.affinity(asked), 0).mean(0) if len(found) else np.zeros(0, np.float32)
         wanted = found.strength * near

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from fieldpack.cascade import cascade
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
-from fieldpack.errors import BudgetError, InputError, SettingsError
-from fieldpack.field.state import FieldSettings, FieldState, Reading, read
+from fieldpack.errors import BudgetError, SettingsError
+from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
+from fieldpack.look import Look, Reader
 from fieldpack.observe import observed
 from fieldpack.packing.greedy import Packing, PackingSettings, Problem, pack
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
-from fieldpack.problem import carried_strength, closest, flags, key, linked, plain, spread
+from fieldpack.problem import carried_strength, closest, flags, linked, plain, spread
 from fieldpack.reasons import Reasons
 from fieldpack.relevance.read import Relevance, read_relevance
 from fieldpack.relevance.scorer import Scorer
@@ -39,14 +41,10 @@ if TYPE_CHECKING:
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
 Adjust = Callable[[Relevance], Relevance]
-Reader = Callable[[FloatArray, FieldState | None], Reading]
-"""Query vectors (q, d) and the state of the turn before to a reading of the paragraphs, the next state in it."""
 
 _UNKNOWN_LANGUAGE = 0.65
 _SETTINGS = {False: PackingSettings(), True: PackingSettings(chain=5.0)}
 """Of paragraphs, of sentences: these share fewer words, so that a link must count for more (measured on multi-hop)."""
-CASCADE_CANDIDATES = 64
-"""Paragraphs that the second tier of a cascade reads: those the static field ranks first."""
 
 
 @lru_cache(maxsize=8)
@@ -161,39 +159,28 @@ class ContextPacker:
         """`pack` over documents made ready before. adjust: what the caller knows of relevance besides the texts (rows
         at log odds -inf stay out). field: a reading of the paragraphs from elsewhere."""
         clock = clock or Clock()
-        if state is not None and not isinstance(state, FieldState):
-            raise InputError(f"state is a {type(state).__name__}; give the `state` of an earlier result, or None")
+        asked = self.embedder.embed(list(queries)) if prepared.dense is not None else None
+        look = Look(queries, prepared, state, self.field, asked, field)
         pinned = _rows_in(prepared, ranges)
         if self.order == "source":
             self._check_pins(prepared, pinned, budget)
-        relevance = self._relevance(queries, prepared, weights)
+        relevance = self._relevance(queries, prepared, weights, asked)
         relevance = adjust(relevance) if adjust else relevance
         clock.lap("relevance")
-        asked = self._asked(queries, prepared)
-        reading = self._read(asked, prepared, state, field)
-        clock.lap("field")
         problem = self._problem(prepared, relevance, pinned, state)
-        return observed(self._packed(queries, asked, prepared, relevance, reading, problem, budget, clock))
+        return observed(self._packed(look, relevance, problem, budget, clock))
 
     def _packed(
-        self,
-        queries: tuple[str, ...],
-        asked: FloatArray,
-        prepared: Prepared,
-        relevance: Relevance,
-        reading: Reading,
-        problem: Problem,
-        budget: int,
-        clock: Clock | None = None,
+        self, look: Look, relevance: Relevance, problem: Problem, budget: int, clock: Clock | None = None
     ) -> Result:
         """What is left when all but the budget is settled; the result carries it, for packs of other sizes."""
-        clock, budget = clock or Clock(), checked_budget(budget)
+        clock, budget, prepared = clock or Clock(), checked_budget(budget), look.prepared
         self._check_pins(prepared, problem.pinned, budget, relevance)
         settings = self.packing or _SETTINGS[prepared.sentences]
         some = closest(problem, budget)
         if self.cite or self.titles:
             problem.opening[some] = self._opening(prepared, some)
-        part = linked(prepared, relevance, reading, problem, some, settings.attract > 0)
+        part = linked(prepared, relevance, look.reading if settings.attract > 0 else None, problem, some)
         # Every row is charged a gap mark, and the first has none before it.
         packing = pack(part, budget + 1, settings)
         clock.lap("pack")
@@ -201,28 +188,24 @@ class ContextPacker:
         if tokens > budget:
             raise BudgetError(f"the least text takes {tokens} tokens and the budget is {budget}", tokens, budget)
         packing = spread(packing, problem, some)
-        clock.lap("render")
-        reasons = Reasons(relevance, packing, problem, inside, filled, budget, tokens, self.min_relevance)
         notes = self._notes(prepared, relevance, inside, problem, budget, cut)
-        after = _carried(reading, prepared, inside, relevance)
+        clock.lap("render")
         return Result(
             rendered.text,
             tokens,
             budget,
-            queries,
+            look.queries,
             prepared,
             rendered.spans,
             inside,
-            reading,
+            look,
             relevance,
             packing,
-            reasons,
-            after,
+            Reasons(relevance, packing, problem, inside, filled, budget, tokens, self.min_relevance),
             clock.done(),
             notes,
             cut,
-            asked,
-            partial(self._packed, queries, asked, prepared, relevance, reading, problem),
+            partial(self._packed, look, relevance, problem),
         )
 
     def index(self, documents: str | Document | Iterable[str | Document]) -> Index:
@@ -242,64 +225,18 @@ class ContextPacker:
         """Whether paragraphs are embedded by something better than the static table before the query is known."""
         return bool(self.embedder.kind not in ("static", "cascade"))
 
-    def _relevance(self, queries: tuple[str, ...], prepared: Prepared, weights: Sequence[float]) -> Relevance:
-        static, scorer = prepared.static, _scorer(self.scorer)
-        texts = prepared.texts if prepared.sentences else None
-        if self.embedder.kind == "cascade":
-            return self._cascade(queries, prepared, scorer, weights)
-        dense = None
-        if prepared.dense is not None:
-            asked = self.embedder.embed(list(queries))
-            dense = [prepared.dense @ q for q in asked]
-        return read_relevance(queries, prepared.corpus, static.word_vectors, scorer, texts, dense, weights)
-
-    def _cascade(
-        self, queries: tuple[str, ...], prepared: Prepared, scorer: Scorer, weights: Sequence[float]
+    def _relevance(
+        self, queries: tuple[str, ...], prepared: Prepared, weights: Sequence[float], asked: FloatArray | None
     ) -> Relevance:
-        """The static field reads all; the transformer only the paragraphs that can still win."""
-        static, corpus = prepared.static, prepared.corpus
-        first = read_relevance(queries, corpus, static.word_vectors, scorer, weights=weights)
-        count = len(corpus.starts)
-        groups = np.sort(np.argsort(-first.logit, kind="stable")[:CASCADE_CANDIDATES])
-        service = self.embedder.tiers[-1]
-        ends = np.append(corpus.starts[1:], len(corpus)) - 1
-        rows, documents = prepared.rows, prepared.documents
-        if prepared.sentences:
-            spans = [
-                (int(rows.doc[a]), int(rows.start[a]), int(rows.end[b]))
-                for a, b in zip(corpus.starts[groups], ends[groups], strict=True)
-            ]
-        else:
-            spans = [(int(rows.doc[g]), int(rows.start[g]), int(rows.end[g])) for g in groups]
-        vectors = service.embed([*queries, *(documents[d].text[a:b] for d, a, b in spans)])
-        asked, seen = vectors[: len(queries)], vectors[len(queries) :]
+        """asked (q, d): the queries by the embedder of the dense rows."""
+        scorer = _scorer(self.scorer)
+        if self.embedder.kind == "cascade":
+            return cascade(queries, prepared, self.embedder.tiers[-1], scorer, weights)
         texts = prepared.texts if prepared.sentences else None
-        if len(groups) == count:
-            near = [seen @ q for q in asked]
-            return read_relevance(queries, corpus, static.word_vectors, scorer, texts, near, weights)
-        part = corpus.take(groups)
-        some = [prepared.texts[i] for i in part.taken.tolist()] if texts is not None else None
-        close = read_relevance(queries, part, static.word_vectors, scorer, some, [seen @ q for q in asked], weights)
-        whole = first
-        if texts is not None:
-            whole = read_relevance(queries, corpus, static.word_vectors, scorer, texts, weights=weights)
-        return _overlaid(whole, close, part.taken if texts is not None else groups)
-
-    def _asked(self, queries: tuple[str, ...], prepared: Prepared) -> FloatArray:
-        """(q, d) the queries as rows of the field."""
-        return prepared.static.embed(list(queries)) if prepared.dense is None else self.embedder.embed(list(queries))
-
-    def _read(self, asked: FloatArray, prepared: Prepared, state: FieldState | None, field: Reader | None) -> Reading:
-        """The field of the paragraphs; what it says of a paragraph holds for its sentences."""
-        corpus = prepared.corpus
-        x = corpus.groups if prepared.dense is None else prepared.dense
-        if field is not None:
-            given = field(asked, state)
-            return _spread(given, corpus.group) if prepared.sentences else given
-        mass = np.add.reduceat(prepared.rows.tokens, corpus.starts) if prepared.sentences else prepared.rows.tokens
-        reading = read(x, asked, state, mass=np.maximum(mass, 1).astype(np.float32), settings=self.field)
-        absorbed = replace(reading, state=reading.state.absorb(x))
-        return _spread(absorbed, corpus.group) if prepared.sentences else absorbed
+        dense = None
+        if prepared.dense is not None and asked is not None:
+            dense = [prepared.dense @ q for q in asked]
+        return read_relevance(queries, prepared.corpus, prepared.static.word_vectors, scorer, texts, dense, weights)
 
     def _problem(
         self, prepared: Prepared, relevance: Relevance, pinned: BoolArray, state: FieldState | None
@@ -431,38 +368,3 @@ def _rows_in(prepared: Prepared, ranges: Sequence[Range]) -> BoolArray:
     for doc, start, end in ranges:
         pinned |= (rows.doc == doc) & (rows.start < end) & (rows.end > start)
     return pinned
-
-
-def _carried(reading: Reading, prepared: Prepared, inside: BoolArray, relevance: Relevance) -> FieldState:
-    """The state of the next turn: what was packed becomes residue, the most relevant first."""
-    limit = reading.state.residue.limit
-    chosen = np.flatnonzero(inside)
-    chosen = chosen[np.argsort(-relevance.total[chosen], kind="stable")[:limit]]
-    corpus = prepared.corpus
-    rows = corpus.groups if prepared.dense is None else prepared.dense
-    vectors = rows[corpus.group[chosen] if prepared.sentences else chosen]
-    return reading.state.integrate([key(prepared, int(i)) for i in chosen], vectors, relevance.total[chosen])
-
-
-def _spread(reading: Reading, group: IntArray) -> Reading:
-    """A reading of paragraphs as one of their sentences."""
-    found = replace(reading.attractors, basin=reading.attractors.basin[group])
-    return replace(
-        reading,
-        attractors=found,
-        attraction=reading.attraction[group],
-        row_resonance=reading.row_resonance[group],
-        residue=reading.residue[group],
-        unexplained=reading.unexplained[group],
-    )
-
-
-def _overlaid(whole: Relevance, near: Relevance, rows: IntArray) -> Relevance:
-    """The cheap reading with a better one laid over some rows; what was not read again stays below what was."""
-    logit = np.minimum(whole.logit, float(near.logit.min()))
-    logit[rows] = near.logit
-    parts = {}
-    for name, values in near.parts.items():
-        parts[name] = whole.parts.get(name, np.zeros(len(logit), np.float32)).copy()
-        parts[name][rows] = values
-    return replace(whole, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32), parts=parts)

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 _SEVERAL = 1.5
 """Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
-
-_SEVERAL = 1.5
-"""Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
 _LEAST_PIECE = 240
 """Characters that a piece of a list, a table or code may have however small the budget."""
 Range = tuple[int, int, int]
@@ -70,6 +67,17 @@ class Prepared:
         distinct = len({d.title for d in self.documents if d.title})
         return distinct_names(self.corpus.titles.offsets, len(self.corpus.starts), distinct)
 
+    @property
+    def vectors(self) -> FloatArray:
+        """(g, d) the unit rows of the paragraphs that the field reads."""
+        return self.corpus.groups if self.dense is None else self.dense
+
+    @property
+    def paragraph_tokens(self) -> IntArray:
+        """(g,) tokens of each paragraph, those of its sentences added up."""
+        tokens = self.rows.tokens
+        return np.asarray(np.add.reduceat(tokens, self.corpus.starts) if self.sentences else tokens, np.int64)
+
     def row_texts(self) -> list[str]:
         """The verbatim text of every row."""
         return list(self.texts) if self.sentences else self.rows.texts(self.documents)
@@ -103,8 +111,6 @@ def prepare(
         sequences(documents, of_code(atoms, len(documents))),
         static.word_vectors,
     )
-    if sentences is None:
-        sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
     if sentences is None:
         sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
     paragraphs = merge(atoms, corpus.starts)

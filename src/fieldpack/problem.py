@@ -67,16 +67,14 @@ def closest(problem: Problem, budget: int) -> IntArray:
 
 
 def linked(
-    prepared: Prepared, relevance: Relevance, reading: Reading, problem: Problem, some: IntArray, attract: bool
+    prepared: Prepared, relevance: Relevance, reading: Reading | None, problem: Problem, some: IntArray
 ) -> Problem:
-    """The problem of `some` rows with their coupling and, where it is asked for, their attraction to the field."""
+    """The problem of `some` rows with their coupling and, with a reading, their attraction to the field."""
     part = problem if len(some) == len(problem) else problem.take(some)
     coupling = _coupling(prepared, relevance.asked, some)
-    if not attract or not len(reading.attractors):
+    if reading is None or not len(reading.attractors):
         return replace(part, coupling=coupling)
-    corpus = prepared.corpus
-    rows = corpus.groups if prepared.dense is None else prepared.dense
-    near = reading.attractors.affinity(rows[corpus.group[some] if prepared.sentences else some])
+    near = reading.attractors.affinity(prepared.vectors[prepared.corpus.group[some] if prepared.sentences else some])
     share = reading.demand / max(float(reading.demand.sum()), 1e-9)
     return replace(
         part,

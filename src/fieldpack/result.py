@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fieldpack.field.state import FieldState, Reading
+from fieldpack.look import Look
 from fieldpack.packing.greedy import Packing
 from fieldpack.prepared import Prepared
 from fieldpack.reasons import Reasons
@@ -22,8 +23,9 @@ from fieldpack.types import Dropped, FloatArray, Kept, Segments
 class Result:
     """text: the packed string; tokens: counted on it, <= budget. `kept` and `dropped` together are all segments, in
     reading order, each with its reason. packing.value / packing.bound is how near the pack is to the best conceivable.
-    state: for the next turn. timings: milliseconds by stage. notes: what a user should know of this pack.
-    spans: the verbatim pieces of `text`, by rows of `segments`."""
+    timings: milliseconds by stage. notes: what a user should know of this pack. spans: the verbatim pieces of `text`,
+    by rows of `segments`. look: documents, queries and state, of which `reading` and `state` are made when first asked
+    for; they are the same whenever that is."""
 
     text: str
     tokens: int
@@ -32,17 +34,14 @@ class Result:
     prepared: Prepared
     spans: tuple[Span, ...]
     inside: np.ndarray[Any, np.dtype[np.bool_]]
-    reading: Reading
+    look: Look
     relevance: Relevance
     packing: Packing
     reasons: Reasons
-    state: FieldState
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     cut: tuple[int, int] | None = None
     """(row, end): a row of which only the characters before `end` were packed (allow_cut)."""
-    asked: FloatArray | None = None
-    """(q, d) the queries as rows of the field."""
     repack: Callable[[int], Result] | None = None
     """The same query and documents at another budget; relevance and field are not read again."""
 
@@ -54,6 +53,21 @@ class Result:
     def segments(self) -> Segments:
         """All n segments; row i of every array of the result is segment i."""
         return self.prepared.rows
+
+    @property
+    def reading(self) -> Reading:
+        """What the field says of the segments; read at the first call (its time: `look.milliseconds`)."""
+        return self.look.reading
+
+    @property
+    def asked(self) -> FloatArray:
+        """(q, d) the queries as rows of the field."""
+        return self.look.asked
+
+    @cached_property
+    def state(self) -> FieldState:
+        """For the next turn."""
+        return self.look.after(self.inside, self.relevance)
 
     @cached_property
     def kept(self) -> tuple[Kept, ...]:
@@ -89,7 +103,7 @@ class Result:
                 "bound": round(self.packing.bound, 6),
             },
             "notes": list(self.notes),
-            "timings_ms": {k: round(v, 3) for k, v in self.timings.items()},
+            "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.look.milliseconds))},
         }
 
     def to_html(self) -> str:

@@ -106,7 +106,7 @@ class FieldState:
     def absorb(self, x: Array) -> FieldState:
         """With the statistics of further rows x (n, d) added: costs only those rows."""
         x = rows(x)
-        self._fits(x.shape[1])
+        self.fits(x.shape[1])
         sums = host(total(x)).astype(np.float64)
         return replace(
             self,
@@ -170,7 +170,8 @@ class FieldState:
     def _repr_html_(self) -> str:
         return state_snippet(self)
 
-    def _fits(self, dims: int) -> None:
+    def fits(self, dims: int) -> None:
+        """Raises InputError when the state is of rows with another number of dims."""
         if self.dims not in (0, dims):
             raise InputError(
                 f"the state holds vectors of {self.dims} dims, the rows have {dims}: another model made it; "
@@ -244,7 +245,7 @@ def read(
     x = rows(x)
     settings = settings or FieldSettings()
     state = state or FieldState.start(settings)
-    state._fits(x.shape[1])
+    state.fits(x.shape[1])
     found = detect(
         x,
         mass,

@@ -1,0 +1,66 @@
+"""Two tiers: the static field reads all, a transformer only the paragraphs that can still win."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fieldpack.embed.service import EmbeddingService
+from fieldpack.prepared import Prepared
+from fieldpack.relevance.read import Relevance, read_relevance
+from fieldpack.relevance.scorer import Scorer
+from fieldpack.types import FloatArray, IntArray
+
+CANDIDATES = 64
+"""Paragraphs that the second tier reads: those the static field ranks first."""
+
+
+def cascade(
+    queries: tuple[str, ...],
+    prepared: Prepared,
+    second: EmbeddingService,
+    scorer: Scorer,
+    weights: Sequence[float],
+) -> Relevance:
+    """Relevance by the static table, and over it that of the first paragraphs with the vectors of `second`."""
+    corpus, vectors = prepared.corpus, prepared.static.word_vectors
+    first = read_relevance(queries, corpus, vectors, scorer, weights=weights)
+    groups = np.sort(np.argsort(-first.logit, kind="stable")[:CANDIDATES])
+    asked, seen = _embedded(queries, prepared, groups, second)
+    near = [seen @ q for q in asked]
+    texts = prepared.texts if prepared.sentences else None
+    if len(groups) == len(corpus.starts):
+        return read_relevance(queries, corpus, vectors, scorer, texts, near, weights)
+    part = corpus.take(groups)
+    some = [prepared.texts[i] for i in part.taken.tolist()] if texts is not None else None
+    close = read_relevance(queries, part, vectors, scorer, some, near, weights)
+    if texts is None:
+        return _overlaid(first, close, groups)
+    return _overlaid(read_relevance(queries, corpus, vectors, scorer, texts, weights=weights), close, part.taken)
+
+
+def _embedded(
+    queries: tuple[str, ...], prepared: Prepared, groups: IntArray, second: EmbeddingService
+) -> tuple[FloatArray, FloatArray]:
+    """Rows of the queries and of the paragraphs, in one call."""
+    corpus, rows = prepared.corpus, prepared.rows
+    first = last = groups
+    if prepared.sentences:
+        first = corpus.starts[groups]
+        last = np.append(corpus.starts[1:], len(corpus))[groups] - 1
+    spans = zip(rows.doc[first].tolist(), rows.start[first].tolist(), rows.end[last].tolist(), strict=True)
+    found = second.embed([*queries, *(prepared.documents[d].text[a:b] for d, a, b in spans)])
+    return found[: len(queries)], found[len(queries) :]
+
+
+def _overlaid(whole: Relevance, near: Relevance, rows: IntArray) -> Relevance:
+    """The cheap reading with a better one laid over some rows; what was not read again stays below what was."""
+    logit = np.minimum(whole.logit, float(near.logit.min()))
+    logit[rows] = near.logit
+    parts = {}
+    for name, values in near.parts.items():
+        parts[name] = whole.parts.get(name, np.zeros(len(logit), np.float32)).copy()
+        parts[name][rows] = values
+    return replace(whole, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32), parts=parts)
