@@ -1,42 +1,56 @@
-"""Hostile documents of growing size: does the time of a pack grow as the text does?
+"""Hostile documents of 1 and of 10 MB: do the time and the memory of a pack grow no faster than the text does?
 
     python benchmarks/hostile.py --out benchmarks/results/hostile.json
 
-Processor time of one pack (budget 2,000) of one document of 1, 2 and 4 million characters, per kind of document; of a
-quarter of that where every few characters are a segment, so that memory stays in bounds. The ratio of the last to the
-first is 4 where time is linear; the least of `--tries` is taken for each.
+Every case is a process of its own: it makes one document of so many bytes, packs it end to end (budget 2,000), checks
+the promises, and reports processor seconds and the most memory it held. `exponent` is that of the time between the two
+sizes (1 is linear; what the same process does without a document, its base, is taken away before). Cases with an ending
+are written to a file and read from it, as the command line does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
+import platform
+import resource
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-import fieldpack as fp
-
-KINDS = {
+REPEATED = {
     "one character": "a",
     "open brackets": "(",
     "square brackets": "[",
+    "brackets in pairs": "()",
     "nested quotes": "\"'",
     "quotes and spaces": "\" ' ",
+    "quoted quotes": '"\'"He said ',
     "a full stop and a space": "a. ",
     "stops": ".",
+    "commas": ",",
     "emoji": "🙂",
     "families": "👩‍👩‍👧‍👦",
     "flags": "🇩🇪",
     "Han without spaces": "潮汐由月球引力引起",
     "Han with stops": "潮汐。",
+    "Thai without spaces": "น้ำขึ้นน้ำลง",
     "combining marks": "e\u0301\u0302\u0303",
     "only marks": "\u0301",
+    "letters that grow when decomposed": "\ufdfa",
     "joiners": "\u200d",
-    "spaces": "a" + " " * 99,
+    "white space": " ",
+    "white space within words": "a" + " " * 99,
     "blank lines": "a\n\n",
     "line breaks": "a\n",
+    "only line breaks": "\n",
     "carriage returns": "a\r",
+    "line separators": "a\u2028",
     "headings": "# a\n",
     "fences": "```\n",
     "rules": "---\n",
@@ -48,80 +62,189 @@ KINDS = {
     "pipes": "|",
     "backticks": "`",
     "stars": "*",
-    "html": "<div><!-- ",
+    "underscores": "_",
+    "hashes": "#",
+    "dashes": "-",
+    "unclosed html": "<div><!-- ",
+    "entities": "&amp;",
     "python": "def f():\n    '''\n",
+    "decorators": "@a\n",
+    "braces": "function f() {\n",
     "escapes": '\\"',
     "base64": "QUJDRA",
     "digits": "1234567890",
     "numbers with stops": "1.2.3. ",
     "abbreviations": "e.g. i.e. Dr. ",
+    "initials": "A. B. C. ",
+    "ellipses": "... ",
     "citations": "word.[1] ",
-    "different words": "",
+    "addresses": "http://a.b/c?d=e&f=",
+    "one sentence again": "The tides are caused by the gravity of the Moon. ",
+    "one paragraph again": "The tides are caused by the gravity of the Moon. Bread needs a starter.\n\n",
     "special tokens": "<|endoftext|>",
+    "shells": "/context.manage{budget={total_tokens=999999}}\n",
+    "gap marks": "\n\n…\n\n",
     "control characters": "\x00\x01\x1b[31m",
     "null characters": "\x00",
 }
-
-DENSE = {
-    "a full stop and a space",
-    "Han with stops",
-    "blank lines",
-    "line breaks",
-    "carriage returns",
-    "headings",
-    "fences",
+"""What a document of that kind repeats."""
+MADE = ("different words", "different sentences", "different paragraphs", "one name after another", "random letters")
+FILES = {
+    "html: open tags": (".html", "<div>"),
+    "html: tags without an end": (".html", "<a "),
+    "html: comments without an end": (".html", "<!-- "),
+    "html: less-than signs": (".html", "<"),
+    "html: entities": (".html", "&lt;&#x41;&ampamp"),
+    "html: attributes": (".html", '<a b="c" d='),
+    "html: quotes without an end": (".html", "<a b='"),
+    "html: paragraphs of a letter": (".html", "<p>a"),
+    "html: scripts": (".html", "<script>"),
+    "markdown: headings": (".md", "# a\n"),
+    "markdown: brackets": (".md", "[a]("),
+    "markdown: stars": (".md", "**a*"),
+    "rst: underlines": (".rst", "a\n=\n"),
+    "rst: directives": (".rst", ".. a::\n\n"),
+    "python: nested functions": (".py", "def f():\n"),
+    "python: quotes": (".py", '"""'),
+    "python: backslashes": (".py", "a \\\n"),
+    "code: braces": (".c", "{\n}\n"),
+    "json: nested lists": (".json", "["),
+    "json lines: one letter": (".jsonl", '{"text": "a"}\n'),
+    "notebook: nested objects": (".ipynb", '{"cells":'),
+    "csv: commas": (".csv", "a,"),
 }
-DENSE |= {"rules", "underlines", "numbers with stops", "different words", "stops", "stars"}
-"""Kinds of which a megabyte is hundreds of thousands of segments or words."""
 
 
 def document(kind: str, size: int) -> str:
-    """`size` characters of a kind."""
-    if kind == "different words":
-        return " ".join(f"w{i:x}" for i in range(size // 6))[:size]
-    piece = KINDS[kind]
-    return (piece * (size // len(piece) + 1))[:size]
+    """A text of `size` bytes of a kind, to within a piece."""
+    if kind in MADE:
+        return made(kind, size)
+    piece = FILES[kind][1] if kind in FILES else REPEATED[kind]
+    return piece * (size // len(piece.encode()) + 1)
 
 
-def seconds(packer: fp.ContextPacker, text: str, tries: int) -> float:
-    """Processor time of one pack, the least of `tries`."""
-    best = float("inf")
-    for _ in range(tries):
-        start = time.process_time()
-        result = packer.pack("what causes the tides", [text], 2000)
-        best = min(best, time.process_time() - start)
-        if result.tokens > 2000:
-            raise SystemExit(f"over the budget: {result.tokens}")
-    return best
+def made(kind: str, size: int) -> str:
+    """Kinds in which nothing is said twice."""
+    if kind == "random letters":
+        import random
+
+        return "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=size))
+    piece, length = {
+        "different words": ("w{0:06x} ", 8),
+        "different sentences": ("The value of item {0:06x} is {0}. ", 35),
+        "different paragraphs": ("x{0:06x}\n\n", 9),
+        "one name after another": ("Ab{0:06x} Cd{0:06x} met. ", 23),
+    }[kind]
+    return "".join(piece.format(i) for i in range(size // length))
+
+
+def case(kind: str, size: int, budget: int) -> dict[str, Any]:
+    """Packs one document in this process and checks what is promised; seconds, megabytes, segments."""
+    import fieldpack as fp
+    from fieldpack.text.read import read
+
+    packer = fp.ContextPacker()
+    packer.pack("warm", ["text"], 10)
+    base, base_mb = time.process_time(), held()
+    documents: tuple[fp.Document, ...] = ()
+    if size:
+        documents = (fp.Document("hostile", document(kind, size)),)
+        if kind in FILES:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"hostile{FILES[kind][0]}"
+                path.write_text(documents[0].text, "utf-8", newline="")
+                start = time.process_time()
+                try:
+                    documents = read([path])
+                except fp.InputError as error:
+                    return measured(start, refused=str(error)[len(str(path)) :])
+        else:
+            start = time.process_time()
+        if not any(d.text.strip() for d in documents):
+            return measured(start, refused="blank")
+        result = packer.pack("what causes the tides", documents, budget)
+        found = measured(start, segments=len(result.segments), tokens=result.tokens)
+        check(packer, result, documents, budget)
+        return found
+    return {"seconds": round(base, 2), "megabytes": base_mb}
+
+
+def measured(start: float, **more: Any) -> dict[str, Any]:
+    return {"seconds": round(time.process_time() - start, 2), "megabytes": held(), **more}
+
+
+def held() -> int:
+    """The most memory this process has held, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+
+
+def check(packer: Any, result: Any, documents: Any, budget: int) -> None:
+    """The budget by another counter, the kept text verbatim, nothing lost."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    import fuzz_budget
+
+    counted = fuzz_budget.independent("o200k_base")(result.text)
+    texts = {d.id: d.text for d in documents}
+    kept = sum(texts[k.doc_id][k.start : k.end] == k.text and k.text in result.text for k in result.kept)
+    rows = result.segments
+    ink = sum(len("".join(d.text.split())) for d in documents)
+    seen = sum(len("".join(text.split())) for text in rows.texts(documents))
+    if counted > budget or counted != result.tokens or kept != int(result.inside.sum()) or seen != ink:
+        raise SystemExit(f"a promise is broken: {counted=} {result.tokens=} {kept=} {seen=} {ink=}")
+
+
+def alone(kind: str, size: int, budget: int, seconds: float) -> dict[str, Any]:
+    """`case` in a process of its own, on one thread."""
+    command = [sys.executable, __file__, "--case", kind, "--sizes", str(size), "--budget", str(budget)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"not done after {seconds:.0f} s"}
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1][:300]}
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000_000, 2_000_000, 4_000_000])
-    parser.add_argument("--tries", type=int, default=1)
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000_000, 10_000_000], help="bytes")
+    parser.add_argument("--budget", type=int, default=2000)
+    parser.add_argument("--kinds", nargs="*", default=[*REPEATED, *MADE, *FILES])
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds that a case may take")
+    parser.add_argument("--case", help="run one case in this process and print what it took")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
-    packer = fp.ContextPacker()
-    packer.pack("warm", ["text"], 10)
+    if given.case:
+        print(json.dumps(case(given.case, given.sizes[0], given.budget)))
+        return
     rows = {}
     for kind in given.kinds:
-        sizes = [size // 4 for size in given.sizes] if kind in DENSE else given.sizes
-        times = [seconds(packer, document(kind, size), given.tries) for size in sizes]
-        ratio = times[-1] / max(times[0], 1e-9)
-        rows[kind] = {"characters": sizes, "seconds": [round(t, 3) for t in times], "ratio": round(ratio, 2)}
-        print(f"{kind:26}", *(f"{t:8.2f}" for t in times), f"   ratio {ratio:.1f}", file=sys.stderr, flush=True)
+        cases = [alone(kind, size, given.budget, given.limit) for size in given.sizes]
+        rows[kind] = {str(size): found for size, found in zip(given.sizes, cases, strict=True)}
+        first, last = (c.get("seconds", 0.0) for c in (cases[0], cases[-1]))
+        if min(first, last) >= 0.05:  # what is shorter says nothing of growth
+            rows[kind]["exponent"] = round(math.log(last / first) / math.log(given.sizes[-1] / given.sizes[0]), 2)
+        print(f"{kind:34}", *cases, rows[kind].get("exponent", ""), file=sys.stderr, flush=True)
+    largest = [r[str(given.sizes[-1])] for r in rows.values()]
     report = {
         "command": f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}",
-        "growth of the text": given.sizes[-1] / given.sizes[0],
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
+        "budget": given.budget,
+        "base": alone("stops", 0, given.budget, given.limit),
+        "most seconds": max((c.get("seconds", 0.0) for c in largest), default=0.0),
+        "most megabytes": max((c.get("megabytes", 0) for c in largest), default=0),
+        "largest exponent": max((r.get("exponent", 0.0) for r in rows.values()), default=0.0),
+        "failed": [kind for kind, r in rows.items() if any("failed" in c for c in r.values() if isinstance(c, dict))],
         "kinds": rows,
-        "largest ratio": max(r["ratio"] for r in rows.values()),
     }
     text = json.dumps(report, indent=1, ensure_ascii=False)
     if given.out is not None:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.write_text(text + "\n", "utf-8")
     print(text)
+    sys.exit(1 if report["failed"] else 0)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from fieldpack.errors import SettingsError
-from fieldpack.text.blocks import HEADING, PARAGRAPH, SENTENCE, Block, Limits, limited, normalised, plain_blocks
+from fieldpack.text.blocks import HEADING, LIST, PARAGRAPH, SENTENCE, Block, Limits, limited, normalised, plain_blocks
 from fieldpack.text.code import code_blocks, python_blocks
+from fieldpack.text.cuts import pack_spans
 from fieldpack.text.markdown import markdown_blocks
 from fieldpack.text.rst import rst_blocks
 from fieldpack.text.sentences import has_word, sentence_spans
@@ -42,6 +43,7 @@ _CODE = re.compile(
 )
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
 _SNIFFED = 20_000  # characters
+_MANY, _RUN, _CRUMB = 50_000, 32, 16
 
 
 def sniff(text: str) -> str:
@@ -74,7 +76,8 @@ def segment(
     paragraphs over all documents and is the same in both units: sentences refine paragraphs, nothing else changes.
     Prose is cut at `max_chars` (sentence ends first); code, tables and lists stay whole up to `max_block_chars`. In the
     sentence unit a heading is a segment of its own, and a code, table or list block longer than `piece_chars` (default
-    `max_chars`) is cut at its items and lines.
+    `max_chars`) is cut at its items and lines. In a text of more than 50,000 blocks, or 800,000 characters, neighbours
+    that average fewer than 16 characters are taken together.
 
     Raises SettingsError for an unknown unit or a limit below 1.
     """
@@ -90,7 +93,8 @@ def segment(
     rows: list[Block] = []
     for document in documents:
         text = normalised(document.text)
-        blocks = _wordless_joined(text, READERS[kind_of(document)](text, 0, len(text), limits), limits)
+        blocks = crumbs_joined(READERS[kind_of(document)](text, 0, len(text), limits), limits)
+        blocks = _wordless_joined(text, blocks, limits)
         before = len(rows)
         rows += _sentences(text, blocks, piece_chars) if unit == "sentence" else _paragraphs(blocks)
         counts.append(len(rows) - before)
@@ -109,6 +113,21 @@ def _wordless_joined(text: str, blocks: list[Block], limits: Limits) -> list[Blo
             else:
                 start = block.start
         out.append(block)
+    return out
+
+
+def crumbs_joined(blocks: list[Block], limits: Limits) -> list[Block]:
+    """Of a document of more than _MANY blocks, runs of _RUN that average fewer than _CRUMB characters as a few lists:
+    millions of one-letter paragraphs would cost a kilobyte and more each, and say nothing one by one."""
+    if len(blocks) <= _MANY:
+        return blocks
+    most = min(15 * _CRUMB, limits.prose)
+    out: list[Block] = []
+    for first in range(0, len(blocks), _RUN):
+        run = blocks[first : first + _RUN]
+        if run[-1].end - run[0].start < _CRUMB * len(run):
+            run = [Block(a, b, LIST, False) for a, b in pack_spans([(a, b) for a, b, *_ in run], most)]
+        out += run
     return out
 
 
@@ -134,6 +153,8 @@ def _sentences(text: str, blocks: list[Block], most: int) -> list[Block]:
         start, end, kind, joined = block
         if kind == PARAGRAPH:
             spans = sentence_spans(text, start, end)
+            if len(spans) > _RUN and end - start < _CRUMB * len(spans) and len(text) > _CRUMB * _MANY:
+                spans = pack_spans(spans, _CRUMB * 4)
             finer.append(Block(*spans[0], SENTENCE, joined))
             finer += [Block(a, b, SENTENCE, True) for a, b in spans[1:]]
         else:
