@@ -132,6 +132,19 @@ def read_corpus(
     sequence: numbers (t,) and whether they are sure (t,), see `fieldpack.text.sequence`."""
     words = words_of(texts)
     named = words_of(titles, words.vocabulary)
+    return corpus_of(words, named, parent, document, sequence, word_vectors)
+
+
+def corpus_of(
+    words: Words,
+    named: Words,
+    parent: IntArray,
+    document: IntArray,
+    sequence: tuple[IntArray, BoolArray],
+    word_vectors: WordVectors,
+) -> Corpus:
+    """`read_corpus` of texts that were split before; `named`: the titles, over a vocabulary that begins with that of
+    `words`."""
     words = Words(named.vocabulary, words.ids, words.offsets)
     vectors = word_vectors(words.vocabulary)
     weight = np.sqrt(np.einsum("ud,ud->u", vectors, vectors)).astype(np.float32)
