@@ -6,7 +6,6 @@ or, where rows have no names of their own, rare words that both share). Near-dup
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.types import FloatArray, IntArray
-from fieldpack.words import distinct
 
 Ids = npt.NDArray[np.integer[Any]]
 """Word ids, of any integer type."""
@@ -23,29 +21,32 @@ Ids = npt.NDArray[np.integer[Any]]
 REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
 REMEMBERED = 512
-"""Rows whose links and duplicates are kept while a pack is made: some megabytes at most."""
+"""Rows whose links are kept while a pack is made: some megabytes at most."""
+_BLOCK = 48
+"""Rows compared with all others at once."""
 DUPLICATE = 0.9
 """Cosine from which two rows begin to say the same; at 1 they do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Postings:
-    """word -> (target, weight): CSR columns sorted by word. ptr (u + 1,), target (m,), weight (m,)."""
+    """(word, target, weight) columns (m,), sorted by word, each (word, target) pair once."""
 
-    ptr: IntArray
+    word: IntArray
     target: IntArray
     weight: FloatArray
     targets: int
 
     @staticmethod
-    def of(ids: Ids, target: IntArray, weight: FloatArray, words: int, targets: int) -> Postings:
-        """Each (word, target) pair counts once."""
+    def of(ids: Ids, target: IntArray, weight: FloatArray, targets: int) -> Postings:
+        """ids, target, weight (m,): words without weight are left out."""
         keep = weight > 0
-        key = distinct(ids[keep].astype(np.int64) * max(targets, 1) + target[keep])
-        word = key // max(targets, 1)
-        by_word = np.zeros(words, np.float32)
-        by_word[ids] = weight
-        return Postings(np.searchsorted(word, np.arange(words + 1)), key % max(targets, 1), by_word[word], targets)
+        target, weight = target[keep], weight[keep]
+        key = ids[keep].astype(np.int64) * max(targets, 1) + target
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        once = np.concatenate(([True], key[1:] != key[:-1])) if len(key) else np.zeros(0, np.bool_)
+        return Postings(key[once] // max(targets, 1), target[order[once]], weight[order[once]], targets)
 
     def totals(self) -> FloatArray:
         """(targets,) sum of the weights of each target's words."""
@@ -53,12 +54,15 @@ class Postings:
 
     def overlap(self, ids: Ids) -> FloatArray:
         """(targets,) sum of the weights of the distinct words `ids` that each target holds."""
-        ids = distinct(ids)
-        sizes = self.ptr[ids + 1] - self.ptr[ids]
-        ends = np.cumsum(sizes)
-        total = int(ends[-1]) if len(ends) else 0
-        at = np.arange(total) - np.repeat(ends - sizes - self.ptr[ids], sizes)
-        return np.bincount(self.target[at], self.weight[at], self.targets).astype(np.float32)
+        some = sorted(set(ids.tolist()))
+        first = self.word.searchsorted(some).tolist()
+        last = self.word.searchsorted(some, "right").tolist()
+        parts = [slice(a, b) for a, b in zip(first, last, strict=True) if a < b]
+        if not parts:
+            return np.zeros(self.targets, np.float32)
+        target = np.concatenate([self.target[part] for part in parts])
+        weight = np.concatenate([self.weight[part] for part in parts])
+        return np.bincount(target, weight, self.targets).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +105,9 @@ class Coupling:
         n, t = len(offsets) - 1, len(name_offsets) - 1
         row = np.repeat(np.arange(n), np.diff(offsets))
         holder = np.repeat(np.arange(t), np.diff(name_offsets))
-        postings = Postings.of(words, row, weight[words], len(worth), n)
-        name_postings = Postings.of(names, holder, weight[names], len(worth), t)
-        called = Postings.of(names, holder, worth[names], len(worth), t) if named else postings
+        postings = Postings.of(words, row, weight[words], n)
+        name_postings = Postings.of(names, holder, weight[names], t)
+        called = Postings.of(names, holder, worth[names], t) if named else postings
         totals = called.totals()
         return Coupling(
             words, offsets, owner, names, name_offsets, weight, worth, vectors, named, postings, name_postings, totals
@@ -117,11 +121,29 @@ class Coupling:
 
     def links(self, row: int) -> FloatArray:
         """(n,) in [0, 1]: how much the packed `row` calls for each other row. Not to be written to."""
-        return _remembered(self._links, row, self._linked)
+        found = self._links.get(row)
+        if found is None:
+            found = self._linked(row)
+            if len(self._links) < REMEMBERED:
+                self._links[row] = found
+        return found
+
+    def copies(self, row: int) -> tuple[IntArray, FloatArray]:
+        """The rows that say what the packed `row` says, and how much so: above 0 from cosine DUPLICATE, 1 at 1."""
+        if row not in self._copies:
+            self._compare(row)
+        return self._copies[row]
 
     def duplicates(self, row: int) -> FloatArray:
-        """(n,) in [0, 1]: 0 up to cosine DUPLICATE with the packed `row`, 1 at cosine 1. Not to be written to."""
-        return _remembered(self._duplicates, row, self._duplicated)
+        """(n,) `copies` as an array."""
+        out = np.zeros(len(self.vectors), np.float32)
+        rows, share = self.copies(row)
+        out[rows] = share
+        return out
+
+    def expect(self, rows: IntArray) -> None:
+        """Says which rows are likely to be packed, the first first: they are compared with all others at one go."""
+        self._ahead[:] = rows[::-1].tolist()
 
     @cached_property
     def _links(self) -> dict[int, FloatArray]:
@@ -129,8 +151,26 @@ class Coupling:
         return {}
 
     @cached_property
-    def _duplicates(self) -> dict[int, FloatArray]:
+    def _copies(self) -> dict[int, tuple[IntArray, FloatArray]]:
         return {}
+
+    @cached_property
+    def _ahead(self) -> list[int]:
+        return []
+
+    def _compare(self, row: int) -> None:
+        block = [row]
+        while self._ahead and len(block) < _BLOCK:
+            following = self._ahead.pop()
+            if following != row and following not in self._copies:
+                block.append(following)
+        # One row alone is a product with a vector: BLAS is slow to prepare a matrix for it.
+        similar = self.vectors[block] @ self.vectors.T if len(block) > 1 else (self.vectors @ self.vectors[row])[None]
+        for one, near in zip(block, similar, strict=True):
+            at = np.flatnonzero(near > DUPLICATE)
+            at = at[at != one]
+            share = np.minimum((near[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1)
+            self._copies[one] = at, np.asarray(share, np.float32)
 
     def _linked(self, row: int) -> FloatArray:
         if not self.named:
@@ -145,11 +185,6 @@ class Coupling:
         out = np.maximum(called[self.owner], REVERSE * calls)
         out[self.owner == mine] = 0
         return np.asarray(np.minimum(out, 1), np.float32)
-
-    def _duplicated(self, row: int) -> FloatArray:
-        similar = self.vectors @ self.vectors[row]
-        similar[row] = 0
-        return np.asarray(np.clip((similar - DUPLICATE) / (1 - DUPLICATE), 0, 1), np.float32)
 
     def take(self, rows: IntArray) -> Coupling:
         """The coupling among some rows (ascending), re-numbered 0, 1, ..."""
@@ -168,15 +203,6 @@ class Coupling:
             self.vectors[rows],
             self.named,
         )
-
-
-def _remembered(known: dict[int, FloatArray], row: int, read: Callable[[int], FloatArray]) -> FloatArray:
-    found = known.get(row)
-    if found is None:
-        found = read(row)
-        if len(known) < REMEMBERED:
-            known[row] = found
-    return found
 
 
 def distinct_names(name_offsets: IntArray, groups: int, distinct: int) -> bool:

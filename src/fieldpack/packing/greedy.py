@@ -130,78 +130,105 @@ class _Growing:
         n = len(problem)
         self.p, self.s = problem, settings
         self.unit = problem.best_chance
-        self.inside = np.zeros(n, np.bool_)
+        self.free = problem.open.copy()
         self.link = np.zeros(n, np.float32)
         self.duplicate = np.zeros(n, np.float32)
-        self.near = np.zeros(n, np.float32)
+        self.logit = problem.logit.astype(np.float32)
         self.covered = np.zeros(len(problem.best), np.float32)
         self.reached = np.zeros(len(problem.attraction), np.float32)
         self.begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
         self.opened = np.zeros(int(problem.document.max(initial=-1)) + 1, np.bool_)
+        self.costly, self.led = bool(problem.opening.any()), bool(problem.lead.any())
         self.chosen: list[int] = []
         self.used = 0
+        self.near = np.zeros(n, np.bool_)
+        self.more = self._more()
 
     def costs(self) -> IntArray:
+        if not self.costly:
+            return self.p.cost
         return np.asarray(self.p.cost + np.where(self.opened[self.p.document], 0, self.p.opening), np.int64)
 
+    def able(self, costs: IntArray, left: int) -> BoolArray:
+        """Rows that may come in next."""
+        fits = self.free & (costs <= left)
+        return fits & (~self.p.lead | self.begun[self.p.paragraph]) if self.led else fits
+
     def gains(self) -> FloatArray:
-        p, s = self.p, self.s
-        gain = sigmoid(p.logit + s.chain * self.link + s.complete * self.near - s.repel * self.duplicate)
+        return np.asarray(sigmoid(self.logit + self.s.chain * self.link) + self.more, np.float32)
+
+    def _more(self) -> FloatArray | float:
+        """What rows add besides their own probability: words covered, attractors reached."""
+        p, s, more = self.p, self.s, 0.0
         if s.cover and len(p.best):
-            gain = gain + self.unit * s.cover * (p.best_weight @ np.maximum(p.best - self.covered[:, None], 0))
+            more = self.unit * s.cover * (p.best_weight @ np.maximum(p.best - self.covered[:, None], 0))
         if s.attract and len(p.attraction):
-            gain = gain + self.unit * s.attract * (
+            more = more + self.unit * s.attract * (
                 p.attraction_weight @ np.maximum(p.attraction - self.reached[:, None], 0)
             )
-        return np.asarray(gain, np.float32)
+        return more
 
     def add(self, row: int, cost: int) -> None:
         p, s = self.p, self.s
-        self.inside[row] = True
+        self.free[row] = False
         self.chosen.append(row)
         self.used += cost
         self.opened[p.document[row]] = True
         self.begun[p.paragraph[row]] = True
-        if len(p.best):
-            self.covered = np.maximum(self.covered, p.best[:, row])
-        if len(p.attraction):
-            self.reached = np.maximum(self.reached, p.attraction[:, row])
-        for beside in (row - 1, row + 1):
-            if 0 <= beside < len(p) and p.paragraph[beside] == p.paragraph[row]:
-                self.near[beside] = 1
+        self._reach(p.best[:, row], p.attraction[:, row])
+        changed = [k for k in (row - 1, row + 1) if 0 <= k < len(p) and p.paragraph[k] == p.paragraph[row]]
+        self.near[changed] = True
         if p.coupling is not None and s.chain:
-            self.link = np.maximum(self.link, p.coupling.links(row))
+            np.maximum(self.link, p.coupling.links(row), out=self.link)
         if p.coupling is not None and s.repel:
-            self.duplicate = np.maximum(self.duplicate, p.coupling.duplicates(row))
+            rows, share = p.coupling.copies(row)
+            self.duplicate[rows] = np.maximum(self.duplicate[rows], share)
+            changed += rows.tolist()
+        if changed:
+            self.logit[changed] = p.logit[changed] + s.complete * self.near[changed] - s.repel * self.duplicate[changed]
+
+    def _reach(self, best: FloatArray, attraction: FloatArray) -> None:
+        if (best > self.covered).any() or (attraction > self.reached).any():
+            self.covered = np.maximum(self.covered, best)
+            self.reached = np.maximum(self.reached, attraction)
+            self.more = self._more()
 
 
 def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float) -> Packing:
     pack = _Growing(problem, settings)
+    if problem.coupling is not None:
+        problem.coupling.expect(_first(problem, budget))
     gain = np.zeros(len(problem), np.float32)
     for row in np.flatnonzero(problem.pinned).tolist():
         gain[row] = pack.gains()[row]
         pack.add(row, int(pack.costs()[row]))
     while True:
         costs = pack.costs()
-        ready = ~problem.lead | pack.begun[problem.paragraph]
-        able = problem.open & ready & ~pack.inside & (costs <= budget - pack.used)
-        gains = pack.gains()
-        if not able.any():
-            gain[~pack.inside] = gains[~pack.inside]
-            break
+        able, gains = pack.able(costs, budget - pack.used), pack.gains()
         weighed = gains if rho == 0 else gains / np.maximum(costs, 1) ** rho
         row = int(np.argmax(np.where(able, weighed, -np.inf)))
+        if not able[row]:
+            break
         gain[row] = gains[row]
         pack.add(row, int(costs[row]))
     chosen = np.array(pack.chosen, np.int64)
+    left = np.ones(len(problem), np.bool_)
+    left[chosen] = False
+    gain[left] = gains[left]
     better = _single(problem, budget, settings, chosen)
-    value = objective(problem, chosen, settings)
+    value = objective(problem, chosen, settings, pack.link[chosen])
     if better is not None and objective(problem, better, settings) > value:
         chosen, value = better, objective(problem, better, settings)
         pack.used = int(problem.cost[chosen].sum())
     return Packing(
         chosen, gain, settings.chain * pack.link, settings.repel * pack.duplicate, value, value, pack.used, rho
     )
+
+
+def _first(problem: Problem, budget: int) -> IntArray:
+    """The most probable rows, as many as the budget may hold."""
+    order = np.argsort(-problem.logit, kind="stable")
+    return order[: int(np.searchsorted(np.cumsum(problem.cost[order]), budget)) + 1]
 
 
 def _single(problem: Problem, budget: int, settings: PackingSettings, chosen: IntArray) -> IntArray | None:
@@ -215,23 +242,20 @@ def _single(problem: Problem, budget: int, settings: PackingSettings, chosen: In
     return None if row in chosen or not np.isfinite(alone[row]) else np.array([row])
 
 
-def objective(problem: Problem, chosen: Sequence[int] | IntArray, settings: PackingSettings) -> float:
-    """F of a set of rows."""
+def objective(
+    problem: Problem, chosen: Sequence[int] | IntArray, settings: PackingSettings, link: FloatArray | None = None
+) -> float:
+    """F of a set of rows. link: the highest link of each from another of them, when it is known already."""
     rows = np.asarray(chosen, np.int64)
     if not len(rows):
         return 0.0
-    logit = problem.logit[rows].astype(np.float64)
-    if problem.coupling is not None and (settings.chain or settings.repel):
-        rank = np.lexsort((rows, -logit))
-        place = np.empty(len(rows), np.int64)
-        place[rank] = np.arange(len(rows))
-        link, duplicate = np.zeros(len(rows)), np.zeros(len(rows))
-        for k, row in enumerate(rows.tolist()):
-            if settings.chain:
-                link = np.maximum(link, problem.coupling.links(row)[rows])
-            if settings.repel:
-                duplicate = np.maximum(duplicate, problem.coupling.duplicates(row)[rows] * (place > place[k]))
-        logit = logit + settings.chain * link - settings.repel * duplicate
+    logit, coupling = problem.logit[rows].astype(np.float64), problem.coupling
+    if coupling is not None and settings.chain:
+        if link is None:
+            link = np.max([coupling.links(row)[rows] for row in rows.tolist()], 0)
+        logit = logit + settings.chain * link
+    if coupling is not None and settings.repel:
+        logit = logit - settings.repel * _repeated(problem, coupling, rows)
     value = float(sigmoid(logit).sum())
     if len(problem.best):
         value += (
@@ -246,6 +270,18 @@ def objective(problem: Problem, chosen: Sequence[int] | IntArray, settings: Pack
             * float(problem.attraction_weight @ np.maximum(problem.attraction[:, rows].max(1), 0))
         )
     return value
+
+
+def _repeated(problem: Problem, coupling: Coupling, rows: IntArray) -> FloatArray:
+    """(k,) how much each of `rows` repeats one of them that is before it in the order of probability."""
+    out = np.zeros(len(problem), np.float32)
+    place = np.full(len(problem), -1)
+    place[rows[np.lexsort((rows, -problem.logit[rows].astype(np.float64)))]] = np.arange(len(rows))
+    for row in rows.tolist():
+        near, share = coupling.copies(row)
+        if len(near):
+            out[near] = np.maximum(out[near], share * (place[near] > place[row]))
+    return out[rows]
 
 
 def bound(problem: Problem, budget: int, settings: PackingSettings) -> float:
