@@ -34,6 +34,7 @@ from fieldpack.settle import Settled, settle
 from fieldpack.text.prefix import prefix
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
+from fieldpack.words import distinct
 
 if TYPE_CHECKING:
     from fieldpack.index import Index
@@ -246,8 +247,8 @@ class ContextPacker:
 
     def _opening(self, prepared: Prepared, some: IntArray) -> IntArray:
         """Tokens of the header that the first row of a document costs, for `some` rows."""
-        owners, at = np.unique(prepared.rows.doc[some], return_inverse=True)
-        named = [prepared.documents[d] for d in owners.tolist()]
+        owners = distinct(prepared.rows.doc[some])
+        named, at = [prepared.documents[d] for d in owners.tolist()], np.searchsorted(owners, prepared.rows.doc[some])
         heads = [f"[99] {d.title} ({d.id})\n" if self.cite else f"{d.title}\n" for d in named]
         return np.asarray(self.tokenizer.count_many(heads), np.int64)[at]
 

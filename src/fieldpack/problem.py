@@ -14,6 +14,7 @@ from fieldpack.prepared import Prepared
 from fieldpack.relevance.corpus import ranges, unit
 from fieldpack.relevance.read import Relevance
 from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
+from fieldpack.words import distinct
 
 CLOSELY = 2048
 """Rows that the packer looks at where there are more than twice as many: those that are most probable."""
@@ -63,7 +64,7 @@ def closest(problem: Problem, budget: int) -> IntArray:
         order = np.argsort(-value, kind="stable")
         count = int(np.searchsorted(np.cumsum(problem.cost[order]), 4 * budget)) + 1
         first = order[: max(count, CLOSELY)]
-    return np.unique(np.concatenate([first, np.flatnonzero(problem.pinned)]))
+    return distinct(np.concatenate([first, np.flatnonzero(problem.pinned)]))
 
 
 def linked(

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from fieldpack.types import Document, FloatArray, IntArray, Segments
+from fieldpack.words import distinct
 
 Order = Literal["source", "edges", "relevance"]
 ORDERS: tuple[Order, ...] = ("source", "edges", "relevance")
@@ -81,7 +82,7 @@ def render(
     chosen: row indices in any order; value: (n,) what "edges" and "relevance" sort by. `cite` heads every document's
     pieces with "[number] title (id)"; `titles` heads them with the bare title, where a document has one.
     """
-    blocks = runs(segments, np.unique(np.asarray(chosen, np.int64)))
+    blocks = runs(segments, distinct(np.asarray(chosen, np.int64)))
     blocks = arrange(blocks, segments, np.zeros(len(segments), np.float32) if value is None else value, order)
     numbers = {d: k for k, d in enumerate(dict.fromkeys(int(segments.doc[first]) for first, _ in blocks), 1)}
     out: list[str] = []

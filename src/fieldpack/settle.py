@@ -45,11 +45,15 @@ def settle(
     rendered, tokens = _within(problem, budget, inside, spare, draw, count)
     filled = np.zeros(len(problem), np.bool_)
     refused = np.zeros(len(problem), np.bool_)
+    led, begun = bool(problem.lead.any()), np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
     for _ in range(_ROUNDS if fill else 0):
         if budget - tokens <= _SCRAP * budget:
             break
-        alone = problem.lead & ~np.isin(problem.paragraph, problem.paragraph[inside])
-        more = _more(problem, packing, inside | refused | alone | ~problem.open, budget - tokens)
+        closed = inside | refused | ~problem.open
+        if led:
+            begun[problem.paragraph[inside]] = True
+            closed |= problem.lead & ~begun[problem.paragraph]
+        more = _more(problem, packing, closed, budget - tokens)
         if not len(more):
             break
         trial = inside.copy()

@@ -17,7 +17,7 @@ from fieldpack.types import BoolArray, FloatArray, IntArray
 from fieldpack.words import Words, distinct, sums, words_of
 
 WordVectors = Callable[[Sequence[str]], FloatArray]
-"""u words to float32 (u, d): direction times weight, not normalised."""
+"""u words to float32 (u, d): direction times weight, not normalised; an array that the caller may change."""
 
 _WORDS, _FEW, _ALIKE = 6, 12, 2.5
 
@@ -70,19 +70,24 @@ class Corpus:
         return self.words.lengths.astype(np.float32)
 
     def take(self, groups: IntArray) -> Corpus:
-        """The corpus of some groups (ascending), over the same vocabulary and frequencies."""
+        """The corpus of some groups (ascending) and of their documents, over the same vocabulary and frequencies."""
         ends = np.append(self.starts[1:], len(self))
         atoms = ranges(self.starts[groups], ends[groups])
         lengths = self.words.lengths[atoms]
         flat = ranges(self.words.offsets[atoms], self.words.offsets[atoms + 1])
         sizes = (ends - self.starts)[groups]
         words = Words(self.words.vocabulary, self.words.ids[flat], np.append(0, np.cumsum(lengths)))
+        document = self.document[groups]
+        owners = distinct(document)
+        named, ends = self.titles.offsets[owners], self.titles.offsets[owners + 1]
+        titles = self.titles.ids[ranges(named, ends)]
         out = replace(
             self,
             words=words,
+            titles=Words(self.titles.vocabulary, titles, np.append(0, np.cumsum(ends - named))),
             starts=np.cumsum(sizes) - sizes,
             group=np.repeat(np.arange(len(groups)), sizes),
-            document=self.document[groups],
+            document=np.searchsorted(owners, document),
             sequence=_broken(self.sequence[groups], groups),
             raw=self.raw[atoms],
             taken=atoms,
@@ -115,7 +120,7 @@ class Corpus:
         """(g,) sum of the idf of the given words that each group holds."""
         ptr, groups = self.postings
         out = np.zeros(len(self.starts), np.float32)
-        for i in np.unique(ids).tolist():
+        for i in distinct(ids).tolist():
             out[groups[ptr[i] : ptr[i + 1]]] += self.idf[i]
         return out
 
@@ -148,7 +153,9 @@ def corpus_of(
     words = Words(named.vocabulary, words.ids, words.offsets)
     vectors = word_vectors(words.vocabulary)
     weight = np.sqrt(np.einsum("ud,ud->u", vectors, vectors)).astype(np.float32)
-    direction = vectors / np.maximum(weight, 1e-9)[:, None]
+    raw = sums(vectors, words)
+    # In place: of millions of different words, one table is a gigabyte and more.
+    direction = np.divide(vectors, np.maximum(weight, 1e-9)[:, None], out=vectors)
     starts = np.flatnonzero(np.diff(parent, prepend=-1))
     stems: dict[str, int] = {}
     stem = np.array([stems.setdefault(stem_of(w), len(stems)) for w in words.vocabulary], np.int64)
@@ -167,7 +174,7 @@ def corpus_of(
         {w: i for i, w in enumerate(words.vocabulary)},
         _idf(words.ids.astype(np.int64), seen, len(words.vocabulary), len(starts)),
         _idf(stem[words.ids], seen, len(stems), len(starts)),
-        sums(vectors, words),
+        raw,
         float(np.log1p((len(starts) + 0.5) / 0.5)),
         np.arange(len(words)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from fieldpack.relevance.features import paragraph_features, sentence_features, 
 from fieldpack.relevance.scorer import Scorer, combined, facts
 from fieldpack.relevance.signals import Query, read_query, read_signals
 from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import distinct
 
 MOST_GROUPS = 2048
 """Paragraphs whose features are computed; of more, those that exact words and static vectors rank first."""
@@ -30,7 +31,7 @@ class Relevance:
 
     total: FloatArray
     logit: FloatArray
-    parts: dict[str, FloatArray]
+    parts: Mapping[str, FloatArray]
     best: FloatArray
     word_weight: FloatArray
     words: tuple[str, ...]
@@ -65,7 +66,7 @@ def read_relevance(
         np.asarray(weight / max(float(weight.sum()), 1e-9), np.float32),
         tuple(w for e in each for w in e.words),
         min(e.known for e in each),
-        np.unique(np.concatenate([e.asked for e in each])),
+        distinct(np.concatenate([e.asked for e in each])),
     )
 
 
@@ -120,7 +121,7 @@ def _candidates(query: Query, corpus: Corpus, dense: FloatArray | None) -> IntAr
     first = np.argpartition(-score, MOST_GROUPS)[:MOST_GROUPS]
     top = first[np.argsort(-score[first], kind="stable")[: MOST_GROUPS // 8]]
     beside = np.concatenate([first, np.minimum(top + 1, count - 1), np.maximum(top - 1, 0)])
-    return np.unique(beside)
+    return distinct(beside)
 
 
 class _Some(Sequence[str]):
@@ -155,10 +156,29 @@ def _among(
     logit = np.full(rows, min(_FLOOR, float(near.logit.min())), np.float32)
     logit[chosen] = near.logit
 
-    def spread(values: FloatArray) -> FloatArray:
-        out = np.zeros((*values.shape[:-1], rows), np.float32)
-        out[..., chosen] = values
-        return out
+    best = _over(near.best, chosen, rows)
+    parts = _Spread(near.parts, chosen, rows)
+    return Relevance(logit, logit, parts, best, near.word_weight, near.words, near.known, near.asked)
 
-    parts = {k: spread(v) for k, v in near.parts.items()}
-    return Relevance(logit, logit, parts, spread(near.best), near.word_weight, near.words, near.known, near.asked)
+
+def _over(values: FloatArray, chosen: IntArray, rows: int) -> FloatArray:
+    """(..., rows) zeros, and the values (..., k) in the columns `chosen`."""
+    out = np.zeros((*values.shape[:-1], rows), np.float32)
+    out[..., chosen] = values
+    return out
+
+
+class _Spread(Mapping[str, FloatArray]):
+    """Features of some rows as those of all, written out when they are asked for."""
+
+    def __init__(self, parts: Mapping[str, FloatArray], chosen: IntArray, rows: int) -> None:
+        self._parts, self._chosen, self._rows = parts, chosen, rows
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return _over(self._parts[name], self._chosen, self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)

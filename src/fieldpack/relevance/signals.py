@@ -19,6 +19,7 @@ from fieldpack.words import split
 
 BM25_K1, BM25_B = 1.2, 0.75
 """Robertson & Zaragoza 2009, the usual constants."""
+_MANY_WORDS = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +97,25 @@ class Signals:
             total += value
             if i >= 0 and j >= 0:
                 at = np.flatnonzero((ids[:-1] == i) & (ids[1:] == j))
-                out[np.unique(atom[at[atom[at] == atom[at + 1]]])] += value
+                out[atom[at[atom[at] == atom[at + 1]]]] += value  # once an atom, however often it says it
         return out / np.float32(total)
 
 
 def read_signals(corpus: Corpus, query: Query) -> Signals:
     """One pass over the words of the candidates."""
-    similarity = np.asarray(query.direction @ corpus.direction.T, np.float32)
-    there = np.flatnonzero(query.ids >= 0)
-    similarity[there, query.ids[there]] = 1.0
     ids, titles = corpus.words, corpus.titles
+    direction, known = corpus.direction, query.ids
+    word, title = ids.ids, titles.ids
+    if len(direction) > _MANY_WORDS:
+        # Of a large vocabulary only the words at hand are compared.
+        here = np.zeros(len(direction), np.bool_)
+        here[word] = here[title] = True
+        place = np.cumsum(here) - 1
+        direction, word, title = direction[here], place[word], place[title]
+        known = np.where((known >= 0) & here[known], place[known], -1)
+    similarity = np.asarray(query.direction @ direction.T, np.float32)
+    there = np.flatnonzero(known >= 0)
+    similarity[there, known[there]] = 1.0
     stems = list(dict.fromkeys(stem_of(w) for w, c in zip(query.words, query.content, strict=True) if c))
     stem_ids = np.array([corpus.stems.get(s, -1) for s in stems], np.int64)
     flat = corpus.stem[ids.ids] if len(ids.ids) else np.zeros(0, np.int64)
@@ -113,8 +123,8 @@ def read_signals(corpus: Corpus, query: Query) -> Signals:
     return Signals(
         corpus,
         query,
-        reduce_rows(np.maximum, similarity[:, ids.ids], ids.offsets),
-        reduce_rows(np.maximum, similarity[:, titles.ids], titles.offsets),
+        reduce_rows(np.maximum, similarity[:, word], ids.offsets),
+        reduce_rows(np.maximum, similarity[:, title], titles.offsets),
         reduce_rows(np.add, hits, ids.offsets),
         np.array([corpus.stem_idf[i] if i >= 0 else corpus.unseen_idf for i in stem_ids], np.float32),
     )
@@ -139,7 +149,9 @@ def title_in_query(corpus: Corpus, query: Query) -> FloatArray:
     ids = corpus.titles.ids
     if not len(ids):
         return np.zeros(len(corpus.titles), np.float32)
-    held = np.isin(ids, query.ids[query.ids >= 0])
+    asked = np.zeros(len(corpus.idf), np.bool_)
+    asked[query.ids[query.ids >= 0]] = True
+    held = asked[ids]
     both = np.stack([corpus.idf[ids] * held, corpus.idf[ids]])
     found, total = reduce_rows(np.add, both, corpus.titles.offsets)
     return np.asarray(found / np.maximum(total, 1e-9), np.float32)
