@@ -74,6 +74,13 @@ class TestSame:
         assert again.add(more).pack(QUERY, 60).text == index.add(more).pack(QUERY, 60).text
 
 
+def test_documents_without_text_may_be_added_as_they_may_be_packed():
+    packer, docs = ContextPacker(), documents(4)
+    grown = packer.index(docs).add([Document("blank", " \n\n "), Document("empty", "", "A title")])
+    assert [d.id for d in grown.documents][-2:] == ["blank", "empty"]
+    assert grown.pack(QUERY, 40).text == packer.pack(QUERY, [*docs, Document("blank", " ")], 40).text
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.lists(

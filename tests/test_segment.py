@@ -351,6 +351,23 @@ def test_a_line_of_megabytes_and_many_tiny_paragraphs() -> None:
     segments = segment(line, "sentence")
     assert_covers(segments, line)
     assert len(segments) == 20_000
-    tiny = documents_of("ab.\n\n" * 100_000)
+    tiny = documents_of("ab.\n\n" * 50_000)
     paragraphs = segment(tiny, "paragraph")
-    assert len(paragraphs) == 100_000 and paragraphs.end[-1] == 5 * 99_999 + 3
+    assert len(paragraphs) == 50_000 and paragraphs.end[-1] == 5 * 49_999 + 3
+
+
+@pytest.mark.parametrize(
+    ("piece", "count", "most"),
+    [("a\n\n", 60_000, 2200), ("# a\n", 60_000, 2200), ("```\n", 130_000, 3200), ("潮汐。", 300_000, 16_000)],
+)
+def test_crumbs_are_taken_together_in_texts_of_very_many(piece: str, count: int, most: int) -> None:
+    ordinary = "The quick brown fox jumps over the lazy dog, again.\n\n" * 400
+    documents = documents_of(piece * count + "\n\n" + ordinary, ordinary)
+    sentences, paragraphs = segment(documents, "sentence"), segment(documents, "paragraph")
+    for found in (sentences, paragraphs):
+        assert_covers(found, documents)
+        assert len(found) <= most
+        assert int((found.doc == 1).sum()) == 400, "another document is read as ever"
+    # What stands in the same text in longer pieces stays as it is, but for the run where the crumbs end.
+    assert int((paragraphs.end - paragraphs.start == 51).sum()) >= 400 + 400 - 256
+    assert_refines(sentences, paragraphs)

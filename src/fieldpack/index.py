@@ -114,7 +114,7 @@ class Index:
         given = [documents] if isinstance(documents, str | Document) else list(documents)
         count = len(self.documents)
         named = [Document(f"doc-{count + i}", d) if isinstance(d, str) else d for i, d in enumerate(given)]
-        new = checked_documents(named)
+        new = checked_documents(named, blank=True)
         known = {d.id for d in self.documents}
         if again := [d.id for d in new if d.id in known]:
             raise InputError(f"{again[0]!r} is the id of a document in the index; ids must be unique")

@@ -42,8 +42,10 @@ def checked_budget(budget: int) -> int:
     return int(budget)
 
 
-def checked_documents(documents: str | Document | Iterable[str | Document]) -> tuple[Document, ...]:
-    """Documents with unique ids; strings are named doc-0, doc-1, ..."""
+def checked_documents(
+    documents: str | Document | Iterable[str | Document], blank: bool = False
+) -> tuple[Document, ...]:
+    """Documents with unique ids; strings are named doc-0, doc-1, ... blank: whether all may be without text."""
     if isinstance(documents, Mapping | bytes) or not isinstance(documents, str | Document | Iterable):
         raise InputError(f"documents is a {type(documents).__name__}; give a list of strings or of fieldpack.Document")
     given = [documents] if isinstance(documents, str | Document) else list(documents)
@@ -63,7 +65,7 @@ def checked_documents(documents: str | Document | Iterable[str | Document]) -> t
         if d.id in seen:
             raise InputError(f"documents {seen[d.id]} and {i} have the same id {d.id!r}; ids must be unique in a call")
         seen[d.id] = i
-    if not any(d.text.strip() for d in out):
+    if not blank and not any(d.text.strip() for d in out):
         raise InputError(f"{len(out)} documents and no text in them; give at least one that is not blank")
     return tuple(out)
 

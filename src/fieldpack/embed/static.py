@@ -22,6 +22,8 @@ from fieldpack.types import FloatArray
 from fieldpack.words import Words, sums, words_of
 
 _REMEMBERED_WORDS = 1 << 17
+_TOGETHER = 1 << 14
+"""Words whose pieces are looked up at once: a made-up word has five and more."""
 
 
 class StaticEmbedder:
@@ -70,7 +72,15 @@ class StaticEmbedder:
         return unit_sums(self.word_vectors(words.vocabulary), words, self._row(self._unknown))
 
     def word_vectors(self, vocabulary: Sequence[str]) -> FloatArray:
-        """float32 (u, dims), not normalised: a row's length is the word's weight."""
+        """float32 (u, dims), not normalised: a row's length is the word's weight. The array is the caller's own."""
+        if len(vocabulary) <= _TOGETHER:
+            return self._summed(vocabulary)
+        out = np.empty((len(vocabulary), self.dims), np.float32)
+        for start in range(0, len(vocabulary), _TOGETHER):
+            out[start : start + _TOGETHER] = self._summed(vocabulary[start : start + _TOGETHER])
+        return out
+
+    def _summed(self, vocabulary: Sequence[str]) -> FloatArray:
         pieces = [self._pieces(word) for word in vocabulary]
         flat = np.array([row for rows in pieces for row in rows], np.intp)
         vectors = self._rows[flat].astype(np.float32)

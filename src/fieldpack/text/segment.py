@@ -43,7 +43,7 @@ _CODE = re.compile(
 )
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
 _SNIFFED = 20_000  # characters
-_MANY, _RUN, _CRUMB = 50_000, 32, 16
+_MANY, _RUN, _CRUMB = 50_000, 256, 16
 
 
 def sniff(text: str) -> str:
@@ -153,7 +153,7 @@ def _sentences(text: str, blocks: list[Block], most: int) -> list[Block]:
         start, end, kind, joined = block
         if kind == PARAGRAPH:
             spans = sentence_spans(text, start, end)
-            if len(spans) > _RUN and end - start < _CRUMB * len(spans) and len(text) > _CRUMB * _MANY:
+            if len(text) > _CRUMB * _MANY and len(spans) > _CRUMB and end - start < _CRUMB * len(spans):
                 spans = pack_spans(spans, _CRUMB * 4)
             finer.append(Block(*spans[0], SENTENCE, joined))
             finer += [Block(a, b, SENTENCE, True) for a, b in spans[1:]]
