@@ -112,7 +112,7 @@ def prepare(
         static.word_vectors,
     )
     if sentences is None:
-        sentences = len(atoms) >= _SEVERAL * len(corpus.starts)
+        sentences = several(atoms, corpus.starts)
     paragraphs = merge(atoms, corpus.starts)
     rows = atoms if sentences else paragraphs
     row_texts = texts if sentences else rows.texts(documents)
@@ -121,6 +121,11 @@ def prepare(
     if embed is not None:
         dense = embed(paragraphs.texts(documents) if sentences else row_texts)
     return Prepared(documents, rows, texts, corpus, dense, static, sentences)
+
+
+def several(atoms: Segments, starts: IntArray) -> bool:
+    """Whether paragraphs, which begin at the atoms `starts`, hold so many sentences that these are the better unit."""
+    return len(atoms) >= _SEVERAL * len(starts)
 
 
 def _segmented(documents: Sequence[Document], budget: int | None) -> Segments:
