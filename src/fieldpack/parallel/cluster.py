@@ -1,0 +1,193 @@
+"""Jobs over Ray Data: a pool of actors, each holding its model. Only here is ray imported, inside functions."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fieldpack import __version__
+from fieldpack.errors import FieldpackError, InputError, MissingExtraError
+from fieldpack.parallel.engine import Job, Where, Work
+
+ANSWER = 5.0
+"""Seconds that the head of a cluster has to answer. (Ray itself tries for two minutes and then ends the process.)"""
+RETRIES = 16
+"""Times that a job is begun again after its worker was killed; more says that the job kills its workers."""
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+_SETTINGS_FRAME = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the cluster: `workers` actors with so many cores and so much of a GPU each."""
+
+    workers: int
+    cores: float
+    gpus: float
+
+
+def request(there: Mapping[str, float], where: Where, gpu: str) -> Request:
+    """What to ask of a cluster with the resources `there` ({"CPU": 8.0, "GPU": 1.0}). Raises InputError for a GPU where
+    there is none, and for a worker that is larger than the cluster."""
+    cpus, cards = there.get("CPU", 0.0), there.get("GPU", 0.0)
+    gpus = where.gpus
+    if gpus is None:
+        gpus = 1.0 if gpu == "must" or (gpu and cards) else 0.0
+    if gpus > cards:
+        raise InputError(
+            f"the model asks for {gpus:g} GPUs a worker and the cluster has {cards:g}; "
+            "start nodes with GPUs, or give the model device='cpu' and gpus=0"
+        )
+    if where.cores > cpus:
+        raise InputError(f"a worker asks for {where.cores:g} cores and the cluster has {cpus:g}; ask for fewer")
+    fit = min(cpus / where.cores, cards / gpus if gpus else cpus / where.cores)
+    return Request(where.workers or max(1, int(fit)), where.cores, gpus)
+
+
+def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str) -> Iterator[Job]:
+    """See `fieldpack.parallel.engine.outcomes`. A worker that is killed is started again, and its job done again."""
+    ray = _ray()
+    assert where.ray is not None
+    with _connected(ray, where.ray, where.workers):
+        wanted = request(ray.cluster_resources(), where, gpu)
+        _quiet(ray)
+        blocks = [ray.put(_table([job])) for job in jobs]  # the store of objects spills to disk what it cannot hold
+        if not blocks:
+            return
+        done = ray.data.from_arrow_refs(blocks).map_batches(
+            Worker,
+            fn_constructor_args=(make, __version__),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=min(wanted.workers, len(blocks))),
+            num_cpus=wanted.cores,
+            num_gpus=wanted.gpus or None,
+            max_restarts=-1,
+            max_task_retries=RETRIES,
+        )
+        try:
+            for row in done.iter_rows():
+                if row["failure"]:
+                    raise FieldpackError(row["failure"])
+                yield int(row["number"]), bytes(row["content"])
+        except ray.exceptions.RayError as error:
+            raise FieldpackError(
+                f"the cluster gave up: {_first(error)}; what is done is kept: run the same again to go on"
+            ) from error
+
+
+class Worker:
+    """An actor: makes its work once, then does jobs. What goes wrong travels back as words, for there to be an error
+    there that says what to do, instead of a traceback of another machine."""
+
+    def __init__(self, make: Callable[[], Work], version: str) -> None:
+        # One core each: a worker that starts threads for all cores of its machine is in the others' way.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self._failure, self._work = "", None
+        try:
+            if version != __version__:
+                raise InputError(f"it has fieldpack {__version__}, and the caller {version}: install the same on all")
+            self._work = make()
+        except FieldpackError as error:
+            self._failure = f"a worker on {socket.gethostname()} cannot start: {error}"
+
+    def __call__(self, batch: Any) -> Any:
+        rows: list[Job] = []
+        for number, content in zip(batch["number"].to_pylist(), batch["content"].to_pylist(), strict=True):
+            if self._work is not None:
+                try:
+                    rows.append((number, self._work(number, content)))
+                    continue
+                except FieldpackError as error:
+                    return _table([(number, b"")], str(error))
+            return _table([(number, b"")], self._failure)
+        return _table(rows)
+
+
+def _table(jobs: list[Job], failure: str = "") -> Any:
+    import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    return pa.table(
+        {
+            "number": pa.array([number for number, _ in jobs], pa.int64()),
+            "content": pa.array([content for _, content in jobs], pa.large_binary()),
+            "failure": pa.array([failure for _ in jobs], pa.large_string()),
+        }
+    )
+
+
+def _ray() -> Any:
+    try:
+        import pyarrow  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
+        import ray  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import ray.data  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ModuleNotFoundError as error:
+        if error.name not in ("ray", "pyarrow", "pandas"):
+            raise
+        raise MissingExtraError(str(error.name), "ray") from None
+    return ray
+
+
+@contextmanager
+def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
+    """Connected while inside. A program that has called ray.init itself keeps its own connection."""
+    if ray.is_initialized():
+        yield
+        return
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == "local":
+        settings |= {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    elif address != "auto":
+        check_reachable(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        ray.init(address=address, **settings)
+    except (Exception, SystemExit) as error:
+        raise InputError(f"no Ray cluster answers at {address!r}: {_first(error)}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_reachable(address: str) -> None:
+    """Raises InputError within seconds when nothing that speaks Ray's protocol (gRPC) listens at HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(
+            f"ray address {address!r}; allowed: 'local', 'auto', or HOST:PORT of the head (ray start --head says it, "
+            "6379 unless told otherwise), from a machine of the cluster; from elsewhere: ray job submit"
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER) as line:
+            line.settimeout(ANSWER)
+            line.sendall(_HELLO)
+            answer = line.recv(9) if os.environ.get("RAY_USE_TLS") != "1" else bytes([0, 0, 0, _SETTINGS_FRAME])
+    except OSError as error:
+        why = "it does not answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        raise InputError(
+            f"no Ray cluster at {address}: {why}; start one (ray start --head), or give the address of its head"
+        ) from error
+    if len(answer) < 4 or answer[3] != _SETTINGS_FRAME:
+        raise InputError(
+            f"no Ray cluster at {address}: what listens there is something else; give its head's HOST:PORT"
+        )
+
+
+def _quiet(ray: Any) -> None:
+    """Ray Data draws bars and logs of its own; progress is shown by the caller."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _first(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -1,0 +1,123 @@
+"""A corpus of documents to an index: its parts read by many workers, then joined into what one process would make."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldpack import folder as store
+from fieldpack.errors import InputError
+from fieldpack.index import Index
+from fieldpack.inputs import checked_documents
+from fieldpack.parallel.engine import Where, outcomes
+from fieldpack.parallel.join import Part, joined, part_of
+from fieldpack.parallel.shards import Output
+from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
+from fieldpack.pipeline import ContextPacker
+from fieldpack.protocols import Progress
+from fieldpack.text.tokens import check_text
+from fieldpack.types import Document
+
+BATCH = 512
+"""Documents in a part."""
+PARTS = "parts"
+
+
+def index_corpus(
+    packer: ContextPacker,
+    documents: str | Document | Iterable[str | Document],
+    output: str | Path,
+    *,
+    ray: str | None = None,
+    workers: int | None = None,
+    gpus: float | None = None,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+) -> Index:
+    """The index of `documents`, saved in the folder `output` and loaded from there (memory-mapped).
+
+    Its files are those that `packer.index(documents).save(output)` writes, byte for byte with static vectors; rows of a
+    transformer that are computed in other batches may differ in their last bits. Workers cut documents into segments,
+    count tokens, split words and embed; this process holds the documents and joins the parts. A run that was stopped
+    goes on from the folder PARTS in `output`, which is removed when the index is there; the same call then loads it.
+
+    ray, workers, gpus: see `Where`. batch: documents in a part. progress: called as progress("index", done, all).
+    Raises InputError for bad documents, and when `output` was begun with other documents or settings.
+    """
+    where = Where(ray, workers, gpus)
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise InputError(f"batch is {batch!r}; give a whole number of documents in a part, 1 or more")
+    listed = checked_documents(documents)
+    check_text(listed)
+    place = Path(output)
+    lines = store.lines([_row(d) for d in listed]).splitlines()
+    sha = hashlib.sha256(b"\n".join(lines)).hexdigest()
+    out = Output(place / PARTS, "part", len(listed), batch, "npz", {"documents": sha, **made_with(packer)})
+    carried = packer if ray is None else PackerSpec.of(packer)
+    with out.opened():
+        if (place / "index.json").is_file():
+            return Index.load(place, packer, verify=False)
+        missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
+        done = len(listed) - sum(len(out.items(k)) for k in missing)
+        jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
+        for k, content in outcomes(functools.partial(PartWork, carried), jobs, where, gpu_use(packer.embedder)):
+            out.write(k, content)
+            done += len(out.items(k))
+            if progress is not None:
+                progress("index", done, len(listed))
+        parts = [_unpacked(out.path(k)) for k in range(len(out))]
+        Index(packer, joined(listed, parts, packer)).save(place)
+        for k in range(len(out)):
+            out.path(k).unlink(missing_ok=True)
+    return Index.load(place, packer, verify=False)
+
+
+class PartWork:
+    """Reads the documents of a part. `packer` as it is when the work is done here, else what rebuilds it."""
+
+    def __init__(self, packer: ContextPacker | PackerSpec) -> None:
+        self._packer = packer.build() if isinstance(packer, PackerSpec) else packer
+
+    def __call__(self, number: int, content: bytes) -> bytes:
+        rows = [json.loads(line) for line in content.split(b"\n")]
+        documents = tuple(Document(r["id"], r["text"], r["title"], r["metadata"]) for r in rows)
+        return _packed(part_of(documents, self._packer))
+
+
+def _row(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "text": document.text,
+        "title": document.title,
+        "metadata": dict(document.metadata),
+    }
+
+
+def _packed(part: Part) -> bytes:
+    """Arrays without pickles; words, which hold no line break, as UTF-8."""
+    arrays: dict[str, Any] = {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
+    for name in ("vocabulary", "title_vocabulary"):
+        arrays[name] = np.frombuffer("\n".join(getattr(part, name)).encode("utf-8"), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _unpacked(path: Path) -> Part:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            arrays: dict[str, Any] = {name: found[name] for name in found.files}
+        for name in ("vocabulary", "title_vocabulary"):
+            text = arrays[name].tobytes().decode("utf-8")
+            arrays[name] = text.split("\n") if text else []
+        return Part(**arrays)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged ({error}); delete it and run the same again") from error

@@ -1,0 +1,219 @@
+"""Many packs: a file of tasks in, shards of rows out. Read this file first.
+
+tasks ──► shards of `batch` ──► workers, each with a packer ──► packs-000000.jsonl, packs-000001.jsonl, ...
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldpack import folder as store
+from fieldpack.errors import BudgetError, EmbeddingError, InputError
+from fieldpack.index import KIND, VERSION, Index
+from fieldpack.inputs import checked_budget
+from fieldpack.parallel.engine import Where, outcomes
+from fieldpack.parallel.shards import MANIFEST, Output
+from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
+from fieldpack.parallel.tasks import Lines, Source, Task, read
+from fieldpack.pipeline import ContextPacker
+from fieldpack.protocols import Progress
+from fieldpack.result import Result
+
+BATCH = 64
+"""Tasks in a shard: what a stopped run loses at most for each worker."""
+_OWN = ("InputError", "BudgetError")
+"""Errors that are the task's own: they come again however often it is done."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of a finished run. errors: tasks whose row says what was wrong with them, first_error one of these; done_before:
+    shards that an earlier run had written."""
+
+    output: Path
+    tasks: int
+    errors: int
+    shards: int
+    done_before: int
+    first_error: str = ""
+
+
+def pack_many(
+    packer: ContextPacker,
+    tasks: Source,
+    output: str | Path,
+    *,
+    budget: int | None = None,
+    index: str | Path | None = None,
+    ray: str | None = None,
+    workers: int | None = None,
+    gpus: float | None = None,
+    batch: int = BATCH,
+    explain: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Packs every task into the folder `output`; `rows(output)` reads the rows, in the order of the tasks.
+
+    tasks: a file of JSON Lines (also .gz) or Parquet, or an iterable of dicts: {"query", "documents", "budget", "id",
+        "pins"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title", "metadata"}; pins:
+        ids or [id, start, end]. A task without a budget takes the one given here.
+    index: the folder of a saved index that all tasks without documents of their own read, memory-mapped; with Ray it
+        must lie at this path on every machine.
+    ray, workers, gpus: see `Where`. batch: tasks in a shard. explain: rows name dropped segments too, with reasons.
+    progress: called as progress("pack", tasks done, tasks).
+
+    A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "notes"}, without
+    times, so that every run writes the same bytes. A task that cannot be done has {"task", "id", "error": {"kind",
+    "message"}} instead. A run that is stopped goes on when it is called again: shards that are there are kept, and
+    tasks that failed through no fault of theirs (an embedder's trouble) are done again.
+
+    Raises InputError for tasks, index or output that cannot be used, when the output was begun with other tasks or
+    settings, and when no cluster answers; MissingExtraError without ray; EmbeddingError when the embedder fails on
+    whatever it is given.
+    """
+    where = Where(ray, workers, gpus)
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise InputError(f"batch is {batch!r}; give a whole number of tasks in a shard, 1 or more")
+    budget = None if budget is None else checked_budget(budget)
+    lines = Lines(tasks)
+    shared = None if index is None else str(Path(index).resolve())
+    head = "" if shared is None else index_head(shared, packer)
+    about = {"tasks": lines.sha, "budget": budget, "index": head, "explain": bool(explain), **made_with(packer)}
+    out = Output(Path(output), "packs", lines.count, batch, "jsonl", about)
+    carried = packer if ray is None else PackerSpec.of(packer)
+    make = functools.partial(PackWork, carried, budget, batch, explain, shared, head)
+    with out.opened():
+        missing = out.missing(functools.partial(_whole, out))
+        done = lines.count - sum(len(out.items(k)) for k in missing)
+        if progress is not None and missing:
+            progress("pack", done, lines.count)
+        for k, content in outcomes(make, lines.blocks(batch, missing), where, gpu_use(packer.embedder)):
+            out.write(k, content)
+            done += len(out.items(k))
+            if progress is not None:
+                progress("pack", done, lines.count)
+        return _summary(out, len(out) - len(missing))
+
+
+def rows(output: str | Path) -> Iterator[dict[str, Any]]:
+    """The rows that `pack_many` has written, in the order of the tasks. Raises InputError for a folder that holds no
+    finished run."""
+    place = Path(output)
+    try:
+        head = json.loads((place / MANIFEST).read_text("utf-8"))
+        out = Output(place, "packs", int(head["count"]), int(head["batch"]), "jsonl", {})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{place} is no folder of packs: {error}") from error
+    for k in range(len(out)):
+        try:
+            content = out.path(k).read_bytes()
+        except OSError as error:
+            raise InputError(f"{out.path(k)} is not there yet: finish the run with the call that began it") from error
+        yield from (json.loads(line) for line in content.splitlines())
+
+
+class PackWork:
+    """A packer in a worker. `packer` as it is when the work is done here, else what rebuilds it."""
+
+    def __init__(
+        self,
+        packer: ContextPacker | PackerSpec,
+        budget: int | None,
+        size: int,
+        explain: bool,
+        index: str | None,
+        head: str,
+    ) -> None:
+        self._packer = packer.build() if isinstance(packer, PackerSpec) else packer
+        self._budget, self._size, self._explain = budget, size, explain
+        self._index = None
+        if index is not None:
+            if index_head(index, self._packer) != head:
+                raise InputError(f"the index in {index} is another one than the caller's; copy it to every machine")
+            self._index = Index.load(index, self._packer, verify=False)
+
+    def __call__(self, number: int, content: bytes) -> bytes:
+        """The rows of a shard."""
+        lines = content.split(b"\n")
+        made = [self._row(number * self._size + i, line) for i, line in enumerate(lines)]
+        if all(row.get("error", {}).get("kind") == "EmbeddingError" for row in made):
+            self._packer.embedder.embed(["Is it the tasks, or the embedder?"])  # raises when it is the embedder
+        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in made)
+        return text.encode("utf-8", "backslashreplace")  # a lone surrogate in an id, as JSON's own escape
+
+    def _row(self, number: int, line: bytes) -> dict[str, Any]:
+        name, task = read(line)
+        head = {"task": number, "id": name}
+        try:
+            if not isinstance(task, Task):
+                raise task
+            return {**head, **_facts(self._packed(task), self._explain)}
+        except Exception as error:  # whatever one task does, the others are done
+            kinds = (InputError, BudgetError, EmbeddingError)
+            kind = next((k for k in kinds if isinstance(error, k)), type(error)).__name__
+            return {**head, "error": {"kind": kind, "message": str(error)[:500]}}
+
+    def _packed(self, task: Task) -> Result:
+        budget = task.budget if task.budget is not None else self._budget
+        if budget is None:
+            raise InputError("the task has no budget, and none was given for all")
+        if task.documents is not None:
+            return self._packer.pack(task.query, task.documents, budget, pins=task.pins)
+        if self._index is None:
+            raise InputError("the task has no documents, and no index was given for all")
+        return self._index.pack(task.query, budget, pins=task.pins)
+
+
+def index_head(folder: str, packer: ContextPacker) -> str:
+    """What names an index: the hash of its head, in which the checksums of its files stand."""
+    store.load(folder, KIND, VERSION, verify=False)
+    return hashlib.sha256((Path(folder) / f"{KIND}.json").read_bytes()).hexdigest()[:16]
+
+
+def _facts(result: Result, explain: bool) -> dict[str, Any]:
+    """The row of a pack: what `Result.to_dict` says, but for times and, unless they are asked for, what was dropped."""
+
+    def entry(item: Any) -> dict[str, Any]:
+        return {k: v for k, v in item._asdict().items() if k != "text"}
+
+    row: dict[str, Any] = {
+        "query": result.queries[0] if len(result.queries) == 1 else list(result.queries),
+        "budget": result.budget,
+        "tokens": result.tokens,
+        "text": result.text,
+        "kept": [entry(k) for k in result.kept],
+        "dropped_count": len(result.inside) - int(result.inside.sum()),
+        "notes": list(result.notes),
+    }
+    return {**row, "dropped": [entry(d) for d in result.dropped]} if explain else row
+
+
+def _errors(content: bytes) -> list[dict[str, Any]]:
+    found = (json.loads(line) for line in content.splitlines() if b'"error": {"kind": ' in line)
+    return [row["error"] for row in found if "error" in row]
+
+
+def _whole(out: Output, shard: int, content: bytes) -> bool:
+    """Whether a shard has all its rows, and no task that failed through no fault of its own."""
+    try:
+        same = content.endswith(b"\n") and content.count(b"\n") == len(out.items(shard))
+        first = json.loads(content[: content.index(b"\n")]) if same else {}
+        return (
+            bool(first)
+            and first.get("task") == out.items(shard)[0]
+            and all(e["kind"] in _OWN for e in _errors(content))
+        )
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _summary(out: Output, before: int) -> Summary:
+    errors = [e for k in range(len(out)) for e in _errors(out.path(k).read_bytes())]
+    first = errors[0]["message"] if errors else ""
+    return Summary(out.folder, out.count, len(errors), len(out), before, first)

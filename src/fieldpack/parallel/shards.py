@@ -1,0 +1,130 @@
+"""An output folder: a manifest that says what is made there, and one file for each shard, whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fieldpack.errors import InputError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # a system without: two runs in one folder are not kept apart there
+    fcntl = None
+
+MANIFEST = "manifest.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Output:
+    """Shard k holds items [k * size, (k + 1) * size) of `count`.
+
+    about: what the shards are made from; a folder that was begun with something else is refused.
+    """
+
+    folder: Path
+    kind: str
+    count: int
+    size: int
+    ending: str
+    about: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        """Shards."""
+        return -(-self.count // self.size)
+
+    def path(self, shard: int) -> Path:
+        return self.folder / f"{self.kind}-{shard:06d}.{self.ending}"
+
+    def items(self, shard: int) -> range:
+        """The numbers of the items of a shard."""
+        return range(shard * self.size, min((shard + 1) * self.size, self.count))
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """The folder made or checked, and nobody else's while inside. Raises InputError when it holds another run."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _alone(self.folder):
+                self._check()
+                yield
+        except OSError as error:
+            raise InputError(
+                f"cannot write to {error.filename or self.folder}: {error.strerror}; give a folder that can be written"
+            ) from error
+
+    def missing(self, whole: Callable[[int, bytes], bool]) -> list[int]:
+        """The shards that are not there, or not whole."""
+        return [k for k in range(len(self)) if not (self.path(k).is_file() and whole(k, self.path(k).read_bytes()))]
+
+    def write(self, shard: int, content: bytes) -> None:
+        """On disk when this returns, and complete whenever it is seen."""
+        write(self.path(shard), content)
+
+    def _check(self) -> None:
+        wanted = {"kind": self.kind, "version": VERSION, "count": self.count, "batch": self.size, **self.about}
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            if any(self.folder.iterdir()):
+                raise InputError(f"{self.folder} holds files and no {MANIFEST}; give a new folder")
+            write(path, json.dumps(wanted, ensure_ascii=False, indent=1).encode("utf-8") + b"\n")
+            return
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise InputError(f"{path} is damaged; give a new folder")
+        for name in {**wanted, **found}:
+            if found.get(name) != wanted.get(name):
+                raise InputError(
+                    f"{self.folder} was begun with another {name}: {_short(found.get(name))}, "
+                    f"now {_short(wanted.get(name))}; use what it was begun with, or give a new folder"
+                )
+
+
+def write(path: Path, content: bytes) -> None:
+    """The file as a whole or not at all, also after a loss of power."""
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another run writes to {folder}; wait for it, or give another folder") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:117]}..."

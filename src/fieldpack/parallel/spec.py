@@ -1,0 +1,131 @@
+"""How a packer travels: as what it was made from. Nothing that was loaded goes along; a worker loads its own."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fieldpack import __version__, assets
+from fieldpack.embed.service import EmbeddingService
+from fieldpack.pipeline import ContextPacker
+
+_APART = ("embedder", "tokenizer", "scorer")
+
+
+@dataclass(frozen=True)
+class PackerSpec:
+    """settings: the packer's fields but for embedder, tokenizer and scorer. weights: the scorer's file, None for the
+    shipped one. Names, folders and URLs are opened by the worker; objects and functions travel by Ray's serialisation.
+    """
+
+    settings: Mapping[str, Any]
+    embedder: EmbeddingService
+    tokenizer: Any
+    weights: bytes | None
+
+    @staticmethod
+    def of(packer: ContextPacker) -> PackerSpec:
+        """The cache of vectors stays behind: it is a file of this machine."""
+        settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
+        weights = None if packer.scorer is None else Path(packer.scorer).read_bytes()
+        return PackerSpec(settings, _bare(packer.embedder), packer.tokenizer, weights)
+
+    def build(self) -> ContextPacker:
+        """The packer in another process."""
+        scorer = None if self.weights is None else weights_file(self.weights)
+        return ContextPacker(self.embedder, self.tokenizer, scorer=scorer, **self.settings)
+
+
+def weights_file(weights: bytes) -> Path:
+    """A file with these scorer weights; its name is that of its content."""
+    path = Path(tempfile.gettempdir()) / f"fieldpack-weights-{hashlib.sha256(weights).hexdigest()[:24]}.json"
+    if not path.is_file():
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(weights)
+        os.replace(part, path)
+    return path
+
+
+def made_with(packer: ContextPacker) -> dict[str, Any]:
+    """What decides the packs of `packer`, as JSON: two that are equal give the same rows. Loads no transformer."""
+    settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
+    plain = {name: v if isinstance(v, bool | int | float | str | None) else repr(v) for name, v in settings.items()}
+    model: Any = getattr(packer.tokenizer, "model", None)
+    counts = _digest(model.to_str().encode()) if hasattr(model, "to_str") else ""
+    return {
+        "fieldpack": __version__,
+        "shipped": _digest("\n".join(f"{k} {v}" for k, v in sorted(assets.manifest()["files"].items())).encode()),
+        "embedder": _model(packer.embedder),
+        "tokenizer": f"{packer.tokenizer.name} {counts}".strip(),
+        "scorer": "shipped" if packer.scorer is None else _digest(Path(packer.scorer).read_bytes()),
+        **plain,
+    }
+
+
+def gpu_use(service: EmbeddingService) -> str:
+    """ "must" when the model was told to run on cuda, "may" when it is a transformer that takes the best device that
+    there is, "" when it runs on a processor. Loads nothing."""
+    if service.kind == "cascade":
+        second = service._second
+        return gpu_use(second) if isinstance(second, EmbeddingService) else _use(second, service._options.device)
+    return _use(service._model, service._options.device, service.kind)
+
+
+def _use(model: Any, device: str, kind: str | None = None) -> str:
+    from fieldpack.embed.choose import kind_of
+
+    kind = kind or kind_of(model)
+    if kind in ("static", "remote"):
+        return ""
+    if device.startswith("cuda"):
+        return "must"
+    if kind == "folder":
+        folder = Path(model).expanduser()
+        other = (folder / "vectors.safetensors").is_file() or (folder / "model.onnx").is_file()
+        return "" if other or device != "auto" else "may"
+    sentences = kind == "object" and hasattr(model, "encode") and hasattr(model, "max_seq_length")
+    # "minilm" takes onnxruntime on the processor unless it is told to use cuda.
+    return "may" if device == "auto" and (kind == "hub" or sentences) else ""
+
+
+def _bare(service: EmbeddingService) -> EmbeddingService:
+    """The service unloaded, without its cache; a folder by its whole path, for workers stand elsewhere."""
+    out = copy.copy(service)
+    out._cache_path = None
+    if out.kind == "folder":
+        out._model = str(Path(out._model).expanduser().resolve())
+    if isinstance(out._second, EmbeddingService):
+        out._second = _bare(out._second)
+    return out
+
+
+def _model(service: EmbeddingService) -> str:
+    if service.kind == "object":
+        return service.fingerprint
+    if service.kind == "folder":
+        return f"folder {_folder(Path(service._model).expanduser())}"
+    second = ""
+    if service.kind == "cascade":
+        again = service._second
+        second = _model(again if isinstance(again, EmbeddingService) else EmbeddingService(again))
+    return " ".join(filter(None, (service.kind, service.name, service._options.remote_model, second)))
+
+
+def _folder(folder: Path) -> str:
+    """A hash over the names and contents of all files of a model."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with path.open("rb") as file:
+            digest.update(f"{path.relative_to(folder).as_posix()} ".encode())
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
