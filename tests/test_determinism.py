@@ -170,3 +170,24 @@ def test_the_packer_does_not_care_for_the_order_of_rows(seed):
         assert other.value == pytest.approx(found.value, abs=1e-4) and other.bound == pytest.approx(
             found.bound, abs=1e-4
         )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_last_bits_of_scores_decide_nothing(seed):
+    """What threads, processors and libraries change in a score (here ten times as much) leaves the same rows."""
+    twice = [*DOCUMENTS, *(replace(d, id=f"{d.id}-again") for d in DOCUMENTS[::2])]
+    packer, rng = fp.ContextPacker(unit="sentence"), np.random.default_rng(seed)
+    prepared = packer.prepare(tuple(twice))
+
+    def adjust(relevance):
+        def near(values):
+            return np.asarray(values * (1 + 1e-6 * rng.standard_normal(values.shape)), np.float32)
+
+        return replace(relevance, logit=near(relevance.logit), best=near(relevance.best))
+
+    for query in QUERIES:
+        for budget in (25, 60, 120):
+            plain, shaken = (
+                packer.pack_prepared((query,), prepared, budget, adjust=change) for change in (None, adjust)
+            )
+            assert plain.inside.tolist() == shaken.inside.tolist()

@@ -22,7 +22,7 @@ from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.look import Look, Reader
 from fieldpack.observe import observed
-from fieldpack.packing.greedy import Packing, PackingSettings, Problem, pack
+from fieldpack.packing.greedy import Packing, PackingSettings, Problem, first_of_best, pack
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
 from fieldpack.problem import carried_strength, closest, flags, linked, plain, spread
 from fieldpack.reasons import Reasons
@@ -133,7 +133,7 @@ class ContextPacker:
         """Documents made ready for any number of queries; for one budget, when it is given."""
         clock = clock or Clock()
         cuts = [r for r in ranges if (r[1], r[2]) != (0, len(documents[r[0]].text))]
-        prepared = prepare(
+        return prepare(
             documents,
             sentences={"paragraph": False, "sentence": True, "auto": None}[self.unit],
             tokenizer=self.tokenizer,
@@ -141,9 +141,8 @@ class ContextPacker:
             static=self.static,
             cuts=cuts,
             budget=budget,
+            lap=clock.lap,
         )
-        clock.lap("prepare")
-        return prepared
 
     def pack_prepared(
         self,
@@ -280,7 +279,7 @@ class ContextPacker:
         n = len(prepared.rows)
         inside, filled = flags(settled.inside, n, some), flags(settled.filled, n, some)
         if not inside.any() and self.allow_cut and problem.open.any():
-            best = int(np.argmax(np.where(problem.open, problem.logit, -np.inf)))
+            best = first_of_best(np.where(problem.open, problem.logit, -np.inf))
             row, whole = int(some[best]), draw(np.array([best]))
             span = whole.spans[0]
             text = whole.text[: prefix(self.tokenizer, whole.text, budget)]

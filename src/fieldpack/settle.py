@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.packing.greedy import Packing, Problem
+from fieldpack.packing.greedy import Packing, Problem, best_first
 from fieldpack.render import Rendered
 from fieldpack.types import BoolArray, IntArray
 
@@ -41,7 +41,7 @@ def settle(
     inside = np.zeros(len(problem), np.bool_)
     inside[packing.chosen] = True
     free = packing.chosen[~problem.pinned[packing.chosen]]
-    spare = free[np.argsort(-packing.gain[free], kind="stable")].tolist()
+    spare = free[best_first(packing.gain[free])].tolist()
     rendered, tokens = _within(problem, budget, inside, spare, draw, count)
     filled = np.zeros(len(problem), np.bool_)
     refused = np.zeros(len(problem), np.bool_)
@@ -97,7 +97,7 @@ def _more(problem: Problem, packing: Packing, closed: BoolArray, left: int) -> I
     """Rows that fit into what is left by their estimates, the best first."""
     free = np.flatnonzero(~closed & (problem.cost - 1 + problem.opening <= left))
     out = []
-    for row in free[np.argsort(-packing.gain[free], kind="stable")].tolist():
+    for row in free[best_first(packing.gain[free])].tolist():
         cost = int(problem.cost[row] - 1 + problem.opening[row])
         if cost <= left:
             out.append(row)
