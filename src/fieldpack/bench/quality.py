@@ -68,23 +68,19 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     progress is called as progress(set, queries done, queries). `embedder` replaces the one that options name.
     Raises InputError for data it cannot read, UnknownNameError for a set or system that does not exist.
     """
-    from fieldpack.text.tokens import tokenizer
-
-    options = _quicker(options) if options.quick else options
-    found = corpora.discover(options.data)
-    names = options.sets or tuple(found)
+    options = settled(options)
+    names = sets_of(options)
     systems = named(options.systems or ("all",))
-    context = Context(embedder or _embedder(options), tokenizer(options.encoding))
+    context = context_of(options, embedder)
     sets: dict[str, Any] = {}
     rows: list[Row] = []
     skipped: dict[str, str] = {}
     started = time.monotonic()
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
-        cases = corpora.load_named(options.data, name, options.limits.get(name, options.limit))
-        context.scorer = _weights(name, options)
+        cases = cases_of(name, options)
+        context.scorer = weights_of(name, options)
         until = math.inf
         if options.seconds is not None:  # the time that is left is shared by the sets that are left
-            random.Random(options.seed).shuffle(cases)
             now = time.monotonic()
             until = now + (started + options.seconds - now) / left
         about, measured = _measure_set(name, cases, systems, options, context, progress, skipped, until)
@@ -107,7 +103,39 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     return results
 
 
-def _weights(name: str, options: Options) -> Path | None:
+def settled(options: Options) -> Options:
+    """The options with what `quick` stands for; these are settled already."""
+    return replace(_quicker(options), quick=False) if options.quick else options
+
+
+def context_of(options: Options, embedder: Embedder | None = None) -> Context:
+    """What the systems are given: the embedder, this one or the one that options name, and the counts."""
+    from fieldpack.text.tokens import tokenizer
+
+    return Context(embedder or _embedder(options), tokenizer(options.encoding))
+
+
+def sets_of(options: Options) -> tuple[str, ...]:
+    """The names of the sets to measure."""
+    return options.sets or tuple(corpora.discover(options.data))
+
+
+def cases_of(name: str, options: Options) -> list[Query]:
+    """The queries of a set, in the order in which they are measured."""
+    cases = corpora.load_named(options.data, name, options.limits.get(name, options.limit))
+    if options.seconds is not None:
+        random.Random(options.seed).shuffle(cases)
+    return cases
+
+
+def systems_for(cases: Sequence[Query], systems: Sequence[System]) -> list[System]:
+    """The systems that are asked about pools of this size: a system answers all queries of a set or none."""
+    largest = max(len(c.passages) for c in cases)
+    return [s for s in systems if s.most >= largest]
+
+
+def weights_of(name: str, options: Options) -> Path | None:
+    """fieldpack's weights for a set: trained without it, or None for the shipped ones."""
     path = options.held_out / f"{name}.json" if options.held_out is not None else None
     return path if path is not None and path.is_file() else None
 
@@ -141,10 +169,11 @@ def _measure_set(
 ) -> tuple[dict[str, Any], list[Row]]:
     totals = budgets.candidate_tokens(cases, context.tokenizer)
     chosen = budgets.choose(options.budgets, totals)
-    largest = max(len(c.passages) for c in cases)
-    systems = [s for s in systems if s.most >= largest]  # a system answers all queries of a set or none
-    shards = {s.name: _shard(name, s.name, options, context) for s in systems}
-    context.embed([*(p.text for c in cases for p in c.passages), *(c.query for c in cases)])
+    systems = systems_for(cases, systems)
+    shards = {s.name: shard_of(name, s.name, options, context) for s in systems}
+    labels = [budgets.label(b) for b in chosen]
+    new = [c for c in cases if not all(shard.has(c.id, at) for shard in shards.values() for at in labels)]
+    context.embed([*(p.text for c in new for p in c.passages), *(c.query for c in new)])
     for done, (case, total) in enumerate(zip(cases, totals, strict=True)):
         limits = {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}
         for system in systems:
@@ -152,7 +181,7 @@ def _measure_set(
             if system.name in skipped or not todo:
                 continue
             try:
-                shards[system.name].add(list(_rows(system, case, todo, context)))
+                shards[system.name].add(list(rows_of(system, case, todo, context)))
             except MissingExtraError as error:
                 skipped[system.name] = str(error)
         if progress is not None:
@@ -165,7 +194,8 @@ def _measure_set(
     return _about(cases, totals, chosen, context), [{"set": name, **r} for r in rows]
 
 
-def _rows(system: System, case: Query, limits: dict[str, int], context: Context) -> Iterator[Row]:
+def rows_of(system: System, case: Query, limits: Mapping[str, int], context: Context) -> Iterator[Row]:
+    """One row for each budget; an error of the system is a row too. Raises MissingExtraError."""
     for at, budget in limits.items():
         start, embedding = time.perf_counter(), context.embed_seconds
         chars, replayed = context.embedded_chars, context.replayed_seconds
@@ -188,7 +218,8 @@ def _rows(system: System, case: Query, limits: dict[str, int], context: Context)
         }
 
 
-def _shard(name: str, system: str, options: Options, context: Context) -> Shard:
+def shard_of(name: str, system: str, options: Options, context: Context) -> Shard:
+    """The rows of a system on a set that are there already."""
     if options.out is None:
         return Shard(None)
     settings = f"{context.embedder.fingerprint} {context.tokenizer.name}"

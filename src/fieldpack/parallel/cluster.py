@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from fieldpack.parallel.engine import Job, Where, Work
 
 ANSWER = 5.0
 """Seconds that the head of a cluster has to answer. (Ray itself tries for two minutes and then ends the process.)"""
-RETRIES = 16
-"""Times that a job is begun again after its worker was killed; more says that the job kills its workers."""
+RETRIES = 8
+"""Times that a job is begun again after its worker was killed; more says that it is the job that kills its workers."""
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 _SETTINGS_FRAME = 4
 
@@ -67,8 +69,7 @@ def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str
             compute=ray.data.ActorPoolStrategy(size=min(wanted.workers, len(blocks))),
             num_cpus=wanted.cores,
             num_gpus=wanted.gpus or None,
-            max_restarts=-1,
-            max_task_retries=RETRIES,
+            **_retries(ray),
         )
         try:
             for row in done.iter_rows():
@@ -145,7 +146,6 @@ def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
     elif address != "auto":
         check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         ray.init(address=address, **settings)
     except (Exception, SystemExit) as error:
@@ -180,12 +180,19 @@ def check_reachable(address: str) -> None:
         )
 
 
+def _retries(ray: Any) -> dict[str, int]:
+    """For a version of Ray that lets them be said; else it begins a job again however often its worker is killed."""
+    open_ended = "ray_remote_args" in inspect.signature(ray.data.Dataset.map_batches).parameters
+    return {"max_restarts": -1, "max_task_retries": RETRIES} if open_ended else {}
+
+
 def _quiet(ray: Any) -> None:
     """Ray Data draws bars and logs of its own; progress is shown by the caller."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*ray_remote_args", module="fieldpack")
 
 
 def _first(error: BaseException) -> str:
