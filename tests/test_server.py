@@ -136,8 +136,8 @@ def test_a_stream_tells_its_stages_and_ends_with_the_result(client):
         events = [block.split("\n", 1) for block in answer.text.strip().split("\n\n")]
         names = [name.removeprefix("event: ") for name, _ in events]
         stages = [json.loads(data.removeprefix("data: ")).get("stage") for _, data in events[:-1]]
-        assert names == ["progress"] * 6 + ["result"]
-        assert stages == ["queued", "prepare", "relevance", "field", "pack", "render"]
+        assert names == ["progress"] * 7 + ["result"]
+        assert stages == ["queued", "segment", "words", "count", "relevance", "pack", "render"]
         assert json.loads(events[-1][1].removeprefix("data: "))["text"] == plain["text"]
     failed = client.post("/v1/pack", json=ASK | {"stream": True, "pins": ["nobody"]}).text
     assert "event: problem" in failed and "urn:fieldpack:problem:invalid" in failed and "event: result" not in failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
 from fieldpack.text import tokens
 from fieldpack.text.prefix import prefix
-from fieldpack.text.tokens import check_text, tokenizer
+from fieldpack.text.tokens import check_text, meanwhile, tokenizer
 from fieldpack.types import Document, IntArray
 
 ENCODINGS = ("o200k_base", "cl100k_base")
@@ -274,3 +275,27 @@ def test_surrogates_are_found_with_document_and_place() -> None:
     check_text([Document("a", "fine 🙂"), Document("b", "")])
     with pytest.raises(InputError, match=r"document 'bad': lone surrogate U\+D83D at character 3"):
         check_text([Document("a", "fine"), Document("bad", "abc\ud83d")])
+
+
+@pytest.mark.parametrize("name", ["o200k_base", "cl100k_base"])
+def test_many_texts_counted_together_have_the_counts_they_have_alone(name) -> None:
+    rng = random.Random(0)
+    pieces = [
+        "word", " ", "  ", "\n", "\n\n", "/", "'s", "…", "naïve", "漢字", "🙂", "1234567", "\t", ".", "<|endoftext|>",
+        "<|endofprompt|>", "x" * 500, " " * 300,
+    ]  # fmt: skip
+    texts = ["".join(rng.choices(pieces, k=rng.randint(0, 9))) for _ in range(3000)]
+    texts += ["a" * 25_000, " " * 60_000 + "end", "<|endoftext|>", "", "late"]
+    counter = tokenizer(name)
+    alone = [counter.count(t) for t in texts]
+    assert counter.count_many(texts).tolist() == alone == meanwhile(counter, texts)().tolist()
+    few = [t for t in texts if "<|" not in t][:2000]
+    assert counter.count_many(few).tolist() == [counter.count(t) for t in few]
+
+
+def test_counting_meanwhile_tells_its_errors() -> None:
+    def broken(text: str) -> int:
+        return -1
+
+    with pytest.raises(InputError, match="returned -1"):
+        meanwhile(tokenizer(broken), ["a"] * 2000)()

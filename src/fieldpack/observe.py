@@ -1,6 +1,6 @@
 """Traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry loaded.
 
-Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.prepare`, `.relevance`, `.pack`, `.render`).
+Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.segment`, `.words`, `.count`, ...).
 Attributes are sizes; the query is added only where OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is "true". Logs
 go to the logger "fieldpack", which is silent until the program around configures it.
 """

@@ -15,7 +15,7 @@ from fieldpack.packing.coupling import distinct_names
 from fieldpack.relevance.corpus import Corpus, read_corpus
 from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, segment
 from fieldpack.text.sequence import of_code, sequences
-from fieldpack.text.tokens import check_text
+from fieldpack.text.tokens import check_text, meanwhile
 from fieldpack.types import Document, FloatArray, IntArray, Segments
 
 if TYPE_CHECKING:
@@ -92,34 +92,40 @@ def prepare(
     static: StaticEmbedder,
     cuts: Sequence[Range] = (),
     budget: int | None = None,
+    lap: Callable[[str], None] = lambda stage: None,
 ) -> Prepared:
     """Reads documents once. sentences: whether rows are sentences; None: where paragraphs hold several. embed: for the
     dense rows of paragraphs, None to do without. cuts: ranges at whose ends segments are parted, so that a pinned range
     is made of whole rows. budget: tokens of the pack, when known: code, tables and lists that alone would take most of
-    it are cut at their items."""
+    it are cut at their items. lap: told when a stage is done: "segment", "words", "count", "embed"."""
     check_text(documents)
     atoms = part(_segmented(documents, budget), documents, cuts)
     if not len(atoms):
         raise InputError(f"{len(documents)} documents and no text in them; give at least one that is not blank")
     texts = atoms.texts(documents)
-    titles = [d.title for d in documents]
+    starts = np.flatnonzero(np.diff(atoms.parent, prepend=-1))
+    if sentences is None:
+        sentences = several(atoms, starts)
+    paragraphs = merge(atoms, starts)
+    rows = atoms if sentences else paragraphs
+    row_texts = texts if sentences else rows.texts(documents)
+    lap("segment")
+    counts = meanwhile(tokenizer, row_texts)
     corpus = read_corpus(
         texts,
-        titles,
+        [d.title for d in documents],
         atoms.parent,
         atoms.doc,
         sequences(documents, of_code(atoms, len(documents))),
         static.word_vectors,
     )
-    if sentences is None:
-        sentences = several(atoms, corpus.starts)
-    paragraphs = merge(atoms, corpus.starts)
-    rows = atoms if sentences else paragraphs
-    row_texts = texts if sentences else rows.texts(documents)
-    rows = replace(rows, tokens=np.asarray(tokenizer.count_many(row_texts), np.int64))
+    lap("words")
+    rows = replace(rows, tokens=np.asarray(counts(), np.int64))
+    lap("count")
     dense = None
     if embed is not None:
         dense = embed(paragraphs.texts(documents) if sentences else row_texts)
+        lap("embed")
     return Prepared(documents, rows, texts, corpus, dense, static, sentences)
 
 

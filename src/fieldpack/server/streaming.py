@@ -18,8 +18,8 @@ _ALIVE = 10.0
 def events(gate: Gate, work: Callable[[Callable[[str], None]], bytes]) -> AsyncIterator[bytes]:
     """Starts `work` at once, so that a full gate is refused with its own status, and gives its events.
 
-    Events: `progress` {"stage": "prepare" | "relevance" | "field" | "pack" | "render"}, then `result` with what `work`
-    returned, or `problem`.
+    Events: `progress` {"stage": "segment" | "words" | "count" | "relevance" | "pack" | "render"}, then `result`
+    with what `work` returned, or `problem`.
     """
     loop = asyncio.get_running_loop()
     stages: asyncio.Queue[str | None] = asyncio.Queue()
