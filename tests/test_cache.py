@@ -306,50 +306,75 @@ def test_a_fork_opens_the_file_anew(path):
     assert len(cache.get("model", DIMS, [*keys, key_of("child")])) == 51
 
 
-WRITER = """
-import sys
+WRITERS = """
+import itertools, os, signal, sys
+import numpy as np
 from fieldpack.embed.cache import VectorCache, key_of
 from fieldpack.embed import HashEmbedder
-import itertools
-cache, own = VectorCache(sys.argv[1]), int(sys.argv[2])
-for block in itertools.count():
-    texts = [f"{(own + block) % 50} {i}" for i in range(200)]
-    cache.put("model", 16, [key_of(t) for t in texts], HashEmbedder(16).embed(texts))
-    print((own + block) % 50, flush=True)
+
+def write(own):
+    cache = VectorCache(sys.argv[1])
+    for block in itertools.count():
+        number = (own + block) % 300
+        texts = [f"{number} {i}" for i in range(40)]
+        cache.put("model", 16, [key_of(t) for t in texts], HashEmbedder(16).embed(texts))
+        os.write(1, f"{number}\\n".encode())
+
+# Each line says where a writer begins; the answer is its process, a fork of this one.
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        write(int(line))
+    os.write(2, f"{child}\\n".encode())
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 """
-
-
-ROUNDS = 3
-"""Of three kills each; the longest run so far was 34 rounds."""
+KILLS = 102
 
 
 def test_killed_writers_leave_right_vectors_and_all_that_was_committed(path, caplog):
-    """Several processes write to one file and are killed in the middle of it, again and again."""
+    """Three processes at a time write to one file and are killed in the middle of it, a hundred times."""
     path.parent.mkdir()
-    committed = set()
-    for round_ in range(ROUNDS):
-        command = [sys.executable, "-c", WRITER, path]
-        writers = [
-            subprocess.Popen([*command, str(round_ * 13 + 7 * k)], stdout=subprocess.PIPE, text=True) for k in range(3)
-        ]
-        for writer in writers:
-            committed.add(int(writer.stdout.readline()))
-        time.sleep(0.05 * round_)
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-        for writer in writers:
-            committed.update(int(line) for line in writer.communicate()[0].split("\n") if line)
-        cache = VectorCache(path)
-        for block in range(50):
-            texts = [f"{block} {i}" for i in range(200)]
-            keys = [key_of(t) for t in texts]
-            found = cache.get("model", DIMS, keys)
-            assert same(found, keys, rows_of(texts))
-            assert len(found) in ((200,) if block in committed else (0, 200)), block
-        cache.close()
+    rng = np.random.default_rng(0)
+    committed: set[int] = set()
+    nursery = subprocess.Popen(
+        [sys.executable, "-c", WRITERS, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    for kill in range(0, KILLS, 3):
+        writers = []
+        for _ in range(3):
+            nursery.stdin.write(f"{rng.integers(300)}\n")
+            writers.append(int(nursery.stderr.readline()))
+        committed.add(int(nursery.stdout.readline()))
+        for writer in rng.permutation(writers).tolist():
+            time.sleep(float(rng.uniform(0, 0.02)))
+            os.kill(writer, signal.SIGKILL)
+        if kill % 30 == 0:
+            check_blocks(path, committed)
+    out, err = nursery.communicate(timeout=60)
+    assert err == "" and nursery.returncode == 0
+    committed.update(int(line) for line in out.split("\n") if line)
+    assert len(committed) >= 30
+    check_blocks(path, committed)
     assert "corrupt" not in caplog.text and "checksum" not in caplog.text
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def check_blocks(path, committed):
+    """What is there is right, what was committed is there, and every put is there whole or not at all."""
+    cache = VectorCache(path)
+    for block in range(300):
+        texts = [f"{block} {i}" for i in range(40)]
+        keys = [key_of(t) for t in texts]
+        found = cache.get("model", DIMS, keys)
+        assert same(found, keys, rows_of(texts))
+        assert len(found) in ((40,) if block in committed else (0, 40)), block
+    cache.close()
 
 
 def test_warnings_come_once(path, caplog):
