@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from fieldpack.cli.services import mcp, serve
 from fieldpack.errors import BudgetError, FieldpackError, InputError
 
 app = typer.Typer(
@@ -33,6 +34,8 @@ Encoding = Annotated[
 Errors = Annotated[str, typer.Option("--encoding-errors", help="Bytes that are no UTF-8: strict | replace | ignore.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Also write a self-contained HTML report.")]
+Ray = Annotated[str | None, typer.Option("--ray", help="Work on a Ray cluster: HOST:PORT of its head, auto, or local.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes on the cluster; as many as it holds.")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -77,8 +80,12 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def pack(
-    paths: Paths,
-    query: Annotated[list[str], typer.Option("--query", "-q", help="What the evidence is for; may be repeated.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option("--query", "-q", help="What the evidence is for; may be repeated.")
+    ] = None,
     budget: Annotated[
         int | None, typer.Option("--budget", "-b", help="Tokens at most, counted on the final text.")
     ] = None,
@@ -100,13 +107,28 @@ def pack(
     as_json: Json = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show scores as bars, and every reason.")] = False,
     report: Report = None,
+    tasks: Annotated[
+        Path | None, typer.Option("--tasks", help="Pack many: a .jsonl or .parquet file of tasks (docs/cluster.md).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the rows of --tasks.")] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", help="A folder of `fieldpack index`, in place of PATH...")
+    ] = None,
+    ray: Ray = None,
+    workers: Workers = None,
+    batch: Annotated[int, typer.Option(help="Tasks in a shard of --output: what a stopped run may lose.")] = 64,
 ) -> None:
-    """Pack documents for a query into a token budget."""
+    """Pack documents for a query into a token budget; or, with --tasks, for many."""
     from fieldpack.cli import show
+    from fieldpack.cli.batch import check_tasks, pack_index, pack_tasks
     from fieldpack.cli.work import documents_of, packer_of, pins_of, with_boundary, with_shell
 
-    with show.Progress() as progress:
-        documents = documents_of(paths, encoding_errors, show.skipped)
+    single = {"PATH...": paths, "--query": query, "--pin": pin, "--shell": shell, "--report": report}
+    check_tasks(tasks, output, index, ray, workers, single)
+    with show.Progress(plain=tasks is not None) as progress:
+        documents = None
+        if tasks is None and index is None:
+            documents = documents_of(paths or [], encoding_errors, show.skipped)
         packer = packer_of(
             model,
             encoding,
@@ -119,20 +141,51 @@ def pack(
             min_relevance=min_relevance,
             allow_cut=allow_cut,
         )
-        queries: Sequence[str | tuple[str, float]] = query
-        if shell is not None:
-            packer, budget, queries = with_shell(shell, packer, budget, query)
         if boundary is not None:
             packer = with_boundary(boundary, packer)
+        if tasks is not None and output is not None:
+            done = pack_tasks(packer, tasks, output, budget, index, ray, workers, batch, explain, progress)
+            show.batch(done, as_json)
+            return
+        queries: Sequence[str | tuple[str, float]] = query or []
+        if shell is not None:
+            packer, budget, queries = with_shell(shell, packer, budget, query or [])
         if budget is None:
             raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
-        result = packer.pack(queries, documents, budget, pins=pins_of(pin or [], documents))
+        if documents is None:
+            result = pack_index(packer, index, queries, budget, pin or [])
+        else:
+            result = packer.pack(queries, documents, budget, pins=pins_of(pin or [], documents))
     if report is not None:
         _write(report, result.to_html())
     if as_json:
         typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
     else:
         show.result(result, explain)
+
+
+@app.command("index")
+def make_index(
+    paths: Paths,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the index.")],
+    model: Model = "static",
+    encoding: Encoding = "o200k_base",
+    unit: Annotated[str, typer.Option(help="auto | paragraph | sentence")] = "auto",
+    encoding_errors: Errors = "strict",
+    as_json: Json = False,
+    ray: Ray = None,
+    workers: Workers = None,
+) -> None:
+    """Read documents once, for the queries of `fieldpack pack --index`."""
+    from fieldpack.cli import show
+    from fieldpack.cli.work import documents_of, packer_of
+    from fieldpack.parallel import index_corpus
+
+    with show.Progress(plain=True) as progress:
+        documents = documents_of(paths, encoding_errors, show.skipped)
+        packer = packer_of(model, encoding, None, progress, unit=unit)
+        found = index_corpus(packer, documents, output, ray=ray, workers=workers, progress=progress)
+    show.index(found, output, as_json)
 
 
 @app.command()
@@ -296,72 +349,20 @@ def bench(
     held_out: Annotated[
         Path | None, typer.Option(help="Folder of scorer weights trained without each set (models/build_scorer.py).")
     ] = None,
+    ray: Ray = None,
+    workers: Workers = None,
 ) -> None:
     """Measure fieldpack beside the real peer libraries on labelled sets."""
     from fieldpack.cli import show
     from fieldpack.cli.work import measured
 
-    with show.Progress() as progress:
-        table = measured(data, sets, systems, budgets, limit, quick, out, model, held_out, progress)
+    with show.Progress(plain=ray is not None) as progress:
+        table = measured(data, sets, systems, budgets, limit, quick, out, model, held_out, progress, ray, workers)
     typer.echo(table)
 
 
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; other than loopback only with an API key.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8017,
-    api_key: Annotated[
-        str | None, typer.Option(envvar="FIELDPACK_API_KEY", show_envvar=True, help="What clients have to send.")
-    ] = None,
-    max_body: Annotated[int, typer.Option(help="Bytes of a request.")] = 8 << 20,
-    timeout: Annotated[float, typer.Option(help="Seconds that a request may wait and work.")] = 60.0,
-    concurrency: Annotated[int, typer.Option(help="Requests worked on at once.")] = 2,
-    waiting: Annotated[int, typer.Option(help="Requests that may wait; more are answered 429.")] = 64,
-    max_sessions: Annotated[int, typer.Option(help="Sessions kept at once.")] = 64,
-    allow_model: Annotated[
-        list[str] | None, typer.Option(help="A further folder, hub name or URL that clients may name; may be repeated.")
-    ] = None,
-    allow_remote_models: Annotated[
-        bool, typer.Option("--allow-remote-models", help="Let clients name any hub model or URL.")
-    ] = False,
-    allow_host: Annotated[
-        list[str] | None, typer.Option(help="A further name in the Host header; may be repeated.")
-    ] = None,
-) -> None:
-    """Serve packs, vectors, plans and fields over HTTP, and a page for people at /."""
-    from fieldpack.server import Settings
-    from fieldpack.server.run import serve as run_service
-
-    settings = Settings(
-        host=host,
-        port=port,
-        api_key=api_key,
-        max_body=max_body,
-        timeout=timeout,
-        concurrency=concurrency,
-        waiting=waiting,
-        max_sessions=max_sessions,
-        allow_models=tuple(allow_model or ()),
-        allow_remote_models=allow_remote_models,
-        allow_hosts=tuple(allow_host or ()),
-    )
-    run_service(settings, lambda url: typer.echo(f"fieldpack listens on {url} (Ctrl-C stops it)", err=True))
-
-
-@app.command()
-def mcp(
-    root: Annotated[
-        list[Path] | None, typer.Option("--root", help="A folder that tools may read from; may be repeated.")
-    ] = None,
-    transport: Annotated[str, typer.Option(help="stdio | http (127.0.0.1 only)")] = "stdio",
-    port: Annotated[int, typer.Option(help="Of http.")] = 8018,
-) -> None:
-    """Serve the tools pack_context, explore_field and plan_budget over the Model Context Protocol."""
-    from fieldpack.mcp import serve as serve_tools
-
-    serve_tools(root or [], transport, port)
+app.command()(serve)
+app.command()(mcp)
 
 
 def _write(path: Path, text: str) -> None:

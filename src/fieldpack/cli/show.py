@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +17,38 @@ if TYPE_CHECKING:
     from fieldpack.budget import BudgetPlan
     from fieldpack.cli.work import FieldView
     from fieldpack.compress import Compression
+    from fieldpack.index import Index
+    from fieldpack.parallel import Summary
     from fieldpack.result import Result
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-class Progress:
-    """A bar on stderr for long work; nothing when stderr is no terminal, or when the work is over at once."""
+_EVERY = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
 
-    def __init__(self) -> None:
+
+class Progress:
+    """A bar on stderr for long work; nothing when the work is over at once. When stderr is no terminal: nothing, or
+    with `plain` a line at times, for logs."""
+
+    def __init__(self, plain: bool = False) -> None:
         self._bar: Any = None
         self._task: Any = None
         self._stage = ""
+        self._terminal, self._plain = sys.stderr.isatty(), plain
+        self._said = time.monotonic()
 
     def __enter__(self) -> Progress | None:
-        return self if sys.stderr.isatty() else None
+        return self if self._terminal or self._plain else None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if not self._terminal:
+            if time.monotonic() - self._said >= _EVERY:
+                self._said = time.monotonic()
+                sys.stderr.write(f"fieldpack: {stage} {done} of {total}\n")
+                sys.stderr.flush()
+            return
         from rich.console import Console
         from rich.progress import Progress as Bar
 
@@ -76,6 +94,28 @@ def result(found: Result, explain: bool) -> None:
     _summary(console, found)
     if explain:
         console.print(_decisions(found, None))
+
+
+def batch(found: Summary, as_json: bool) -> None:
+    """What became of many tasks: a line on stdout, and one on stderr when some could not be done."""
+    if as_json:
+        facts = {**vars(found), "output": str(found.output)}
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    else:
+        before = f" ({found.done_before} done before)" if found.done_before else ""
+        sys.stdout.write(f"{found.tasks} tasks in {found.shards} shards{before}: {found.output}\n")
+    if found.errors:
+        first = harmless(" ".join(found.first_error.split()))
+        sys.stderr.write(f"fieldpack: {found.errors} of {found.tasks} tasks have errors; the first: {first}\n")
+
+
+def index(found: Index, output: Path, as_json: bool) -> None:
+    """What was indexed."""
+    facts = {"output": str(output), "documents": len(found.documents), "segments": len(found)}
+    if as_json:
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(f"{facts['documents']} documents, {facts['segments']} segments: {output}\n")
 
 
 def demo(found: Result) -> None:

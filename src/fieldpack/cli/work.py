@@ -232,10 +232,14 @@ def measured(
     model: str,
     held_out: Path | None,
     progress: Progress | None,
+    ray: str | None = None,
+    workers: int | None = None,
 ) -> str:
     """Runs the benchmark and gives its tables."""
-    from fieldpack.bench.quality import Options, run
+    from fieldpack.bench.quality import Options
+    from fieldpack.bench.spread import run
     from fieldpack.bench.tables import quality_page
+    from fieldpack.parallel import Where
 
     if data is None:
         raise InputError("no data: say --data FOLDER or set FIELDPACK_DATA; benchmarks/README.md has the schema")
@@ -250,7 +254,7 @@ def measured(
         out=out,
         held_out=held_out,
     )
-    return quality_page(run(options, progress))
+    return quality_page(run(options, Where(ray, workers), progress))
 
 
 def _names(text: str) -> tuple[str, ...]:
