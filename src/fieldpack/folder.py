@@ -71,9 +71,11 @@ def array(folder: str | Path, name: str) -> npt.NDArray[Any]:
     """A memory-mapped, read-only array of a folder that `load` has checked."""
     path = Path(folder) / f"{name}.npy"
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        # Reads .npy and nothing else: no zip archive, and no objects, which would be pickles.
+        found = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as e:
-        raise InputError(f"{path} is no array: {e}; make the folder anew") from e
+        why = str(e).partition("\n")[0]
+        raise InputError(f"{path} is no array: {why}; make the folder anew") from e
     return np.asarray(found)
 
 

@@ -247,5 +247,8 @@ def _read(place: Path, head: dict[str, Any], packer: ContextPacker) -> Prepared:
     texts = rows.texts(documents) if sentences else json.loads((place / "texts.json").read_text("utf-8"))
     if len(rows) != head["segments"] or len(texts) != len(corpus) or len(stems) != len(corpus.stem_idf):
         raise ValueError("its files do not fit each other")
+    groups = len(corpus.starts)
+    if not np.isclose(corpus.unseen_idf, np.log1p((groups + 0.5) / 0.5)):
+        raise ValueError("its head does not fit its files")
     dense = get("dense") if "dense.npy" in head["files"] else None
     return Prepared(documents, rows, texts, corpus, dense, packer.static, sentences)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldpack import folder as store
-from fieldpack.errors import InputError, SettingsError
+from fieldpack.errors import FieldpackError, InputError, SettingsError
 from fieldpack.field.state import FieldState
 from fieldpack.index import Index
 from fieldpack.inputs import checked_budget, checked_documents, checked_queries, pin_ranges
@@ -198,7 +198,9 @@ class Session:
                 prompt,
                 int(head["turns"]),
             )
-        except (KeyError, TypeError, AttributeError) as e:
+        except FieldpackError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as e:
             raise store.damaged(place, KIND, str(e)) from e
 
     def _budget(self, budget: int | None) -> int:
