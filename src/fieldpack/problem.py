@@ -152,8 +152,9 @@ def marked(prepared: Prepared, values: Mapping[str, float]) -> FloatArray:
 
 def _coupling(prepared: Prepared, asked: IntArray, some: IntArray) -> Coupling:
     """Links and duplicates among the rows."""
-    corpus = prepared.corpus
+    corpus, titles = prepared.corpus, prepared.corpus.titles
     offsets, words, doc = corpus.words.offsets, corpus.words.ids, prepared.rows.doc
+    names, name_offsets = titles.ids, titles.offsets
     if not prepared.sentences:
         offsets = np.append(offsets[corpus.starts], offsets[-1])
     if len(some) < len(prepared.rows):
@@ -161,8 +162,10 @@ def _coupling(prepared: Prepared, asked: IntArray, some: IntArray) -> Coupling:
         words, doc = words[ranges(first, last)], doc[some]
         offsets = np.append(0, np.cumsum(last - first))
         vectors = unit(corpus.raw[some]) if prepared.sentences else corpus.groups[some]
+        owners = distinct(doc)
+        first, last = name_offsets[owners], name_offsets[owners + 1]
+        names, name_offsets = names[ranges(first, last)], np.append(0, np.cumsum(last - first))
+        doc = np.searchsorted(owners, doc)
     else:
         vectors = corpus.atoms if prepared.sentences else corpus.groups
-    return Coupling.of(
-        words, offsets, doc, corpus.titles.ids, corpus.titles.offsets, corpus.idf, asked, vectors, prepared.named
-    )
+    return Coupling.of(words, offsets, doc, names, name_offsets, corpus.idf, asked, vectors, prepared.named)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import distinct
 
 Ids = npt.NDArray[np.integer[Any]]
 """Word ids, of any integer type."""
@@ -39,14 +40,14 @@ class Postings:
 
     @staticmethod
     def of(ids: Ids, target: IntArray, weight: FloatArray, targets: int) -> Postings:
-        """ids, target, weight (m,): words without weight are left out."""
+        """ids, target, weight (m,), one weight a word: words without weight are left out."""
         keep = weight > 0
-        target, weight = target[keep], weight[keep]
-        key = ids[keep].astype(np.int64) * max(targets, 1) + target
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        once = np.concatenate(([True], key[1:] != key[:-1])) if len(key) else np.zeros(0, np.bool_)
-        return Postings(key[once] // max(targets, 1), target[order[once]], weight[order[once]], targets)
+        ids, target = ids[keep].astype(np.int64), target[keep]
+        key = distinct(ids * max(targets, 1) + target)
+        by_word = np.zeros(int(ids.max(initial=-1)) + 1, np.float32)
+        by_word[ids] = weight[keep]
+        word = key // max(targets, 1)
+        return Postings(word, key - word * max(targets, 1), by_word[word], targets)
 
     def totals(self) -> FloatArray:
         """(targets,) sum of the weights of each target's words."""

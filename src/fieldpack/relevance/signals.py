@@ -107,12 +107,13 @@ def read_signals(corpus: Corpus, query: Query) -> Signals:
     direction, known = corpus.direction, query.ids
     word, title = ids.ids, titles.ids
     if len(direction) > _MANY_WORDS:
-        # Of a large vocabulary only the words at hand are compared.
         here = np.zeros(len(direction), np.bool_)
         here[word] = here[title] = True
-        place = np.cumsum(here) - 1
-        direction, word, title = direction[here], place[word], place[title]
-        known = np.where((known >= 0) & here[known], place[known], -1)
+        if 4 * np.count_nonzero(here) < len(here):
+            # Of a large vocabulary only the words at hand are compared; copying more of them would take as long.
+            place = np.cumsum(here) - 1
+            direction, word, title = direction[here], place[word], place[title]
+            known = np.where((known >= 0) & here[known], place[known], -1)
     similarity = np.asarray(query.direction @ direction.T, np.float32)
     there = np.flatnonzero(known >= 0)
     similarity[there, known[there]] = 1.0
@@ -123,8 +124,8 @@ def read_signals(corpus: Corpus, query: Query) -> Signals:
     return Signals(
         corpus,
         query,
-        reduce_rows(np.maximum, similarity[:, word], ids.offsets),
-        reduce_rows(np.maximum, similarity[:, title], titles.offsets),
+        reduce_rows(np.maximum, similarity.take(word, 1), ids.offsets),
+        reduce_rows(np.maximum, similarity.take(title, 1), titles.offsets),
         reduce_rows(np.add, hits, ids.offsets),
         np.array([corpus.stem_idf[i] if i >= 0 else corpus.unseen_idf for i in stem_ids], np.float32),
     )
