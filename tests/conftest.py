@@ -1,4 +1,4 @@
-"""The adapters' tests run where their frameworks are installed; the header says which are not."""
+"""The tests of adapters and of the cluster run where their packages are installed; the header says which are not."""
 
 import importlib.util
 import os
@@ -10,6 +10,7 @@ _NEEDS = {
     "test_adapters_langchain_agent.py": ("langchain_core", "langchain"),
     "test_adapters_llamaindex.py": ("llama_index",),
     "test_adapters_haystack.py": ("haystack",),
+    "test_parallel_ray.py": ("ray", "pyarrow", "pandas"),
 }
 _ABSENT = {file: [m for m in needs if importlib.util.find_spec(m) is None] for file, needs in _NEEDS.items()}
 

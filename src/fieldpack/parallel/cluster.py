@@ -149,7 +149,9 @@ def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
     try:
         ray.init(address=address, **settings)
     except (Exception, SystemExit) as error:
-        raise InputError(f"no Ray cluster answers at {address!r}: {_first(error)}") from error
+        refused = "AuthToken" in f"{error.__context__}{error.__cause__}"
+        hint = "; it wants its token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if refused else ""
+        raise InputError(f"no Ray cluster answers at {address!r}: {_first(error)}{hint}") from error
     try:
         yield
     finally:
