@@ -18,7 +18,7 @@ from fieldpack.parallel.engine import Job, Where, Work
 
 ANSWER = 5.0
 """Seconds that the head of a cluster has to answer. (Ray itself tries for two minutes and then ends the process.)"""
-RETRIES = 8
+RETRIES = 16
 """Times that a job is begun again after its worker was killed; more says that it is the job that kills its workers."""
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 _SETTINGS_FRAME = 4
@@ -78,7 +78,8 @@ def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str
                 yield int(row["number"]), bytes(row["content"])
         except ray.exceptions.RayError as error:
             raise FieldpackError(
-                f"the cluster gave up: {_first(error)}; what is done is kept: run the same again to go on"
+                f"the cluster gave up ({_first(error)}): it went away, or one piece of work killed its worker again and "
+                "again (does it fit the memory?); what is done is kept: run the same again to go on"
             ) from error
 
 
@@ -193,7 +194,7 @@ def _quiet(ray: Any) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", message=".*ray_remote_args", module="fieldpack")
 
 
