@@ -78,8 +78,8 @@ def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str
                 yield int(row["number"]), bytes(row["content"])
         except ray.exceptions.RayError as error:
             raise FieldpackError(
-                f"the cluster gave up ({_first(error)}): it went away, or one piece of work killed its worker again and "
-                "again (does it fit the memory?); what is done is kept: run the same again to go on"
+                f"the cluster gave up ({_first(error)}): it went away, or one job killed its workers again and again "
+                "(does it fit the memory?); what is done is kept: run the same again to go on"
             ) from error
 
 
