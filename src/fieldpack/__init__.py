@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fieldpack import adapters as adapters
+    from fieldpack import parallel as parallel
     from fieldpack import shell as shell
     from fieldpack.budget import TokenBudgetPlanner as TokenBudgetPlanner
     from fieldpack.compress import DynamicTokenOptimizer as DynamicTokenOptimizer
@@ -64,7 +65,7 @@ _HOMES = {
     "Document": "types",
     "Segment": "types",
 }
-_MODULES = {"shell": "shell", "fractal": "shell.fractal", "adapters": "adapters"}
+_MODULES = {"shell": "shell", "fractal": "shell.fractal", "adapters": "adapters", "parallel": "parallel"}
 
 __all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 
