@@ -30,7 +30,8 @@ class Corpus:
     each group. group (n,), document (g,): where an atom, a group belongs. sequence (g,): consecutive groups with the
     same number stand one after another in a text. direction (u, d): unit word vectors, weight (u,): their lengths.
     stem (u,): the word's stem; idf (u,), stem_idf (s,): inverse document frequency over the groups in BM25's form,
-    log(1 + (g - df + .5) / (df + .5)). raw (n, d): sums of the word vectors.
+    log(1 + (g - df + .5) / (df + .5)). raw (n, d): sums of the word vectors; of a corpus that was taken from another
+    the other's, of which `raw[taken]` are its own: they are many, and few ask for them.
     """
 
     words: Words
@@ -57,12 +58,16 @@ class Corpus:
     @cached_property
     def atoms(self) -> FloatArray:
         """(n, d) unit rows."""
-        return unit(self.raw)
+        return unit(self._own)
 
     @cached_property
     def groups(self) -> FloatArray:
         """(g, d) unit rows."""
-        return unit(np.add.reduceat(self.raw, self.starts)) if len(self.raw) else self.raw
+        return unit(np.add.reduceat(self._own, self.starts)) if len(self) else self.raw[:0]
+
+    @property
+    def _own(self) -> FloatArray:
+        return self.raw if len(self.raw) == len(self) else self.raw[self.taken]
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -89,7 +94,7 @@ class Corpus:
             group=np.repeat(np.arange(len(groups)), sizes),
             document=np.searchsorted(owners, document),
             sequence=_broken(self.sequence[groups], groups),
-            raw=self.raw[atoms],
+            raw=self._own,
             taken=atoms,
         )
         vars(out)["groups"] = self.groups[groups]  # the same rows: adding their atoms up again would take longer
