@@ -38,10 +38,10 @@ def run(
     `seconds` and `quick` binds only what is left to do here, which is nothing. A system that a worker has not got the
     packages for is left to this process, which says so if it has not got them either.
     """
-    if options.out is None:
-        raise InputError("out is None; give a folder: over Ray the rows are collected there")
     if where.ray is None:
         return quality.run(options, progress, embedder)
+    if options.out is None:
+        raise InputError("out is None; give a folder: over Ray the rows are collected there")
     options = quality.settled(options)
     context = quality.context_of(options, embedder)
     jobs, shards = _plan(options, context)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class OnnxEmbedder:
 
     folder: model.onnx (input_ids, attention_mask -> the sum of the outputs of all pieces), tokenizer.json, info.json
         ("window": word pieces read at once, the two markers included); by default the model that ships with fieldpack.
-    threads: of the processor (None: onnxruntime's choice). batch_tokens: word pieces a run.
+    threads: of the processor (None: OMP_NUM_THREADS, else onnxruntime's choice). batch_tokens: word pieces a run.
     A text longer than the window is read in windows of equal length, and its vector is the mean over all their pieces.
     Raises MissingExtraError without onnxruntime, AssetError when a file is missing or damaged.
     """
@@ -127,7 +128,7 @@ def _session(weights: Path, threads: int | None) -> Any:
     import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or _granted()
     options.inter_op_num_threads = 1
     # Spinning threads take the processor from everybody else between two runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -135,6 +136,12 @@ def _session(weights: Path, threads: int | None) -> Any:
         return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no public base class for its errors
         raise AssetError(f"onnxruntime cannot load {weights}: {error}") from error
+
+
+def _granted() -> int:
+    """The threads that OMP_NUM_THREADS grants, as on a machine that is shared by many workers; 0 when it says none."""
+    granted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(granted) if granted.isdecimal() else 0
 
 
 def _tokenizer(path: Path) -> Any:

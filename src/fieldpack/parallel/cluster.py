@@ -124,6 +124,8 @@ def _table(jobs: list[Job], failure: str = "") -> Any:
 
 
 def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what concerns the caller is raised
     try:
         import pyarrow  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
         import ray  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -146,7 +148,6 @@ def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
         settings |= {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     elif address != "auto":
         check_reachable(address)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(address=address, **settings)
     except (Exception, SystemExit) as error:

@@ -39,6 +39,7 @@ def index_corpus(
     ray: str | None = None,
     workers: int | None = None,
     gpus: float | None = None,
+    cores: float = 1.0,
     batch: int = BATCH,
     progress: Progress | None = None,
 ) -> Index:
@@ -47,12 +48,14 @@ def index_corpus(
     Its files are those that `packer.index(documents).save(output)` writes, byte for byte with static vectors; rows of a
     transformer that are computed in other batches may differ in their last bits. Workers cut documents into segments,
     count tokens, split words and embed; this process holds the documents and joins the parts. A run that was stopped
-    goes on from the folder PARTS in `output`, which is removed when the index is there; the same call then loads it.
+    goes on from the parts in the folder PARTS of `output`, which go when the index is there; the same call then loads
+    it.
 
-    ray, workers, gpus: see `Where`. batch: documents in a part. progress: called as progress("index", done, all).
+    ray, workers, gpus, cores: see `Where`. batch: documents in a part. progress: called as progress("index", documents
+        done, documents).
     Raises InputError for bad documents, and when `output` was begun with other documents or settings.
     """
-    where = Where(ray, workers, gpus)
+    where = Where(ray, workers, gpus, cores)
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; give a whole number of documents in a part, 1 or more")
     listed = checked_documents(documents)

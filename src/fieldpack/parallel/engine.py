@@ -23,7 +23,8 @@ class Where:
     """ray: None for this process; "local" for a Ray cluster of this machine's cores that ends with the call; "auto" or
     HOST:PORT for one that runs. workers: processes (None: as many as the cluster's cores or GPUs hold). gpus: share of
     a GPU that a worker asks for (None: a whole one where there are GPUs and the model is a transformer). cores: of the
-    processor, that a worker asks for."""
+    processor, that a worker asks for. A program that has called ray.init keeps its own connection, whatever `ray` says.
+    """
 
     ray: str | None = None
     workers: int | None = None

@@ -54,6 +54,7 @@ def pack_many(
     ray: str | None = None,
     workers: int | None = None,
     gpus: float | None = None,
+    cores: float = 1.0,
     batch: int = BATCH,
     explain: bool = False,
     progress: Progress | None = None,
@@ -65,7 +66,8 @@ def pack_many(
         ids or [id, start, end]. A task without a budget takes the one given here.
     index: the folder of a saved index that all tasks without documents of their own read, memory-mapped; with Ray it
         must lie at this path on every machine.
-    ray, workers, gpus: see `Where`. batch: tasks in a shard. explain: rows name dropped segments too, with reasons.
+    ray, workers, gpus, cores: see `Where`. batch: tasks in a shard. explain: rows name dropped segments too, with
+        reasons.
     progress: called as progress("pack", tasks done, tasks).
 
     A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "notes"}, without
@@ -77,7 +79,7 @@ def pack_many(
     settings, and when no cluster answers; MissingExtraError without ray; EmbeddingError when the embedder fails on
     whatever it is given.
     """
-    where = Where(ray, workers, gpus)
+    where = Where(ray, workers, gpus, cores)
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; give a whole number of tasks in a shard, 1 or more")
     budget = None if budget is None else checked_budget(budget)
