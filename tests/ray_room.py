@@ -8,13 +8,13 @@ shards are in the folder, and the answer has the shards that were there when it 
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def ray_start(port, folder):
     return [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--port={port}", "--num-cpus=2"),
         *("--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats"),
-        *(f"--object-store-memory={100 * 2**20}", f"--temp-dir={folder}"),
+        *(f"--object-store-memory={100 * 2**20}", f"--temp-dir={folder}", "--block"),
     ]
 
 
@@ -66,16 +66,29 @@ def done(command):
     return {"code": process.returncode, "out": out, "err": err, "shards": there}
 
 
+def head(port, folder):
+    """The head, once it says that it runs, and what it said; it ends its own processes when it is ended."""
+    process = subprocess.Popen(ray_start(port, folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Ray runtime started" in line:
+            # Somebody has to read what it says later.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return process, said
+    process.wait()
+    return process, said
+
+
 def main():
     port, folder = sys.argv[1:]
     loopback_up()
-    started = subprocess.run(ray_start(port, folder), capture_output=True, text=True)
-    print(json.dumps({"code": started.returncode, "out": started.stdout, "err": started.stderr}), flush=True)
+    process, said = head(port, folder)
+    print(json.dumps({"code": process.poll() or 0, "out": "", "err": said}), flush=True)
     for line in sys.stdin:
         print(json.dumps(done(json.loads(line))), flush=True)
-    stop = [sys.executable, "-m", "ray.scripts.scripts", "stop", "--force"]
-    if os.getpid() != 1:  # in namespaces of its own everything ends with this process
-        subprocess.run(stop, capture_output=True)
+    process.terminate()
+    process.wait(20)
 
 
 if __name__ == "__main__":
