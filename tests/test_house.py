@@ -16,12 +16,12 @@ LEVELS = [
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "look", "cascade", "pipeline"}
     | {"shell", "experiment"},
-    {"index", "growth", "folder", "memory", "parallel", "report", "plot"},
+    {"index", "growth", "folder", "memory", "parallel", "report", "plot", "stream"},
     {"session"},
     {"cli", "server", "mcp", "adapters", "bench"},
 ]
 # A method of the packer, or of its result, that opens the door to a higher level when it is called.
-DOORS = {("pipeline", "index"), ("result", "report"), ("field", "report")}
+DOORS = {("pipeline", "index"), ("pipeline", "stream"), ("result", "report"), ("field", "report")}
 # Texts have to be cut and counted to be budgeted and compressed; these import `text` inside functions.
 TEXT_USERS = {"compress", "budget"}
 

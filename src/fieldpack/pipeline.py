@@ -123,6 +123,30 @@ class ContextPacker:
         prepared = self.prepare(docs, ranges, clock, budget)
         return self.pack_prepared(queries, prepared, budget, ranges, state, clock, weights)
 
+    def pack_stream(
+        self,
+        query: str | Sequence[str | tuple[str, float]],
+        documents: Iterable[str | Document],
+        budget: int,
+        *,
+        pins: Sequence[Pin] = (),
+        state: FieldState | None = None,
+        hold: int = 4096,
+        block: int = 4096,
+    ) -> Result:
+        """`pack` of documents from an iterator, in one pass and bounded memory: some `hold` documents that can still
+        win (more where they are less than eight budgets of text) and a `block` are alive at a time.
+
+        A stream of one block gives what `pack` gives. Of a longer one every paragraph is screened by the query's words
+        and static vectors with the statistics of the whole stream; documents are kept whole or let go, and a sentence
+        embedder reads only those kept. `kept` and `dropped` list the segments of the documents held; the others are
+        counted in `passed` and told in a note. Ids need be unique among documents held together; a pin of a document
+        that never came is an InputError after the last one.
+        """
+        from fieldpack.stream import pack_stream  # a level above, for the convenience of its users
+
+        return pack_stream(self, query, documents, budget, pins=pins, state=state, hold=hold, block=block)
+
     def prepare(
         self,
         documents: tuple[Document, ...],

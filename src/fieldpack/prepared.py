@@ -99,13 +99,13 @@ def prepare(
     is made of whole rows. budget: tokens of the pack, when known: code, tables and lists that alone would take most of
     it are cut at their items. lap: told when a stage is done: "segment", "words", "count", "embed"."""
     check_text(documents)
-    atoms = part(_segmented(documents, budget), documents, cuts)
+    atoms = part(segmented(documents, budget), documents, cuts)
     if not len(atoms):
         raise InputError(f"{len(documents)} documents and no text in them; give at least one that is not blank")
     texts = atoms.texts(documents)
     starts = np.flatnonzero(np.diff(atoms.parent, prepend=-1))
     if sentences is None:
-        sentences = several(atoms, starts)
+        sentences = several(len(atoms), len(starts))
     paragraphs = merge(atoms, starts)
     rows = atoms if sentences else paragraphs
     row_texts = texts if sentences else rows.texts(documents)
@@ -129,12 +129,13 @@ def prepare(
     return Prepared(documents, rows, texts, corpus, dense, static, sentences)
 
 
-def several(atoms: Segments, starts: IntArray) -> bool:
-    """Whether paragraphs, which begin at the atoms `starts`, hold so many sentences that these are the better unit."""
-    return len(atoms) >= _SEVERAL * len(starts)
+def several(atoms: int, paragraphs: int) -> bool:
+    """Whether paragraphs hold so many atoms (sentences) that these are the better unit."""
+    return atoms >= _SEVERAL * paragraphs
 
 
-def _segmented(documents: Sequence[Document], budget: int | None) -> Segments:
+def segmented(documents: Sequence[Document], budget: int | None) -> Segments:
+    """The atoms of the documents, for a pack of `budget` tokens when it is known."""
     if budget is None:
         return segment(documents, "sentence")
     # A token has three characters or more in most texts; a block is whole while it may fit, and one piece in a pack of

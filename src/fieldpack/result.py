@@ -19,6 +19,21 @@ from fieldpack.render import Span
 from fieldpack.types import Dropped, FloatArray, Kept, Segments
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Documents of a stream that were read and let go, and their segments: too many to list, so they are counted."""
+
+    documents: int = 0
+    segments: int = 0
+
+    @property
+    def reason(self) -> str:
+        return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
+
+    def __str__(self) -> str:
+        return f"{self.segments:,} segments of {self.documents:,} documents were streamed past: {self.reason}"
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """text: the packed string; tokens: counted on it, <= budget. `kept` and `dropped` together are all segments, in
@@ -44,6 +59,8 @@ class Result:
     """(row, end): a row of which only the characters before `end` were packed (allow_cut)."""
     repack: Callable[[int], Result] | None = None
     """The same query and documents at another budget; relevance and field are not read again."""
+    passed: Passed = Passed()
+    """What a stream let go (`ContextPacker.pack_stream`): with it, `kept` and `dropped` are all segments."""
 
     def __repr__(self) -> str:
         kept = int(self.inside.sum())
@@ -90,7 +107,7 @@ class Result:
         def entry(item: Kept | Dropped) -> dict[str, Any]:
             return {k: v for k, v in item._asdict().items() if k != "text"}
 
-        return {
+        found = {
             "text": self.text,
             "tokens": self.tokens,
             "budget": self.budget,
@@ -105,6 +122,13 @@ class Result:
             "notes": list(self.notes),
             "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.look.milliseconds))},
         }
+        if self.passed.documents:
+            found["passed"] = {
+                "documents": self.passed.documents,
+                "segments": self.passed.segments,
+                "reason": self.passed.reason,
+            }
+        return found
 
     def to_html(self) -> str:
         """One self-contained HTML page, see fieldpack.report.result_page."""

@@ -83,7 +83,7 @@ def joined(documents: tuple[Document, ...], parts: Sequence[Part], packer: Conte
     static = packer.static
     order = sequences(documents, of_code(atoms, len(documents)))
     corpus = corpus_of(words, titles, atoms.parent, atoms.doc, order, static.word_vectors)
-    sentences = several(atoms, corpus.starts) if packer.unit == "auto" else packer.unit == "sentence"
+    sentences = several(len(atoms), len(corpus.starts)) if packer.unit == "auto" else packer.unit == "sentence"
     rows = atoms if sentences else merge(atoms, corpus.starts)
     rows = replace(rows, tokens=np.concatenate([p.sentences if sentences else p.paragraphs for p in parts]))
     full = [p.dense for p in parts if len(p.dense)]
