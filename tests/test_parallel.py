@@ -396,6 +396,21 @@ def test_who_does_not_answer_is_no_cluster(monkeypatch):
     check_reachable(answering(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00"))  # gRPC's first frame: SETTINGS
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("The actor 69 is unavailable: RPC error.\nSee the log.", "gave up (Exception: The actor 69 is unavailable"),
+        (
+            "ray::Worker() (pid=1)\n  At least one argument could not be computed\nray.exceptions.RaySystemError: no\n"
+            "Traceback:\n  File x\nModuleNotFoundError: No module named 'fieldpack'\n\nTo change retries, configure.",
+            "a worker failed: ModuleNotFoundError: No module named 'fieldpack' (",
+        ),
+    ],
+)
+def test_what_ended_a_run_is_said_in_one_line(said, why):
+    assert why in cluster._why(Exception(said)) and "\n" not in cluster._why(Exception(said))
+
+
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)

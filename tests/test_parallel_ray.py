@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,14 @@ def test_tasks_of_a_parquet_file(place, tmp_path):
     (tmp_path / "no.parquet").write_bytes(b"PAR1 and nothing")
     with pytest.raises(fp.InputError, match="no Parquet file"):
         pack_many(fp.ContextPacker(), tmp_path / "no.parquet", tmp_path / "c")
+
+
+def test_what_cannot_travel_is_refused_before_anything_is_done(tmp_path):
+    lock = threading.Lock()
+
+    def count(text):
+        with lock:
+            return len(text.split())
+
+    with pytest.raises(fp.InputError, match="cannot travel to other processes"):
+        pack_many(fp.ContextPacker(tokenizer=count), tasks(1), tmp_path / "out", ray="local")

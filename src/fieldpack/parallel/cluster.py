@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import re
 import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ ANSWER = 5.0
 """Seconds that the head of a cluster has to answer. (Ray itself tries for two minutes and then ends the process.)"""
 RETRIES = 16
 """Times that a job is begun again after its worker was killed; more says that it is the job that kills its workers."""
+_RAISED = re.compile(r"(?!ray\.)[\w.]+(?:Error|Exception): ")
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 _SETTINGS_FRAME = 4
 
@@ -55,6 +57,7 @@ def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str
     """See `fieldpack.parallel.engine.outcomes`. A worker that is killed is started again, and its job done again."""
     ray = _ray()
     assert where.ray is not None
+    _check_travels(ray, make)
     with _connected(ray, where.ray, where.workers):
         wanted = request(ray.cluster_resources(), where, gpu)
         _quiet(ray)
@@ -77,10 +80,7 @@ def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str
                     raise FieldpackError(row["failure"])
                 yield int(row["number"]), bytes(row["content"])
         except ray.exceptions.RayError as error:
-            raise FieldpackError(
-                f"the cluster gave up ({_first(error)}): it went away, or one job killed its workers again and again "
-                "(does it fit the memory?); what is done is kept: run the same again to go on"
-            ) from error
+            raise FieldpackError(f"{_why(error)}; what is done is kept: run the same again to go on") from error
 
 
 class Worker:
@@ -184,6 +184,17 @@ def check_reachable(address: str) -> None:
         )
 
 
+def _check_travels(ray: Any, make: Callable[[], Work]) -> None:
+    """Raises InputError for an embedder or token counter that Ray cannot send."""
+    try:
+        ray.cloudpickle.dumps(make)
+    except Exception as error:  # whatever the objects' own methods raise
+        raise InputError(
+            f"the packer cannot travel to other processes: {_first(error)}; "
+            "name its model and encoding, or give objects that can be pickled"
+        ) from error
+
+
 def _retries(ray: Any) -> dict[str, int]:
     """For a version of Ray that lets them be said; else it begins a job again however often its worker is killed."""
     open_ended = "ray_remote_args" in inspect.signature(ray.data.Dataset.map_batches).parameters
@@ -197,6 +208,17 @@ def _quiet(ray: Any) -> None:
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", message=".*ray_remote_args", module="fieldpack")
+
+
+def _why(error: BaseException) -> str:
+    """What ended a run, in one line: the exception that a worker's traceback ends with, else what Ray says."""
+    raised = [line.strip() for line in str(error).splitlines() if _RAISED.match(line.strip())]
+    if raised:
+        return f"a worker failed: {raised[-1][:300]} (all machines need the same fieldpack, packages and files)"
+    return (
+        f"the cluster gave up ({_first(error)}): it went away, or one job killed its workers again and again "
+        "(does it fit the memory?)"
+    )
 
 
 def _first(error: BaseException) -> str:
