@@ -32,8 +32,19 @@ from fieldpack.text.sequence import of_code, sequences
 
 NEVER = ("rgb", "locomo", "agnews")
 MOST_CANDIDATES = 300
-RIDGE = 1e-2
-FREE = ("length", "sentences")
+RIDGE = {"paragraph": 1.0, "dense": 3.0, "sentence": 0.01}
+FREE = ("length", "sentences", "late_met", "bm25_met", "dense_met")
+LEXICAL = {
+    "late": 0.5,
+    "late_titled": 0.5,
+    "bm25": 0.5,
+    "neighbours": 0.3,
+    "best_sentence": 0.3,
+    "title": 0.3,
+    "pairs": 0.2,
+}
+PRIOR = {"paragraph": {**LEXICAL, "cosine": 0.7}, "dense": {**LEXICAL, "dense": 1.5}, "sentence": {}}
+"""A plain sum of signals, which does well on texts of other kinds: weights are drawn to a multiple of it."""
 HERE = Path(__file__).resolve().parent
 
 
@@ -116,9 +127,10 @@ def sentence_labels(query, atoms, texts, hit):
     return label if label.any() else None
 
 
-def listwise(names, tables, labels, weights):
-    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge |b|^2; the scores' unit is nats. Weights of
-    signals are at least 0 (monotone); those of FREE, which say nothing of the query, have any sign."""
+def listwise(layer, names, tables, labels, weights):
+    """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge min_a |b - a prior|^2, a >= 0; the scores' unit is
+    nats. Weights of signals are at least 0 (monotone); those of FREE have any sign."""
+    ridge, prior = RIDGE[layer], np.array([PRIOR[layer].get(name, 0.0) for name in names])
     rng = np.random.default_rng(0)
     xs, ys, ws = [], [], []
     for x, y, w in zip(tables, labels, weights, strict=True):
@@ -137,10 +149,11 @@ def listwise(names, tables, labels, weights):
         s = x @ b
         e = np.exp(s - np.maximum.reduceat(s, at)[query])
         p = e / np.add.reduceat(e, at)[query]
-        return -(share * np.log(p + 1e-30)).sum() + RIDGE * b @ b, -(share - p * w[query]) @ x + 2 * RIDGE * b
+        off = b - max(b @ prior, 0) / max(prior @ prior, 1e-9) * prior
+        return -(share * np.log(p + 1e-30)).sum() + ridge * off @ off, -(share - p * w[query]) @ x + 2 * ridge * off
 
     bounds = [(None if name in FREE else 0.0, None) for name in names]
-    return minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
 
 
 def calibrate(names, weights, cases, kind):
@@ -171,21 +184,26 @@ def train(sets):
     def with_dense(c):
         return (c.dense.table, c.par_label, c.dense.raw) if c.dense is not None else (None, None, None)
 
-    par = listwise(PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
+    par = listwise("paragraph", PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
     paragraph = calibrate(PARAGRAPH, par, cases, paragraphs)
     have = [(c, x) for c, x in cases if c.dense is not None]
     dense = paragraph
-    names = (*PARAGRAPH, DENSE)
+    names = (*PARAGRAPH, *DENSE)
     if have:
-        b = listwise(names, [c.dense.table for c, _ in have], [c.par_label for c, _ in have], [x for _, x in have])
+        tables = [c.dense.table for c, _ in have]
+        b = listwise("dense", names, tables, [c.par_label for c, _ in have], [x for _, x in have])
         dense = calibrate(names, b, have, with_dense)
     else:
-        dense = Layer(names, np.append(paragraph.weights, 0).astype(np.float32), paragraph.slope, paragraph.bias)
+        dense = Layer(
+            names,
+            np.append(paragraph.weights, np.zeros(len(DENSE))).astype(np.float32),
+            paragraph.slope,
+            paragraph.bias,
+        )
     tables = {id(c): sentence_features(c.signals, c.par.table @ par, c.texts) for c, _ in cases}
     have = [(c, x) for c, x in cases if c.sent_label is not None]
-    b = listwise(
-        SENTENCE, [tables[id(c)].table for c, _ in have], [c.sent_label for c, _ in have], [x for _, x in have]
-    )
+    found = [tables[id(c)].table for c, _ in have]
+    b = listwise("sentence", SENTENCE, found, [c.sent_label for c, _ in have], [x for _, x in have])
     empty = [(c, x) for c, x in cases if not c.par_label.any()]
 
     def sentences(c):

@@ -302,6 +302,12 @@ class TestKind:
             ("import os\n\n# a comment\n\ndef f(x):\n    return x\n", "python"),
             ("#!/bin/sh\n# comment\nfunction f {\n}\n", "code"),
             ("", "plain"),
+            ("def one(function,\n        alone):\n    pass", "python"),
+            ("    @property\n    async def f(self):\n\n        return 1", "python"),
+            ("public static int f(int a) {\n  return a;\n}", "code"),
+            ("def initely not code", "plain"),
+            ("class of 92: the best", "plain"),
+            ("Public opinion {", "plain"),
         ],
     )
     def test_sniffed_from_the_text(self, text: str, kind: str) -> None:
@@ -312,7 +318,7 @@ class TestKind:
         assert kind_of(Document("x", "# a", metadata={"kind": ["odd"]})) == "markdown"
 
 
-@pytest.mark.parametrize("line", ["def " + "a" * 20_000, "-|" * 10_000, "from " + "a." * 10_000, "- " * 10_000 + ";"])
+@pytest.mark.parametrize("line", ["def " + "a" * 20_000, "-|" * 10_000, "from " + "a." * 10_000, "- " * 10_000 + ";", "@a\n" * 9_000])
 def test_a_hostile_line_is_sniffed_in_linear_time(line: str) -> None:
     assert kind_of(Document("x", line)) in READERS
 

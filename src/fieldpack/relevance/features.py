@@ -1,4 +1,5 @@
-"""Few, cheap, scale-free features of each paragraph and sentence, standardised inside the query.
+"""Few, cheap, scale-free features of each paragraph and sentence, standardised inside the query: by the mean and the
+spread of the RIVALS candidates that can win, so that a crowd of texts about something else changes nothing.
 
 The lists PARAGRAPH and SENTENCE name them in the order of the scorer's weights; `benchmarks/README.md` has the search
 that chose them.
@@ -28,8 +29,12 @@ PARAGRAPH = (
     "attraction",  # similarity to the query's attractor: one step of the field from the query
     "length",  # log of the words
 )
-DENSE = "dense"
-"""Cosine of a sentence embedder's vectors: the eleventh paragraph feature when the packer has one."""
+DENSE = ("dense", "late_met", "bm25_met", "dense_met")
+"""More paragraph features, when the packer has a sentence embedder: the cosine of its vectors; and
+how much more or less near words, exact words and vectors are worth where the best candidate meets more of the query."""
+RIVALS = 100
+_MET, _MET_UNIT = 0.8, 5.0
+"""Token resonance of the best candidate in the middle of labelled queries, and what brings its spread to about 1."""
 
 SENTENCE = (
     "late",
@@ -62,6 +67,19 @@ def standardised(values: FloatArray) -> FloatArray:
     return (values - values.mean()) / np.float32(spread) if spread > 1e-9 else np.zeros_like(values)
 
 
+def among(table: FloatArray, rank: FloatArray) -> FloatArray:
+    """Columns of `table` (n, f) as z-scores by the mean and spread of the RIVALS rows that `rank` (n,) puts first; what
+    does not tell those apart is 0."""
+    if not len(table):
+        return table
+    rivals = table
+    if len(table) > RIVALS:
+        rivals = table[np.argpartition(-rank, RIVALS)[:RIVALS]]
+    spread = rivals.std(0)
+    told = spread > 1e-6
+    return np.asarray((table - rivals.mean(0)) * (told / np.where(told, spread, 1)), np.float32)
+
+
 def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Features:
     """Features of the g groups, in the order of PARAGRAPH; `dense` (g,) adds DENSE."""
     corpus, query = signals.corpus, signals.query
@@ -85,8 +103,13 @@ def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Fea
         "length": np.log1p(length),
     }
     if dense is not None:
-        raw[DENSE] = dense
-    return Features(np.stack([standardised(v) for v in raw.values()], 1), raw)
+        raw["dense"] = dense
+    rank = base + standardised(cosine if dense is None else dense)
+    table = among(np.stack(list(raw.values()), 1).astype(np.float32), rank)
+    if dense is not None:
+        met = np.float32(np.clip((late.max(initial=0) - _MET) * _MET_UNIT, -3, 3))
+        table = np.concatenate([table, met * table[:, [list(raw).index(n) for n in ("late", "bm25", "dense")]]], 1)
+    return Features(table, raw)
 
 
 def sentence_features(signals: Signals, paragraph_score: FloatArray, texts: Sequence[str]) -> Features:

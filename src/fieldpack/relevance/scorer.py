@@ -80,7 +80,7 @@ class Scorer:
             parsed = json.loads(path.read_text("utf-8"))
             return Scorer(
                 Layer.of(parsed["paragraph"], PARAGRAPH),
-                Layer.of(parsed["dense"], (*PARAGRAPH, DENSE)),
+                Layer.of(parsed["dense"], (*PARAGRAPH, *DENSE)),
                 Layer.of(parsed["sentence"], SENTENCE),
             )
         except AssetError as error:

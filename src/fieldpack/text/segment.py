@@ -41,14 +41,24 @@ _CODE = re.compile(
     r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*+$)",
     re.MULTILINE,
 )
+# One function, as code search gives it: prose does not begin so.
+_FUNCTION = re.compile(
+    r"\s*+(?:@\w[^\n]*+\s++)*+(?:(?P<python>(?:async ++)?def ++\w++ *+\(|class ++\w++[^\n]*:[^\S\n]*+$)"
+    r"|(?:public|private|protected|static|export|function|func|fn|pub)\b[^\n]*\{[^\S\n]*+$)",
+    re.MULTILINE,
+)
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
 _SNIFFED = 20_000  # characters
 _MANY, _RUN, _CRUMB = 50_000, 256, 16
 
 
 def sniff(text: str) -> str:
-    """The kind of a text that came without one, from its first characters: code by two sure signs, Markdown by one."""
+    """The kind of a text that came without one, from its first characters: code by two sure signs or where it opens
+    with a function, Markdown by one."""
     head = normalised(text[:_SNIFFED])
+    function = _FUNCTION.match(head)
+    if function:
+        return "python" if function["python"] else "code"
     markdown = _MARKDOWN.search(head)
     if markdown and markdown["fence"]:
         return "markdown"
