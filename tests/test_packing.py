@@ -217,3 +217,68 @@ def test_names_tell_documents_apart_only_when_they_differ():
 def test_the_bound_counts_every_promise():
     p = problem(5)
     assert bound(p, 0, PackingSettings()) >= objective(p, [], PackingSettings())
+
+
+def alike(n: int) -> Problem:
+    """n rows of one word and one vector each, all the same."""
+    p = problem(0, 2, coupled=False)
+    coupling = Coupling.of(
+        np.zeros(n, np.int64),
+        np.arange(n + 1),
+        np.arange(n),
+        np.zeros(0, np.int64),
+        np.zeros(n + 1, np.int64),
+        np.ones(1, np.float32),
+        np.zeros(0, np.int64),
+        np.tile(np.array([[0.6, 0.8]], np.float32), (n, 1)),
+        False,
+    )
+    zeros, none = np.zeros(n, np.int64), np.zeros((0, n), np.float32)
+    flags = np.zeros(n, bool)
+    return replace(
+        p,
+        logit=np.zeros(n, np.float32),
+        cost=np.ones(n, np.int64),
+        coupling=coupling,
+        best=none,
+        best_weight=np.zeros(0, np.float32),
+        attraction=none,
+        paragraph=np.arange(n),
+        document=np.arange(n),
+        opening=zeros,
+        pinned=flags,
+        open=~flags,
+        lead=flags,
+    )
+
+
+def test_thousands_of_rows_alike_are_compared_once_and_little_is_kept(monkeypatch):
+    """One paragraph again and again: the work must not be that of every pair."""
+    compared = []
+    plain = Coupling._compare
+    monkeypatch.setattr(Coupling, "_compare", lambda self, row: compared.append(row) or plain(self, row))
+    n = 3000
+    p = alike(n)
+    found = pack(p, n // 2)
+    assert found.chosen.tolist() == list(range(n // 2)) and len(compared) <= 2
+    assert sum(len(at) for at, _ in p.coupling._copies.values()) <= 60 * n
+    assert found.bound >= found.value
+
+
+def test_copies_beyond_what_is_kept_are_compared_again_with_the_same_answer(monkeypatch):
+    p = problem(4, 9)
+    wanted = [p.coupling.duplicates(row).tolist() for row in range(9)]
+    monkeypatch.setattr("fieldpack.packing.coupling.MOST_COPIES", 0)
+    again = problem(4, 9)
+    again.coupling.expect(np.arange(9))
+    assert [again.coupling.duplicates(row).tolist() for row in range(9)] == wanted and any(map(any, wanted))
+    assert all(len(at) == 0 for at, _ in again.coupling._copies.values())
+
+
+def test_rows_beyond_those_that_are_followed_are_taken_by_their_own_worth(monkeypatch):
+    p = problem(5, 9)
+    whole = pack(p, 30)
+    monkeypatch.setattr("fieldpack.packing.greedy.COUPLED", 0)
+    bare = pack(p, 30)
+    assert (bare.link == 0).all() and (bare.duplicate == 0).all() and (whole.link > 0).any()
+    assert bare.bound >= bare.value and cost_of(p, bare.chosen) <= 30

@@ -23,6 +23,8 @@ REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
 REMEMBERED = 512
 """Rows whose links are kept while a pack is made: some megabytes at most."""
+MOST_COPIES = 1 << 22
+"""Copies that are kept while a pack is made, of all rows together: where all rows are alike, each has thousands."""
 _BLOCK = 48
 """Rows compared with all others at once."""
 DUPLICATE = 0.9
@@ -131,9 +133,8 @@ class Coupling:
 
     def copies(self, row: int) -> tuple[IntArray, FloatArray]:
         """The rows that say what the packed `row` says, and how much so: above 0 from cosine DUPLICATE, 1 at 1."""
-        if row not in self._copies:
-            self._compare(row)
-        return self._copies[row]
+        known = self._copies.get(row)
+        return self._compare(row) if known is None else known
 
     def duplicates(self, row: int) -> FloatArray:
         """(n,) `copies` as an array."""
@@ -156,12 +157,17 @@ class Coupling:
         return {}
 
     @cached_property
+    def _room(self) -> list[int]:
+        """How many copies more may be kept."""
+        return [MOST_COPIES]
+
+    @cached_property
     def _ahead(self) -> list[int]:
         return []
 
-    def _compare(self, row: int) -> None:
+    def _compare(self, row: int) -> tuple[IntArray, FloatArray]:
         block = [row]
-        while self._ahead and len(block) < _BLOCK:
+        while self._ahead and len(block) < _BLOCK and self._room[0] > 0:
             following = self._ahead.pop()
             if following != row and following not in self._copies:
                 block.append(following)
@@ -171,7 +177,13 @@ class Coupling:
             at = np.flatnonzero(near > DUPLICATE)
             at = at[at != one]
             share = np.minimum((near[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1)
-            self._copies[one] = at, np.asarray(share, np.float32)
+            found = at, np.asarray(share, np.float32)
+            if one == row:
+                asked = found
+            if len(at) <= self._room[0]:
+                self._copies[one] = found
+                self._room[0] -= len(at)
+        return asked
 
     def _linked(self, row: int) -> FloatArray:
         if not self.named:

@@ -26,6 +26,11 @@ from fieldpack.types import BoolArray, FloatArray, IntArray
 TIE = 1e-4
 """Relative difference up to which two values are the same: single precision leaves 1e-6 of doubt in log odds of 1 and
 1e-5 in a probability far from a half."""
+COUPLED = 4096
+"""Rows of a pack whose links and copies are followed; what comes after them (a budget of a hundred thousand tokens, a
+pack of single letters) is taken by its own worth, lest the work grow as the square of the budget."""
+_SAME = 0.9999
+"""Share of a copy from which it is one word for word: what copies the one copies the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +198,21 @@ class _Growing:
         self.opened[p.document[row]] = True
         self.begun[p.paragraph[row]] = True
         self._reach(p.best[:, row], p.attraction[:, row])
-        changed = [k for k in (row - 1, row + 1) if 0 <= k < len(p) and p.paragraph[k] == p.paragraph[row]]
-        self.near[changed] = True
-        if p.coupling is not None and s.chain:
-            np.maximum(self.link, p.coupling.links(row), out=self.link)
-        if p.coupling is not None and s.repel:
-            rows, share = p.coupling.copies(row)
-            self.duplicate[rows] = np.maximum(self.duplicate[rows], share)
-            changed += rows.tolist()
-        if changed:
-            self.logit[changed] = p.logit[changed] + s.complete * self.near[changed] - s.repel * self.duplicate[changed]
+        beside = [k for k in (row - 1, row + 1) if 0 <= k < len(p) and p.paragraph[k] == p.paragraph[row]]
+        self.near[beside] = True
+        if p.coupling is not None and len(self.chosen) <= COUPLED:
+            if s.chain:
+                np.maximum(self.link, p.coupling.links(row), out=self.link)
+            if s.repel and self.duplicate[row] < _SAME:
+                rows, share = p.coupling.copies(row)
+                self.duplicate[rows] = np.maximum(self.duplicate[rows], share)
+                self._weigh(rows)
+        if beside:
+            self._weigh(beside)
+
+    def _weigh(self, rows: list[int] | IntArray) -> None:
+        p, s = self.p, self.s
+        self.logit[rows] = p.logit[rows] + s.complete * self.near[rows] - s.repel * self.duplicate[rows]
 
     def _reach(self, best: FloatArray, attraction: FloatArray) -> None:
         if (best > self.covered).any() or (attraction > self.reached).any():
@@ -290,11 +300,15 @@ def objective(
 
 
 def _repeated(problem: Problem, coupling: Coupling, rows: IntArray) -> FloatArray:
-    """(k,) how much each of `rows` repeats one of them that is before it in the order of probability."""
+    """(k,) how much each of `rows` repeats one of them that is before it in the order of probability (one of the first
+    COUPLED)."""
     out = np.zeros(len(problem), np.float32)
     place = np.full(len(problem), -1)
-    place[rows[np.lexsort((rows, -problem.logit[rows].astype(np.float64)))]] = np.arange(len(rows))
-    for row in rows.tolist():
+    ordered = rows[np.lexsort((rows, -problem.logit[rows].astype(np.float64)))]
+    place[ordered] = np.arange(len(rows))
+    for row in ordered[:COUPLED].tolist():
+        if out[row] >= _SAME:
+            continue
         near, share = coupling.copies(row)
         if len(near):
             out[near] = np.maximum(out[near], share * (place[near] > place[row]))
