@@ -116,6 +116,11 @@ def test_a_stopped_run_does_only_what_is_missing(tmp_path):
     assert all((tmp_path / "out" / name).stat().st_mtime_ns == at for name, at in before.items())
 
 
+def test_where_nothing_is_missing_no_cluster_is_asked(tmp_path):
+    pack_many(PACKER, tasks(3), tmp_path / "out")
+    assert pack_many(PACKER, tasks(3), tmp_path / "out", ray="127.0.0.1:1").done_before == 1
+
+
 @pytest.mark.parametrize(
     "harm", [lambda b: b[:-5], lambda b: b.replace(b'"task": 2', b'"task": 9'), lambda b: b"", lambda b: b"[\n[\n"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import os
 import re
@@ -55,15 +56,18 @@ def request(there: Mapping[str, float], where: Where, gpu: str) -> Request:
 
 def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str) -> Iterator[Job]:
     """See `fieldpack.parallel.engine.outcomes`. A worker that is killed is started again, and its job done again."""
+    jobs = iter(jobs)
+    first = next(jobs, None)
+    if first is None:
+        return
     ray = _ray()
     assert where.ray is not None
     _check_travels(ray, make)
     with _connected(ray, where.ray, where.workers):
         wanted = request(ray.cluster_resources(), where, gpu)
         _quiet(ray)
-        blocks = [ray.put(_table([job])) for job in jobs]  # the store of objects spills to disk what it cannot hold
-        if not blocks:
-            return
+        # The store of objects spills to disk what it cannot hold.
+        blocks = [ray.put(_table([job])) for job in itertools.chain([first], jobs)]
         done = ray.data.from_arrow_refs(blocks).map_batches(
             Worker,
             fn_constructor_args=(make, __version__),
