@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
     {"errors", "types", "settings"},
-    {"protocols", "assets", "words", "observe"},
+    {"protocols", "assets", "words", "observe", "room"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "look", "cascade", "pipeline"}
     | {"shell", "experiment"},

@@ -105,8 +105,9 @@ class Index:
     def add(self, documents: str | Document | Iterable[str | Document]) -> Index:
         """An index with further documents behind these; this one stays as it is.
 
-        Only the new texts are read and embedded. The arrays are copied, and the inverse document frequencies are
-        recomputed from the counts at hand. Strings are named doc-N, N counting on. Raises InputError for an id that is
+        Only the new texts are read and embedded, and their rows put behind the old ones: the first `add` copies the
+        arrays and leaves room behind them, later ones do not. The inverse document frequencies are recomputed from the
+        counts at hand. Strings are named doc-N, N counting on. Raises InputError for an id that is
         there already.
         """
         from fieldpack.inputs import checked_documents
@@ -115,8 +116,7 @@ class Index:
         count = len(self.documents)
         named = [Document(f"doc-{count + i}", d) if isinstance(d, str) else d for i, d in enumerate(given)]
         new = checked_documents(named, blank=True)
-        known = {d.id for d in self.documents}
-        if again := [d.id for d in new if d.id in known]:
+        if again := [d.id for d in new if d.id in self.prepared.numbers]:
             raise InputError(f"{again[0]!r} is the id of a document in the index; ids must be unique")
         packer = self.packer
         embed = packer.embedder.embed if self.prepared.dense is not None else None

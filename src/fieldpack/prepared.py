@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
 from fieldpack.packing.coupling import distinct_names
 from fieldpack.relevance.corpus import Corpus, read_corpus
+from fieldpack.room import Room
 from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, segment
 from fieldpack.text.sequence import of_code, sequences
 from fieldpack.text.tokens import check_text, meanwhile
 from fieldpack.types import Document, FloatArray, IntArray, Segments
+from fieldpack.words import Words
 
 if TYPE_CHECKING:
     from fieldpack.protocols import Tokenizer
@@ -47,14 +49,21 @@ class Prepared:
     dense: FloatArray | None
     static: StaticEmbedder
     sentences: bool
+    room: Room = field(default_factory=Room)
+    """Where the arrays grow: see `fieldpack.growth`."""
 
     def __repr__(self) -> str:
         return f"Prepared({len(self.documents)} documents, {len(self.rows)} segments)"
 
-    @cached_property
+    @property
     def known(self) -> float:
         """Share in [0, 1] of the words that the static table holds whole: low in a language it does not know."""
-        return self.static.known(self.corpus.words)
+        return self.known_words / max(len(self.corpus.words.ids), 1)
+
+    @cached_property
+    def known_words(self) -> int:
+        """How many of the words, as often as they occur, the static table holds whole."""
+        return known_words(self.static, self.corpus.words)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -127,6 +136,11 @@ def prepare(
         dense = embed(paragraphs.texts(documents) if sentences else row_texts)
         lap("embed")
     return Prepared(documents, rows, texts, corpus, dense, static, sentences)
+
+
+def known_words(static: StaticEmbedder, words: Words) -> int:
+    """How many words of texts the table holds whole."""
+    return round(static.known(words) * len(words.ids))
 
 
 def several(atoms: int, paragraphs: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,12 +75,11 @@ def distinct(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
-def words_of(texts: Iterable[str], vocabulary: Sequence[str] = ()) -> Words:
-    """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids."""
-    index: defaultdict[str, int] = defaultdict()
+def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mapping[str, int] | None = None) -> Words:
+    """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids; `known`: its
+    words with their ids, when they are at hand."""
+    index: defaultdict[str, int] = defaultdict(None, known or {w: i for i, w in enumerate(vocabulary)})
     index.default_factory = index.__len__
-    for word in vocabulary:
-        index[word]
     flat: list[int] = []
     ends = [0]
     lookup = index.__getitem__
