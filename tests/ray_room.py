@@ -21,6 +21,8 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 SET_FLAGS, UP = 0x8914, 0x41
+LONGEST = 900
+"""Seconds for a command; the longest takes thirty where nobody else wants the processor."""
 
 
 def prefix():
@@ -63,7 +65,12 @@ def done(command):
         process.send_signal(signal.SIGKILL)
         process.wait()
         there = shards(folder)
-    out, err = process.communicate(timeout=120)
+    try:
+        out, err = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        err += f"\nkilled after {LONGEST} s"
     return {"code": process.returncode, "out": out, "err": err, "shards": there}
 
 
