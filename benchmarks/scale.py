@@ -7,8 +7,8 @@ text       passages of real documents taken apart and put together anew: a sente
 floor      10,000 passages against reading their text once with each tokenizer, WordPiece (the `tokenizers` library) and
            o200k_base (tiktoken), both batched on all cores.
 index      a pack over an index of each size, and adding one document to it.
-vectors    the field alone on clustered unit vectors: reading it, and the graph of nearest rows, exact and by FAISS; the
-           recall of FAISS against exact search at 10,000 rows.
+vectors    the field alone on the vectors of such texts: reading it, and the graph of nearest rows, exact and by FAISS;
+           the recall of FAISS against exact search at 10,000 rows.
 stream     the same texts from a generator, never all in memory at once.
 
 Times are on the clock and by processor; of a busy machine only ratios within one run say something.
@@ -204,24 +204,32 @@ def floor_step(folder: Path, segments: int, rounds: int = 3) -> dict[str, Any]:
     }
 
 
-def vectors(rows: int, dims: int = 256, topics: int = 50, seed: int = 0) -> np.ndarray:
-    """Unit rows about `topics` directions, as texts lie in a model: half of a row is its topic's."""
-    rng = np.random.default_rng(seed)
-    centers = rng.normal(size=(topics, dims)).astype(np.float32)
-    out = rng.standard_normal((rows, dims), np.float32)
+def vectors(folder: Path, rows: int, seed: int = 0) -> np.ndarray:
+    """(rows, d) unit static vectors of paragraphs of two recombined sentences, without their texts: the sums of word
+    vectors of two heads and two tails."""
+    from fieldpack.prepared import shipped_static
+    from fieldpack.words import sums, words_of
+
+    static, rng = shipped_static(), np.random.default_rng(seed)
+    halves = []
+    for part in zip(*((w[: len(w) // 2], w[len(w) // 2 :]) for w in pool(folder)), strict=True):
+        words = words_of(" ".join(w) for w in part)
+        halves += [sums(static.word_vectors(words.vocabulary), words)]
+    out = np.empty((rows, static.dims), np.float32)
     for first in range(0, rows, 65_536):
-        part = out[first : first + 65_536]
-        part += centers[rng.integers(0, topics, len(part))]
-        part /= np.linalg.norm(part, axis=1, keepdims=True)
+        size = min(65_536, rows - first)
+        chosen = rng.integers(0, len(halves[0]), (4, size))
+        part = sum(halves[k % 2][at] for k, at in enumerate(chosen))
+        out[first : first + size] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9)
     return out
 
 
-def vectors_step(_: Path, rows: int) -> dict[str, Any]:
+def vectors_step(folder: Path, rows: int) -> dict[str, Any]:
     """The field of vectors alone: reading it, the closed form of resonance, the graph of nearest rows."""
     from fieldpack.field.resonance import EXACT_GRAPH, graph, overall
     from fieldpack.field.state import read
 
-    x = vectors(rows)
+    x = vectors(folder, rows)
     before = peak()
     reading, spent = measured(lambda: read(x))
     out: dict[str, Any] = {
@@ -267,6 +275,10 @@ def fitted(rows: list[dict[str, Any]]) -> dict[str, float]:
         out[stage] = exponent(sizes, [r["stages_clock_s"][stage] for r in large])
     if "read" in large[0]:
         out["read"] = exponent(sizes, [r["read"]["processor_s"] for r in large])
+    if all("graph by FAISS" in r or r.get("graph", {}).get("kind", "").startswith("FAISS") for r in large[:2]):
+        found = [(s, r.get("graph by FAISS", r.get("graph"))) for s, r in zip(sizes, large, strict=True)]
+        timed = [(s, g["processor_s"]) for s, g in found if g]
+        out["graph by FAISS"] = exponent([s for s, _ in timed], [t for _, t in timed])
     if "field_processor_s" in large[0]:
         out["field"] = exponent(sizes, [r["field_processor_s"] for r in large])
     return out
