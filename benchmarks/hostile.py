@@ -4,13 +4,15 @@
 
 Every case is a process of its own: it makes one document of so many bytes, packs it end to end (budget 2,000), checks
 the promises, and reports processor seconds and the most memory it held. `exponent` is that of the time between the two
-sizes (1 is linear; what the same process does without a document, its base, is taken away before). Cases with an ending
-are written to a file and read from it, as the command line does.
+sizes (1 is linear; on a busy machine the short ones look steeper than they are). Loading the models is not counted in
+the seconds, but in the memory: about 120 MB. Some kinds are written to a file and read from it, as the command line
+does.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -145,28 +148,24 @@ def case(kind: str, size: int, budget: int) -> dict[str, Any]:
 
     packer = fp.ContextPacker()
     packer.pack("warm", ["text"], 10)
-    base, base_mb = time.process_time(), held()
-    documents: tuple[fp.Document, ...] = ()
-    if size:
-        documents = (fp.Document("hostile", document(kind, size)),)
-        if kind in FILES:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"hostile{FILES[kind][0]}"
-                path.write_text(documents[0].text, "utf-8", newline="")
-                start = time.process_time()
-                try:
-                    documents = read([path])
-                except fp.InputError as error:
-                    return measured(start, refused=str(error)[len(str(path)) :])
-        else:
+    documents: tuple[fp.Document, ...] = (fp.Document("hostile", document(kind, size)),)
+    if kind in FILES:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"hostile{FILES[kind][0]}"
+            path.write_text(documents[0].text, "utf-8", newline="")
             start = time.process_time()
-        if not any(d.text.strip() for d in documents):
-            return measured(start, refused="blank")
-        result = packer.pack("what causes the tides", documents, budget)
-        found = measured(start, segments=len(result.segments), tokens=result.tokens)
-        check(packer, result, documents, budget)
-        return found
-    return {"seconds": round(base, 2), "megabytes": base_mb}
+            try:
+                documents = read([path])
+            except fp.InputError as error:
+                return measured(start, refused=str(error)[len(str(path)) :])
+    else:
+        start = time.process_time()
+    if not any(d.text.strip() for d in documents):
+        return measured(start, refused="blank")
+    result = packer.pack("what causes the tides", documents, budget)
+    found = measured(start, segments=len(result.segments), tokens=result.tokens)
+    check(packer, result, documents, budget)
+    return found
 
 
 def measured(start: float, **more: Any) -> dict[str, Any]:
@@ -178,12 +177,18 @@ def held() -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 
 
-def check(packer: Any, result: Any, documents: Any, budget: int) -> None:
-    """The budget by another counter, the kept text verbatim, nothing lost."""
+@functools.cache
+def counter() -> Callable[[str], int]:
+    """Another count of the same tokens."""
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     import fuzz_budget
 
-    counted = fuzz_budget.independent("o200k_base")(result.text)
+    return fuzz_budget.independent("o200k_base")
+
+
+def check(packer: Any, result: Any, documents: Any, budget: int) -> None:
+    """The budget by another counter, the kept text verbatim, nothing lost."""
+    counted = counter()(result.text)
     texts = {d.id: d.text for d in documents}
     kept = sum(texts[k.doc_id][k.start : k.end] == k.text and k.text in result.text for k in result.kept)
     rows = result.segments
@@ -207,6 +212,22 @@ def alone(kind: str, size: int, budget: int, seconds: float) -> dict[str, Any]:
     return found
 
 
+def report(rows: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:
+    """What was measured so far."""
+    largest = [r[str(given.sizes[-1])] for r in rows.values()]
+    return {
+        "command": f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
+        "budget": given.budget,
+        "kinds measured": len(rows),
+        "most seconds": max((c.get("seconds", 0.0) for c in largest), default=0.0),
+        "most megabytes": max((c.get("megabytes", 0) for c in largest), default=0),
+        "largest exponent": max((r.get("exponent", 0.0) for r in rows.values()), default=0.0),
+        "failed": [kind for kind, r in rows.items() if any("failed" in c for c in r.values() if isinstance(c, dict))],
+        "kinds": rows,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000_000, 10_000_000], help="bytes")
@@ -227,24 +248,12 @@ def main() -> None:
         if min(first, last) >= 0.05:  # what is shorter says nothing of growth
             rows[kind]["exponent"] = round(math.log(last / first) / math.log(given.sizes[-1] / given.sizes[0]), 2)
         print(f"{kind:34}", *cases, rows[kind].get("exponent", ""), file=sys.stderr, flush=True)
-    largest = [r[str(given.sizes[-1])] for r in rows.values()]
-    report = {
-        "command": f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}",
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
-        "budget": given.budget,
-        "base": alone("stops", 0, given.budget, given.limit),
-        "most seconds": max((c.get("seconds", 0.0) for c in largest), default=0.0),
-        "most megabytes": max((c.get("megabytes", 0) for c in largest), default=0),
-        "largest exponent": max((r.get("exponent", 0.0) for r in rows.values()), default=0.0),
-        "failed": [kind for kind, r in rows.items() if any("failed" in c for c in r.values() if isinstance(c, dict))],
-        "kinds": rows,
-    }
-    text = json.dumps(report, indent=1, ensure_ascii=False)
-    if given.out is not None:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(text + "\n", "utf-8")
-    print(text)
-    sys.exit(1 if report["failed"] else 0)
+        if given.out is not None:
+            given.out.parent.mkdir(parents=True, exist_ok=True)
+            given.out.write_text(json.dumps(report(rows, given), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    found = report(rows, given)
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+    sys.exit(1 if found["failed"] else 0)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from fieldpack.embed.testing import HashEmbedder
 from fieldpack.render import GAP, GAP_IN_LINES, GAP_IN_SENTENCES
 from fieldpack.text.segment import segment
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import hostile
+
 TIDES = "Tides are caused by the gravity of the Moon and the Sun. Spring tides come at full moon."
 BREAD = "Sourdough bread needs a starter. The starter is fed with flour and water every day."
 INJECTIONS = [
@@ -322,3 +325,12 @@ def test_settings_stay_what_they_were():
     with pytest.raises(AttributeError):
         packer.unit = "sentence"
     assert replace(packer, unit="sentence").unit == "sentence" and packer.unit == "auto"
+
+
+@pytest.mark.parametrize("kind", [*hostile.REPEATED, *hostile.MADE, *hostile.FILES])
+def test_every_kind_of_the_benchmark_is_packed_or_refused_in_words(kind):
+    """benchmarks/hostile.py takes them to 10 MB; `case` checks the promises with a counter of its own."""
+    found = hostile.case(kind, 3000, 60)
+    assert found.get("refused") or (0 <= found["tokens"] <= 60 and found["segments"] >= 1)
+    if "refused" in found:
+        assert "\n" not in found["refused"]
