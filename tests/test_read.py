@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fieldpack.errors import InputError
 from fieldpack.text.html import html_text
 from fieldpack.text.read import read
+from fieldpack.text.records import stream_records
 from fieldpack.text.segment import segment
 
 
@@ -282,3 +283,26 @@ y = "<b>"</pre><table><tr><th>h</th><td>1 &lt; 2</td></tr><tr><td>3<td>4</table>
 
     def test_what_follows_a_tag_that_never_ends_is_kept(self) -> None:
         assert html_text("<p>a <b class='x>kept <i kept")[1] == "a kept <i kept"
+
+
+class TestStreams:
+    LINES = ('{"id": 1, "text": "One."}\n', "\n", '{"text": "Two.", "title": "T", "page": 3}\n', '"Three."')
+
+    def test_a_stream_of_lines_has_the_documents_of_the_file(self) -> None:
+        put("notes.jsonl", "".join(self.LINES))
+        with Path("notes.jsonl").open(encoding="utf-8") as lines:
+            streamed = list(stream_records(lines, "notes.jsonl"))
+        assert [(d.id, d.text, d.title) for d in streamed] == [(d.id, d.text, d.title) for d in read(["notes.jsonl"])]
+
+    def test_a_line_is_read_when_it_is_asked_for_and_bad_ones_are_named(self) -> None:
+        asked = []
+
+        def lines():
+            for line in (*self.LINES, "\n", "{oops\n"):
+                asked.append(line)
+                yield line
+
+        stream = stream_records(lines())
+        assert next(stream).text == "One." and len(asked) == 1
+        with pytest.raises(InputError, match=r"line 6"):
+            list(stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fieldpack.errors import InputError
@@ -25,6 +25,15 @@ def record_documents(path: str, text: str) -> list[Document]:
     found = _lines(path, text) if lines else enumerate(_whole(path, text), 1)
     place = "line" if lines else "record"
     return [_document(path, value, number, place) for number, value in found]
+
+
+def stream_records(lines: Iterable[str], name: str = "-") -> Iterator[Document]:
+    """The documents of JSON Lines one by one, as `record_documents` reads them, from an open file or standard input:
+    only one line is in memory. `name` stands for the file in ids and messages. Raises InputError likewise, when the
+    line is reached."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _document(name, parse(name, line, number - 1), number, "line")
 
 
 def _lines(path: str, text: str) -> Iterator[tuple[int, Any]]:
