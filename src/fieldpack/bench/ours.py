@@ -5,26 +5,41 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from fieldpack.assets import verified
 from fieldpack.bench.context import Context, Packed
 from fieldpack.bench.corpora import Query, Span
 from fieldpack.bench.systems import System
 from fieldpack.errors import UnknownNameError
+from fieldpack.field.boundary import threshold
+from fieldpack.field.resonance import per_row
+from fieldpack.relevance.features import standardised
 from fieldpack.types import FloatArray
 
+if TYPE_CHECKING:
+    from fieldpack.pipeline import Adjust
+    from fieldpack.prepared import Prepared
+    from fieldpack.relevance.read import Relevance
+
 STATIC, MINILM, CASCADE = "static", "minilm", "cascade"
+Bend = Callable[["Relevance", "Prepared", float], "Relevance"]
+"""Relevance, the rows that it is of, and the field's permeability, to the relevance that the packer is given."""
 
 
 @dataclass(frozen=True)
 class Fieldpack:
     """A packer of fieldpack. An ablation replaces fields of ContextPacker (`changes`), single settings of its packing
-    (`packing`), or takes features out of the score (`without`: their weights become 0, the others stay as they are)."""
+    (`packing`), takes features out of the score (`without`: their weights become 0, the others stay as they are), or
+    lets a part of the field that the default does not ask have its say (`bend`). reuse: for rows whose time nobody
+    asks for: documents are read once for all of them, and the query once for all budgets."""
 
     name: str
     tier: str = STATIC
@@ -32,18 +47,48 @@ class Fieldpack:
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     packing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     without: tuple[str, ...] = ()
+    bend: Bend | None = None
+    reuse: bool = False
     family: str = "fieldpack"
     most: float = math.inf
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
-        from fieldpack.pipeline import _SETTINGS  # the packing's defaults, which differ by unit
+        prepared = self.prepared(case, context)
+        packer = self.packer(prepared, context)
+        bent = self.bent(prepared, packer.field.permeability)  # of a first turn
 
-        packer = context.held(f"{self.name} {context.scorer}", lambda: self._packer(context))
-        prepared = context.replay(self.name, case.passages, lambda: packer.prepare(case.passages))
-        if self.packing:
-            packer = replace(packer, packing=replace(_SETTINGS[prepared.sentences], **self.packing))
-        result = packer.pack_prepared((case.query,), prepared, budget)
+        def pack() -> Any:
+            return packer.pack_prepared((case.query,), prepared, budget, adjust=bent)
+
+        if self.reuse:
+            first = context.replay(f"{self.name} packs", (case.id, context.scorer), pack)
+            result = first if first.budget == budget else first.repack(budget)
+        else:
+            result = pack()
         return Packed(result.text, tuple(Span(k.doc_id, k.start, k.end) for k in result.kept), result.text)
+
+    def prepared(self, case: Query, context: Context) -> Prepared:
+        """The query's candidates made ready."""
+        packer = self._held(context)
+        name = f"{self.tier} {self.unit} documents" if self.reuse else self.name
+        return context.replay(name, case.passages, lambda: packer.prepare(case.passages))  # type: ignore[no-any-return]
+
+    def packer(self, prepared: Prepared, context: Context) -> Any:
+        """The packer with its packing settings: their defaults differ by unit."""
+        from fieldpack.pipeline import _SETTINGS
+
+        packer = self._held(context)
+        if not self.packing:
+            return packer
+        return replace(packer, packing=replace(_SETTINGS[prepared.sentences], **self.packing))
+
+    def bent(self, prepared: Prepared, permeability: float) -> Adjust | None:
+        """What pack_prepared takes as `adjust`."""
+        bend = self.bend
+        return None if bend is None else lambda relevance: bend(relevance, prepared, permeability)
+
+    def _held(self, context: Context) -> Any:
+        return context.held(f"{self.name} {context.scorer}", lambda: self._packer(context))
 
     def _packer(self, context: Context) -> Any:
         from fieldpack.pipeline import ContextPacker
@@ -113,19 +158,60 @@ def systems() -> tuple[System, ...]:
     )
 
 
+def boundary(relevance: Relevance, prepared: Prepared, permeability: float) -> Relevance:
+    """Admission by the field's boundary: what lies beyond the share `permeability` of the tokens stays out."""
+    cut = threshold(relevance.total, permeability, prepared.rows.tokens.astype(np.float32))
+    logit = np.where(relevance.total >= cut, relevance.logit, -np.inf).astype(np.float32)
+    return replace(relevance, logit=logit)
+
+
+def boundary_at(relevance: Relevance, prepared: Prepared, _: float, permeability: float) -> Relevance:
+    """The same with a permeability of its own."""
+    return boundary(relevance, prepared, permeability)
+
+
+def attracted(relevance: Relevance, prepared: Prepared, _: float, weight: float) -> Relevance:
+    """Attraction as evidence: `weight` log odds for each standard deviation of the similarity to the attractor that one
+    step of the field reaches from the query."""
+    return _moved(relevance, weight * standardised(relevance.parts["attraction"]))
+
+
+def resonant(relevance: Relevance, prepared: Prepared, _: float, weight: float) -> Relevance:
+    """Passage resonance as evidence: the same of a paragraph's mean similarity to the others. Weight below 0: what
+    stands apart is preferred."""
+    rows = standardised(np.asarray(per_row(prepared.vectors), np.float32))
+    return _moved(relevance, weight * (rows[prepared.corpus.group] if prepared.sentences else rows))
+
+
+def _moved(relevance: Relevance, by: FloatArray) -> Relevance:
+    return replace(relevance, logit=np.asarray(relevance.logit + by, np.float32))
+
+
+UNCOUPLED = {"chain": 0.0, "repel": 0.0, "cover": 0.0, "complete": 0.0}
+TOKEN_RESONANCE = ("late", "late_titled", "best_sentence")
+
+
 def ablations() -> tuple[System, ...]:
-    """The default with one part taken out (or, for the attractors' coverage, put in)."""
-    return (
-        Fieldpack("without_chain", packing={"chain": 0.0}),
-        Fieldpack("without_duplicates", packing={"repel": 0.0}),
-        Fieldpack("without_word_coverage", packing={"cover": 0.0}),
-        Fieldpack("without_completion", packing={"complete": 0.0}),
-        Fieldpack("with_attractor_coverage", packing={"attract": 1.0}),
-        Fieldpack("without_fill", changes={"fill": False}),
-        Fieldpack("without_token_resonance", without=("late", "late_titled")),
-        Fieldpack("without_attraction", without=("attraction",)),
-        Fieldpack("without_bm25", without=("bm25",)),
-        Fieldpack("without_titles", without=("late_titled", "title")),
-        Fieldpack("without_neighbours", without=("neighbours",)),
-        Fieldpack("without_cosine", without=("cosine",)),
-    )
+    """The default with one part taken out, or one put in that it has and does not use."""
+    taken: dict[str, dict[str, Any]] = {
+        "without_attraction": {"without": ("attraction",)},
+        "with_attraction": {"bend": partial(attracted, weight=0.5)},
+        "with_attractor_coverage": {"packing": {"attract": 1.0}},
+        "with_passage_resonance": {"bend": partial(resonant, weight=0.5)},
+        "against_passage_resonance": {"bend": partial(resonant, weight=-0.5)},
+        "without_token_resonance": {"without": TOKEN_RESONANCE},
+        "without_coupling": {"packing": UNCOUPLED},
+        "without_chain": {"packing": {"chain": 0.0}},
+        "without_duplicates": {"packing": {"repel": 0.0}},
+        "without_word_coverage": {"packing": {"cover": 0.0}},
+        "without_completion": {"packing": {"complete": 0.0}},
+        "with_boundary": {"bend": boundary},
+        "with_boundary_at_0.1": {"bend": partial(boundary_at, permeability=0.1)},
+        "with_min_relevance_0.02": {"changes": {"min_relevance": 0.02}},
+        "without_fill": {"changes": {"fill": False}},
+        "without_bm25": {"without": ("bm25",)},
+        "without_cosine": {"without": ("cosine",)},
+        "without_titles": {"without": ("late_titled", "title")},
+        "without_neighbours": {"without": ("neighbours",)},
+    }
+    return tuple(Fieldpack(name, reuse=True, **changes) for name, changes in taken.items())

@@ -1,0 +1,189 @@
+"""What each part of fieldpack is worth: python benchmarks/ablations.py --data FOLDER [--page]
+
+The default packer beside itself with one part taken out, or with one put in that it has and does not use
+(src/fieldpack/bench/ours.py). Evidence kept and share of the budget used, each query with its mean over the budgets,
+minus the default's over the same queries; 95 % bootstrap intervals over queries, of the mean over queries within sets.
+Weights are those trained without the set at hand (benchmarks/held_out). Static vectors, no transformer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldpack.bench import budgets, ours, quality, tables
+from fieldpack.bench.context import Context
+from fieldpack.bench.machine import machine
+from fieldpack.embed.service import EmbeddingService
+from fieldpack.text.tokens import tokenizer
+
+HERE = Path(__file__).resolve().parent
+RESAMPLES = 2000
+DEFAULT = "fieldpack"
+MEASURES = ("evidence", "used")
+Row = dict[str, Any]
+Pairs = Mapping[str, np.ndarray]
+"""{set: (queries,)} differences."""
+
+
+def systems(unit: str) -> list[ours.Fieldpack]:
+    """The default first; all in one unit, reading documents once."""
+    every = (ours.systems()[0], *ours.ablations())
+    return [replace(s, unit=unit, reuse=True) for s in every]  # type: ignore[type-var]
+
+
+def measured(name: str, options: quality.Options, every: Sequence[ours.Fieldpack], folder: Path) -> list[Row]:
+    """The rows of a set: {id, at, system, evidence, used}; those that `folder` has are read, not measured."""
+    path = folder / f"{name}.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+    known = {(r["id"], r["system"]) for r in rows}
+    cases = [c for c in quality.cases_of(name, options) if c.mode != "none"]
+    context = Context(EmbeddingService("static"), tokenizer(options.encoding), quality.weights_of(name, options))
+    totals = budgets.candidate_tokens(cases, context.tokenizer)
+    chosen = budgets.choose(options.budgets, totals)
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as out:
+        for case, total in zip(cases, totals, strict=True):
+            limits = {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}
+            for system in every:
+                if (case.id, system.name) in known:
+                    continue
+                for row in compact(quality.rows_of(system, case, limits, context)):
+                    rows.append(row)
+                    out.write(json.dumps(row) + "\n")
+            out.flush()
+    asked, names = {c.id for c in cases}, {s.name for s in every}
+    return [r for r in rows if r["id"] in asked and r["system"] in names]
+
+
+def compact(rows: Iterator[Row]) -> Iterator[Row]:
+    """What is kept of a row. An error is none of the peers' here: it ends the run."""
+    for r in rows:
+        if "error" in r:
+            raise RuntimeError(f"{r['system']} on {r['id']}: {r['error']}")
+        used = round(r["tokens"] / r["budget"], 4)
+        yield {"id": r["id"], "at": r["at"], "system": r["system"], "evidence": round(r["evidence"], 6), "used": used}
+
+
+def by_query(rows: Sequence[Row], measure: str) -> dict[str, dict[str, float]]:
+    """{system: {query: mean over the budgets}}."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for r in rows:
+        found.setdefault(r["system"], {}).setdefault(r["id"], []).append(r[measure])
+    return {s: {q: sum(v) / len(v) for q, v in each.items()} for s, each in found.items()}
+
+
+def interval(pairs: Pairs, seed: int = 0) -> tuple[float, list[float]]:
+    """The mean over sets of the mean difference, and its bootstrap interval: queries are drawn anew within each set."""
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros(RESAMPLES)
+    for d in pairs.values():
+        drawn += d[rng.integers(0, len(d), (RESAMPLES, len(d)))].mean(1) / len(pairs)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return round(float(np.mean([d.mean() for d in pairs.values()])), 4), [round(float(low), 4), round(float(high), 4)]
+
+
+def compared(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+    """One entry for each system and set, and for their mean ("mean"): difference, ci, used, used_ci."""
+    means = {m: {name: by_query(found, m) for name, found in rows.items()} for m in MEASURES}
+    names = list(dict.fromkeys(s for found in means["evidence"].values() for s in found))
+    out = []
+    for system in names:
+        if system == DEFAULT:
+            continue
+        pairs: dict[str, dict[str, np.ndarray]] = {m: {} for m in MEASURES}
+        for m in MEASURES:
+            for name, found in means[m].items():
+                base, other = found[DEFAULT], found.get(system, {})
+                if both := [q for q in base if q in other]:
+                    pairs[m][name] = np.array([other[q] - base[q] for q in both])
+        for name in ("mean", *pairs["evidence"]):
+            some = {m: pairs[m] if name == "mean" else {name: pairs[m][name]} for m in MEASURES}
+            (gap, ci), (used, used_ci) = (interval(some[m]) for m in MEASURES)
+            out.append({"system": system, "set": name, "difference": gap, "ci": ci, "used": used, "used_ci": used_ci})
+    return out
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """One row a switch: the mean over the sets with its interval, the budget used, then the sets."""
+    found = {(r["system"], r["set"]): r for r in results["compared"]}
+    sets = list(results["sets"])
+    lines = []
+    for system in dict.fromkeys(r["system"] for r in results["compared"]):
+        m = found[system, "mean"]
+        low, high = m["ci"]
+        mean = f"**{m['difference']:+.3f}** [{low:+.3f}, {high:+.3f}]"
+        cells = [_gap(found[system, name]) if (system, name) in found else "" for name in sets]
+        lines.append([system, mean, f"{m['used']:+.3f}", *cells])
+    base = results["default"]
+    first = ["*fieldpack itself*", f"{np.mean([b['evidence'] for b in base.values()]):.3f}"]
+    first += [f"{np.mean([b['used'] for b in base.values()]):.3f}", *(f"{base[n]['evidence']:.3f}" for n in sets)]
+    return tables.markdown(["switch", "mean", "budget used", *sets], [first, *lines])
+
+
+def _gap(r: Mapping[str, Any]) -> str:
+    low, high = r["ci"]
+    return f"{r['difference']:+.3f}{'*' if low > 0 or high < 0 else ''}"
+
+
+def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str) -> dict[str, Any]:
+    about = {
+        n: {"queries": len({r["id"] for r in f}), "budgets": sorted({r["at"] for r in f})} for n, f in rows.items()
+    }
+    default = {
+        n: {m: round(float(np.mean([r[m] for r in f if r["system"] == DEFAULT])), 4) for m in MEASURES}
+        for n, f in rows.items()
+    }
+    head = {"kind": "ablations", "command": command, "machine": machine(), "unit": unit, "sets": about}
+    return {**head, "default": default, "compared": compared(rows)}
+
+
+def save(results: Mapping[str, Any], path: Path) -> None:
+    """JSON with one comparison a line."""
+    lines = ",\n".join("  " + json.dumps(r) for r in results["compared"])
+    head = json.dumps({k: v for k, v in results.items() if k != "compared"}, indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{head[:-2]},\n "compared": [\n{lines}\n ]\n}}\n', "utf-8")
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
+    parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
+    parser.add_argument("--limit", default="50,cosqa=30,qmsum=30", help="queries of each set, and of single sets")
+    parser.add_argument("--unit", choices=("auto", "paragraph", "sentence"), default="auto")
+    parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
+    parser.add_argument("--rows", type=Path, default=Path("bench-out/ablations"), help="rows, for resuming")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "ablations.json")
+    parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    o = arguments(given)
+    first, *rest = o.limit.split(",")
+    limits = {name: int(n) for name, _, n in (part.partition("=") for part in rest)}
+    sets = tuple(filter(None, o.sets.split(",")))
+    options = quality.Options(o.data, sets, limit=int(first), limits=limits, held_out=o.held_out)
+    command = f"python benchmarks/ablations.py --data FOLDER --limit {o.limit} --unit {o.unit}"
+    rows: dict[str, list[Row]] = {}
+    for name in quality.sets_of(options):
+        rows[name] = measured(name, options, systems(o.unit), o.rows / o.unit)
+        print(f"{name}: {len(rows[name])} rows", file=sys.stderr, flush=True)
+        save(summary(rows, command, o.unit), o.out)
+    results = json.loads(o.out.read_text("utf-8"))
+    if o.page:
+        tables.insert(HERE / "README.md", "ablations", table(results))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
