@@ -186,3 +186,25 @@ def test_calibrate_gives_a_boundary_that_pack_takes(capsys, folder):
         folder / "tides.md", folder / "bread.txt",
     )  # fmt: skip
     assert code == 0
+
+
+def streamed(*args, given, **more):
+    command = [sys.executable, "-m", "fieldpack", "pack", "-q", "what causes tides", "-b", "40", "--stream", *args]
+    return subprocess.run(command, input=given, capture_output=True, **more)
+
+
+def test_a_stream_of_json_lines(folder):
+    lines = [
+        json.dumps({"id": f"n{k}", "text": f"Record {k} lists jars. It is kept in box {k % 31}."}) for k in range(5000)
+    ]
+    lines[77] = json.dumps({"id": "moon", "text": "Tides are caused by the Moon. It pulls at the sea, naïvely said."})
+    done = streamed("--json", given="\n".join(lines).encode())
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and "moon" in {k["doc_id"] for k in found["kept"]} and found["tokens"] <= 40
+    assert found["passed"]["documents"] > 0 and any("streamed past" in n for n in found["notes"])
+    bad = streamed(given=b'{"text": "caf\xe9"}\n')
+    assert bad.returncode == 2 and b"UTF-8" in bad.stderr and b"Traceback" not in bad.stderr
+    assert streamed("--encoding-errors", "replace", given=b'{"text": "tides at the caf\xe9"}\n').returncode == 0
+    for args, given, says in (((), b'{"text": "a"}\n{oops\n', b"line 2"), ((str(folder),), b"", b"--stream")):
+        done = streamed(*args, given=given)
+        assert done.returncode == 2 and says in done.stderr and b"Traceback" not in done.stderr

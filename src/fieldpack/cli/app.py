@@ -114,6 +114,9 @@ def pack(
     index: Annotated[
         Path | None, typer.Option("--index", help="A folder of `fieldpack index`, in place of PATH...")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read JSON Lines from standard input one by one: any number fits.")
+    ] = False,
     ray: Ray = None,
     workers: Workers = None,
     batch: Annotated[int, typer.Option(help="Tasks in a shard of --output: what a stopped run may lose.")] = 64,
@@ -121,13 +124,16 @@ def pack(
     """Pack documents for a query into a token budget; or, with --tasks, for many."""
     from fieldpack.cli import show
     from fieldpack.cli.batch import check_tasks, pack_index, pack_tasks
-    from fieldpack.cli.work import documents_of, packer_of, pins_of, with_boundary, with_shell
+    from fieldpack.cli.work import documents_of, packer_of, pins_of, streamed, with_boundary, with_shell
 
-    single = {"PATH...": paths, "--query": query, "--pin": pin, "--shell": shell, "--report": report}
+    single = {"PATH...": paths, "--stream": stream, "--query": query, "--pin": pin}
+    single |= {"--shell": shell, "--report": report}
     check_tasks(tasks, output, index, ray, workers, single)
     with show.Progress(plain=tasks is not None) as progress:
         documents = None
-        if tasks is None and index is None:
+        if stream and (index is not None or (paths or ["-"]) != ["-"]):
+            raise InputError("--stream reads standard input; leave out PATH... and --index")
+        if tasks is None and index is None and not stream:
             documents = documents_of(paths or [], encoding_errors, show.skipped)
         packer = packer_of(
             model,
@@ -152,7 +158,9 @@ def pack(
             packer, budget, queries = with_shell(shell, packer, budget, query or [])
         if budget is None:
             raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
-        if documents is None:
+        if stream:
+            result = packer.pack_stream(queries, streamed(encoding_errors), budget, pins=pin or [])
+        elif documents is None:
             result = pack_index(packer, index, queries, budget, pin or [])
         else:
             result = packer.pack(queries, documents, budget, pins=pins_of(pin or [], documents))

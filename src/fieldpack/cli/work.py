@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from fieldpack.pipeline import ContextPacker
 from fieldpack.prepared import Prepared
 from fieldpack.protocols import Progress
 from fieldpack.text.read import read as read_files
+from fieldpack.text.records import stream_records
 from fieldpack.types import Document
 
 if TYPE_CHECKING:
@@ -38,6 +40,19 @@ def documents_of(
     if not found:
         raise InputError(f"no readable documents in {', '.join(paths)}; give text files, or folders that hold some")
     return found
+
+
+def streamed(errors: str) -> Iterator[Document]:
+    """The documents of JSON Lines on standard input, one by one."""
+    lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8", errors, newline="\n")
+    try:
+        yield from stream_records(lines, "-")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"standard input is not UTF-8 ({error.reason}); convert it, or say --encoding-errors replace"
+        ) from error
+    finally:
+        lines.detach()
 
 
 def packer_of(
