@@ -104,9 +104,26 @@ def workloads(scale: float, model: str) -> list[dict[str, Any]]:
     return found
 
 
+def of_ray() -> dict[str, float]:
+    """Processor seconds that the workers and Ray's own processes on this machine have taken since they began."""
+    import psutil
+
+    workers = others = 0.0
+    for process in psutil.process_iter(["cmdline", "cpu_times"]):
+        line, times = " ".join(process.info["cmdline"] or []), process.info["cpu_times"]
+        if times is None or process.pid == os.getpid():
+            continue
+        if "ray::MapWorker" in line:
+            workers += times.user + times.system
+        elif "ray::" in line or "/ray/" in line:
+            others += times.user + times.system
+    return {"workers_cpu_s": round(workers, 2), "ray_cpu_s": round(others, 2)}
+
+
 def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
-    """The same packs by 1, 2, ... workers: seconds until the first and the last shard, and whether the bytes are those
-    of one process."""
+    """The same packs by 1, 2, ... workers: seconds until the first and the last shard, processor seconds of the workers
+    (reading their models and libraries included) and of Ray on this machine, and whether the bytes are those of one
+    process."""
     work = tasks(int(3000 * scale), 20, 4, 500)
     packer = fp.ContextPacker()
     found = []
@@ -115,12 +132,15 @@ def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
         pack_many(packer, work, root / "alone", batch=32)
         alone = {p.name: p.read_bytes() for p in (root / "alone").iterdir()}
         for workers in [n for n in (1, 2, 4, 8, 16, 32) if n <= most]:
-            start, first = time.perf_counter(), []
+            start, first, spent = time.perf_counter(), [], {}
 
-            def seen(stage: str, done: int, total: int, at: float = start, first: list[float] = first) -> None:
+            def seen(stage: str, done: int, total: int, at=start, first=first, spent=spent) -> None:  # type: ignore[no-untyped-def]
                 if done and not first:
                     first.append(time.perf_counter() - at)
+                if done == total:
+                    spent.update(of_ray())
 
+            own = time.process_time()
             out = root / f"spread-{workers}"
             pack_many(packer, work, out, batch=32, ray=address, workers=workers, progress=seen)
             wall = time.perf_counter() - start
@@ -132,6 +152,7 @@ def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
                 "wall_s": round(wall, 2),
             }
             row |= {"packs_per_s_after_start": round((len(work) - 32) / (wall - first[0]), 1), "same_bytes": same}
+            row |= {**spent, "caller_cpu_s": round(time.process_time() - own, 2), "load": round(os.getloadavg()[0], 1)}
             found.append(row)
             print(json.dumps(row), flush=True)
     return found

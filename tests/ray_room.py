@@ -22,7 +22,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent
 SET_FLAGS, UP = 0x8914, 0x41
 LONGEST = 900
-"""Seconds for a command; the longest takes thirty where nobody else wants the processor."""
+"""Seconds for a command: enough where many others want the processor."""
 
 
 def prefix():
