@@ -126,7 +126,7 @@ def pack(
     from fieldpack.cli.batch import check_tasks, pack_index, pack_tasks
     from fieldpack.cli.work import documents_of, packer_of, pins_of, streamed, with_boundary, with_shell
 
-    single = {"PATH...": paths, "--stream": stream, "--query": query, "--pin": pin}
+    single: dict[str, object] = {"PATH...": paths, "--stream": stream, "--query": query, "--pin": pin}
     single |= {"--shell": shell, "--report": report}
     check_tasks(tasks, output, index, ray, workers, single)
     with show.Progress(plain=tasks is not None) as progress:
