@@ -205,8 +205,9 @@ class _Growing:
                 np.maximum(self.link, p.coupling.links(row), out=self.link)
             if s.repel and self.duplicate[row] < _SAME:
                 rows, share = p.coupling.copies(row)
-                self.duplicate[rows] = np.maximum(self.duplicate[rows], share)
-                self._weigh(rows)
+                if len(rows):
+                    self.duplicate[rows] = np.maximum(self.duplicate[rows], share)
+                    self._weigh(rows)
         if beside:
             self._weigh(beside)
 
