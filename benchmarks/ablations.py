@@ -22,16 +22,14 @@ import numpy as np
 from fieldpack.bench import budgets, ours, quality, tables
 from fieldpack.bench.context import Context
 from fieldpack.bench.machine import machine
+from fieldpack.bench.paired import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
-RESAMPLES = 2000
 DEFAULT = "fieldpack"
 MEASURES = ("evidence", "used")
 Row = dict[str, Any]
-Pairs = Mapping[str, np.ndarray]
-"""{set: (queries,)} differences."""
 
 
 def systems(unit: str) -> list[ours.Fieldpack]:
@@ -81,16 +79,6 @@ def by_query(rows: Sequence[Row], measure: str) -> dict[str, dict[str, float]]:
     return {s: {q: sum(v) / len(v) for q, v in each.items()} for s, each in found.items()}
 
 
-def interval(pairs: Pairs, seed: int = 0) -> tuple[float, list[float]]:
-    """The mean over sets of the mean difference, and its bootstrap interval: queries are drawn anew within each set."""
-    rng = np.random.default_rng(seed)
-    drawn = np.zeros(RESAMPLES)
-    for d in pairs.values():
-        drawn += d[rng.integers(0, len(d), (RESAMPLES, len(d)))].mean(1) / len(pairs)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return round(float(np.mean([d.mean() for d in pairs.values()])), 4), [round(float(low), 4), round(float(high), 4)]
-
-
 def compared(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     """One entry for each system and set, and for their mean ("mean"): difference, ci, used, used_ci."""
     means = {m: {name: by_query(found, m) for name, found in rows.items()} for m in MEASURES}
@@ -107,8 +95,9 @@ def compared(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
                     pairs[m][name] = np.array([other[q] - base[q] for q in both])
         for name in ("mean", *pairs["evidence"]):
             some = {m: pairs[m] if name == "mean" else {name: pairs[m][name]} for m in MEASURES}
-            (gap, ci), (used, used_ci) = (interval(some[m]) for m in MEASURES)
-            out.append({"system": system, "set": name, "difference": gap, "ci": ci, "used": used, "used_ci": used_ci})
+            evidence, used = (mean_gap(some[m]) for m in MEASURES)
+            entry: Row = {"system": system, "set": name, "difference": evidence.difference, "ci": evidence[1:]}
+            out.append({**entry, "used": used.difference, "used_ci": used[1:]})
     return out
 
 
@@ -121,7 +110,7 @@ def table(results: Mapping[str, Any]) -> str:
         m = found[system, "mean"]
         low, high = m["ci"]
         mean = f"**{m['difference']:+.3f}** [{low:+.3f}, {high:+.3f}]"
-        cells = [_gap(found[system, name]) if (system, name) in found else "" for name in sets]
+        cells = [str(_gap(found[system, name])) if (system, name) in found else "" for name in sets]
         lines.append([system, mean, f"{m['used']:+.3f}", *cells])
     base = results["default"]
     first = ["*fieldpack itself*", f"{np.mean([b['evidence'] for b in base.values()]):.3f}"]
@@ -129,9 +118,8 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown(["switch", "mean", "budget used", *sets], [first, *lines])
 
 
-def _gap(r: Mapping[str, Any]) -> str:
-    low, high = r["ci"]
-    return f"{r['difference']:+.3f}{'*' if low > 0 or high < 0 else ''}"
+def _gap(r: Mapping[str, Any]) -> Gap:
+    return Gap(r["difference"], *r["ci"])
 
 
 def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str) -> dict[str, Any]:
