@@ -4,11 +4,12 @@ independent counter.
     python benchmarks/fuzz_budget.py --cases 100000 --out benchmarks/results/fuzz_budget.json
 
 A world is a set of documents, one or several queries, pins, settings, a tokenizer and a way to pack (directly, from an
-index, from one that grew or was saved and loaded); it is packed into several budgets, and each packed text is a case. A
-case that breaks a promise is printed with its seed; `--seed SEED --worlds 1` shows it again. Some worlds are packed
-once more: with their documents in another order where that must not matter, by the command line with --json, with a
-lone surrogate somewhere (which must be refused), and in two other processes, other hash seeds and numbers of threads.
-What was seen is kept beside the result after every block of worlds: the same command goes on where it was stopped.
+index, from one that grew or was saved and loaded, as a stream); it is packed into several budgets, and each packed text
+is a case. A case that breaks a promise is printed with its seed; `--seed SEED --worlds 1` shows it again. Some worlds
+are packed once more: with their documents in another order where that must not matter, by the command line with --json,
+with a lone surrogate somewhere (which must be refused), and in two other processes, other hash seeds and numbers of
+threads. What was seen is kept beside the result after every block of worlds: the same command goes on where it was
+stopped.
 """
 
 from __future__ import annotations
@@ -240,7 +241,7 @@ def counters(folder: Path) -> tuple[Counter_, ...]:
     )
 
 
-ROUTES = ("pack", "pack each budget", "index", "grown index", "saved index")
+ROUTES = ("pack", "pack each budget", "index", "grown index", "saved index", "stream")
 
 
 @dataclass(frozen=True)
@@ -338,6 +339,9 @@ def packed_by(w: World) -> Iterator[Callable[..., fp.Result]]:
     if w.route.startswith("pack"):
         yield lambda budget, **more: w.packer.pack(w.query, w.documents, budget, **more)
         return
+    if w.route == "stream":
+        yield lambda budget, **more: w.packer.pack_stream(w.query, iter(w.documents), budget, block=1, **more)
+        return
     part = len(w.documents) // 2 if w.route == "grown index" else 0
     some = w.documents[:part] if any(d.text.strip() for d in w.documents[:part]) else ()
     index = w.packer.index(some or w.documents)
@@ -429,7 +433,7 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
     numbers: dict[int, int] = {}
     previous = -1
     for span in result.spans:
-        doc = w.documents[int(rows.doc[span.first])]
+        doc = result.prepared.documents[int(rows.doc[span.first])]
         number = numbers.setdefault(int(rows.doc[span.first]), len(numbers) + 1)
         between = text[at : span.start]
         same = previous == int(rows.doc[span.first])

@@ -171,3 +171,16 @@ def test_bad_streams_are_refused_in_a_sentence():
         packer.pack_stream(QUERY, (fp.Document(f"d{k % 6}", TOPICS[k % 5]) for k in range(12)), 50, block=5)
     with pytest.raises(fp.InputError, match="hold is 0"):
         packer.pack_stream(QUERY, iter(TOPICS), 50, hold=0)
+
+
+def test_a_pinned_document_without_text_asks_for_nothing():
+    documents = [
+        fp.Document("a", "The tides are caused by the Moon."),
+        fp.Document("blank", " \n"),
+        fp.Document("b", "B."),
+    ]
+    packer = fp.ContextPacker()
+    streamed = packer.pack_stream("tides", iter(documents), 40, pins=["blank"], block=1)
+    assert streamed.text == packer.pack("tides", documents, 40, pins=["blank"]).text
+    with pytest.raises(fp.InputError, match="nobody"):
+        packer.pack_stream("tides", iter(documents), 40, pins=["nobody"], block=1)

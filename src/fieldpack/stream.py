@@ -75,7 +75,8 @@ def pack_stream(
     assert reader is not None
     clock.lap("stream")
     docs = tuple(c.document for c in reader.held)
-    ranges = pin_ranges(pins, docs)
+    # A pin of a document without text asks for nothing, here as in `pack`.
+    ranges = [r for r in pin_ranges(pins, (*docs, *reader.blank)) if r[0] < len(docs)]
     plan = reader.plan()
     prepared = reader.over_all(plan.prepare(docs, ranges, clock, limit))
     result = plan.pack_prepared(queries, prepared, limit, ranges, state, clock, weights)
@@ -159,6 +160,8 @@ class _Reader:
     hold: int
     pinned: set[str]
     held: list[_Held] = field(default_factory=list)
+    blank: list[Document] = field(default_factory=list)
+    """Documents without text that are pinned."""
     documents: int = 0
     atoms: int = 0
     groups: int = 0
@@ -173,6 +176,7 @@ class _Reader:
         documents, first = checked_documents(part, blank=True), self.documents
         self.documents += len(documents)
         self._unique(documents)
+        self.blank += [d for d in documents if d.id in self.pinned and not d.text.strip()]
         atoms = segmented(documents, self.budget)
         if not len(atoms):
             return
