@@ -1,7 +1,7 @@
 """What a core does: packs and texts a processor second, in one process and over Ray; and what a million costs.
 
     python benchmarks/cluster.py                        # in this process
-    python benchmarks/cluster.py --ray local            # and over Ray with 1, 2, ... workers (or --ray HOST:PORT)
+    python benchmarks/cluster.py --part ray             # over Ray with 1, 2, ... workers; --ray HOST:PORT, a cluster
     python benchmarks/cluster.py --price 0.05           # the table of costs, at a price per core-hour that you say
 
 Texts are recombined from fieldpack's own pages with fixed seeds, so that every run does the same work.
@@ -10,6 +10,7 @@ Texts are recombined from fieldpack's own pages with fixed seeds, so that every 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import tempfile
@@ -120,6 +121,14 @@ def of_ray() -> dict[str, float]:
     return {"workers_cpu_s": round(workers, 2), "ray_cpu_s": round(others, 2)}
 
 
+def watch(start: float, first: list[float], spent: dict[str, float], stage: str, done: int, total: int) -> None:
+    """Progress: notes when the first shard came, and at the last what the processor has done."""
+    if done and not first:
+        first.append(time.perf_counter() - start)
+    if done == total:
+        spent.update(of_ray())
+
+
 def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
     """The same packs by 1, 2, ... workers: seconds until the first and the last shard, processor seconds of the workers
     (reading their models and libraries included) and of Ray on this machine, and whether the bytes are those of one
@@ -134,13 +143,8 @@ def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
         for workers in [n for n in (1, 2, 4, 8, 16, 32) if n <= most]:
             start, first, spent = time.perf_counter(), [], {}
 
-            def seen(stage: str, done: int, total: int, at=start, first=first, spent=spent) -> None:  # type: ignore[no-untyped-def]
-                if done and not first:
-                    first.append(time.perf_counter() - at)
-                if done == total:
-                    spent.update(of_ray())
-
             own = time.process_time()
+            seen = functools.partial(watch, start, first, spent)
             out = root / f"spread-{workers}"
             pack_many(packer, work, out, batch=32, ray=address, workers=workers, progress=seen)
             wall = time.perf_counter() - start
@@ -174,7 +178,8 @@ def costs(found: dict[str, Any], price: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, default=HERE / "results" / "cluster.json")
-    parser.add_argument("--ray", default=None, help="local, auto or HOST:PORT: measure over Ray too")
+    parser.add_argument("--part", choices=("all", "here", "ray"), default="here", help="of the results")
+    parser.add_argument("--ray", default=None, help="local, auto or HOST:PORT, for the part over Ray")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="most workers over Ray")
     parser.add_argument("--model", default="minilm", help="of the index with a transformer's vectors")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the work")
@@ -183,20 +188,19 @@ def main() -> None:
     if given.price is not None:
         print(costs(json.loads(given.json.read_text("utf-8")), given.price))
         return
-    results: dict[str, Any] = {
-        "kind": "cluster",
-        "machine": machine(),
-        "fieldpack": versions()["fieldpack"],
-        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-        "load_before": round(os.getloadavg()[0], 2),
-        "scale": given.scale,
-        "workloads": workloads(given.scale, given.model),
-        "ray": over_ray(given.ray, given.scale, given.workers) if given.ray else [],
-    }
-    results["load_after"] = round(os.getloadavg()[0], 2)
+    results: dict[str, Any] = {"kind": "cluster", "machine": machine(), "fieldpack": versions()["fieldpack"]}
+    results |= {"threads": os.environ.get("OMP_NUM_THREADS", "all"), "scale": given.scale}
+    if given.json.is_file():  # each part of the results is that of its last run
+        results = {**json.loads(given.json.read_text("utf-8")), **results}
+    if given.part in ("all", "here"):
+        results["load"] = round(os.getloadavg()[0], 1)
+        results["workloads"] = workloads(given.scale, given.model)
+    if given.part in ("all", "ray"):
+        results["ray"] = over_ray(given.ray or "local", given.scale, given.workers)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    print(costs(results, 1.0))
+    if "workloads" in results:
+        print(costs(results, 1.0))
 
 
 if __name__ == "__main__":
