@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.bench import tables
 from fieldpack.bench.corpora import discover, load
 from fieldpack.bench.machine import machine
 from fieldpack.errors import FieldpackError
@@ -271,7 +272,9 @@ def fitted(rows: list[dict[str, Any]]) -> dict[str, float]:
     out = {}
     if "processor_s" in large[0]:
         out["processor"] = exponent(sizes, [r["processor_s"] for r in large])
-    for stage in large[0].get("stages_clock_s", {}):
+    for stage, seconds in large[-1].get("stages_clock_s", {}).items():
+        if seconds < 0.5:
+            continue  # counting that waits for nobody, a step that does not grow
         out[stage] = exponent(sizes, [r["stages_clock_s"][stage] for r in large])
     if "read" in large[0]:
         out["read"] = exponent(sizes, [r["read"]["processor_s"] for r in large])
@@ -290,8 +293,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
     parser.add_argument("--only", default=",".join(STEPS))
     parser.add_argument("--most", type=int, default=1_000_000, help="segments at most")
+    parser.add_argument("--page", action="store_true", help="only put what was measured into benchmarks/README.md")
     parser.add_argument("--step", nargs=2, metavar=("NAME", "SIZE"), help="one measurement, in this process")
     given = parser.parse_args()
+    if given.page:
+        tables.insert(
+            Path(__file__).parent / "README.md", "scale", tables.scale_page(json.loads(given.out.read_text()))
+        )
+        return
     if given.data is None:
         parser.error("--data or FIELDPACK_DATA must name a folder of data sets")
     try:

@@ -112,6 +112,7 @@ def against_langchain(n: int, words: int, budget: int, rounds: int = 15, cold_ro
     sides: dict[str, Callable[[], object]] = {
         "fieldpack": lambda: packer.pack(QUERY, documents, budget=budget),
         "fieldpack, indexed": lambda: index.pack(QUERY, budget=budget),
+        "fieldpack, indexed, its field read too": lambda: index.pack(QUERY, budget=budget).reading,
         "EmbeddingsFilter, cold vectors": cold,
         "EmbeddingsFilter, cached vectors": cached,
     }

@@ -172,6 +172,83 @@ def speed_page(results: Results) -> str:
     )
 
 
+def scale_page(results: Results) -> str:
+    """Packs, streams, indexes and the field from 1,000 to 1,000,000 rows, and the floor of reading a text."""
+    m, floor = results["machine"], results["floor"]["rows"][0]
+    stages = ("segment", "words", "count", "relevance", "pack", "render")
+    packs = [
+        [
+            f"{r['segments']:,}",
+            f"{r['tokens']:,}",
+            *(f"{r['stages_clock_s'][s]:.2f}" for s in stages),
+            f"{r['clock_s']:.1f}",
+            f"{r['processor_s']:.1f}",
+            f"{r['peak_mb']:,}",
+            f"{r['texts_alone_mb']:,}",
+        ]
+        for r in results["text"]["rows"]
+    ]
+    streams = [
+        [f"{r['segments']:,}", f"{r['held']:,}", f"{r['processor_s']:.1f}", f"{r['peak_mb']:,}", f"{r['before_mb']:,}"]
+        for r in results["stream"]["rows"]
+    ]
+    indexes = [
+        [
+            f"{r['segments']:,}",
+            f"{r['built']['processor_s']:.1f}",
+            f"{r['pack_median_ms']['processor']:.0f}",
+            f"{r['add_one_document_ms'][0]:.0f}",
+            f"{sorted(r['add_one_document_ms'][1:])[1]:.0f}",
+        ]
+        for r in results["index"]["rows"]
+    ]
+    vectors = [_vectors_row(r) for r in results["vectors"]["rows"]]
+    fits = [[k, *(f"{n} {v:.2f}" for n, v in results[k]["exponents"].items())] for k in ("text", "stream", "vectors")]
+    over = floor["pack_over_floor"]
+    sides = [
+        [name, f"{floor[key]['clock_s']:.2f}", f"{floor[key]['processor_s']:.2f}"]
+        for name, key in (
+            ("WordPiece, batched", "wordpiece"),
+            ("o200k_base, batched", "o200k_base"),
+            ("a pack", "pack"),
+        )
+    ]
+    sides.append(["a pack, x both tokenizers", f"{over['clock_s']:.2f}", f"{over['processor_s']:.2f}"])
+    load = [r["load"] for k in ("text", "stream", "index", "vectors", "floor") for r in results[k]["rows"]]
+    return "\n\n".join(
+        [
+            f"{m['system']} {m['processor']}, {m['cores']} cores, Python {m['python']}; "
+            f"load average while it ran: {min(load):.0f} to {max(load):.0f}.",
+            markdown(
+                ["segments", "tokens", *(f"{s} s" for s in stages), "clock s", "processor s", "peak MB", "texts MB"],
+                packs,
+            ),
+            markdown(["streamed segments", "held", "processor s", "peak MB", "before MB"], streams),
+            markdown(["indexed segments", "built s", "pack ms", "first added document ms", "later ones ms"], indexes),
+            markdown(["rows of vectors", "field read s", "graph s", "kind", "recall at 10"], vectors),
+            markdown([f"{floor['passages']:,} passages", "clock s", "processor s"], sides),
+            "Exponents (log seconds over log size, from 10,000 on): "
+            + "; ".join(f"{name}: {', '.join(values)}" for name, *values in fits)
+            + ".",
+        ]
+    )
+
+
+def _vectors_row(row: Mapping[str, Any]) -> list[str]:
+    exact, other = row.get("graph"), row.get("graph by FAISS")
+    if exact is None:
+        return [f"{row['rows']:,}", f"{row['read']['processor_s']:.2f}", "", "", ""]
+    seconds = f"{exact['processor_s']:.1f}" + (f", {other['processor_s']:.1f}" if other else "")
+    kind = exact["kind"] + (", FAISS HNSW" if other else "")
+    return [
+        f"{row['rows']:,}",
+        f"{row['read']['processor_s']:.2f}",
+        seconds,
+        kind,
+        f"{other['recall_at_10']:.3f}" if other else "",
+    ]
+
+
 def embedding_ms(cell: Cell, results: Results) -> float:
     """What embedding the texts that a system asked for costs with no cache, at the rate measured on the set."""
     rate = results["sets"][cell["set"]].get("embedding_ms_per_1000_chars", 0.0)
