@@ -44,6 +44,7 @@ import fieldpack as fp
 from fieldpack.assets import root
 from fieldpack.cli.app import run as command_line
 from fieldpack.embed.testing import HashEmbedder
+from fieldpack.packing.greedy import TIE
 from fieldpack.text.segment import READERS
 
 PATTERNS = {
@@ -583,10 +584,11 @@ def reordered(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
     if any(n > 1 for n in texts.values()):
         return []  # of two that say the same, the first is taken
     seen["packed with documents in another order"] += 1
-    kept = [{(k.doc_id, k.start, k.end, k.score) for k in r.kept} for r in (first, second)]
-    only = kept[0] ^ kept[1]
-    tie = len({k[3] for k in only}) == 1  # of two that are as probable, the first is taken
-    return [] if kept[0] == kept[1] or tie else [f"documents in another order, budget {budget}: {only}"]
+    kept = [{(k.doc_id, k.start, k.end): k.score for k in r.kept} for r in (first, second)]
+    only = kept[0].keys() ^ kept[1].keys()
+    scores = [{**kept[0], **kept[1]}[place] for place in only]
+    tie = not scores or max(scores) - min(scores) <= TIE * max(scores) + 1e-6  # of two as probable, the first is taken
+    return [] if tie else [f"documents in another order, budget {budget}: {only}"]
 
 
 def by_command(w: World, seen: Counter[str], folder: Path) -> list[str]:
