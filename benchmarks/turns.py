@@ -11,8 +11,8 @@ prefix    share of a pack's tokens that begin it as they began the one before (w
 used      share of the budget used
 
 Each switch minus the default over the same turns; 95 % bootstrap intervals over conversations, drawn within sets.
-Weights are those trained without the set at hand. One budget a set: 10 % of the candidates' tokens, or 1,000 where these
-are many. `whole`: what was packed is carried with strength 1, not with its relevance. `Session`: its price of
+Weights are those trained without the set at hand. One budget a set: 10 % of the candidates' tokens, or 1,000 where
+these are many. `whole`: what was packed is carried with strength 1, not with its relevance. `Session`: its price of
 switching, and its prompt, which puts what was shown before first.
 """
 
@@ -91,11 +91,13 @@ def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Ro
     for case in talk:
         prepared = switch.system.prepared(case, context)
         packer = replace(switch.system.packer(prepared, context), persist=switch.persist)
-        permeability = Look((case.query,), prepared, state, packer.field).reading.permeability
-        bent = switch.system.bent(prepared, permeability)
+        bent = None
+        if switch.system.bend is not None:
+            now = Look((case.query,), prepared, state, packer.field).reading
+            bent = switch.system.bent(prepared, now.permeability)
         result = packer.pack_prepared((case.query,), prepared, budget, state=state, adjust=bent)
         state = strengthened(result.state) if switch.whole else result.state
-        out.append({**scored(case, result, budget, context), "permeability": permeability})
+        out.append({**scored(case, result, budget, context), "permeability": result.reading.permeability})
         if before is not None:
             out[-1] |= shared(before, result, context)
         before = result
