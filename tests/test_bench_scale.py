@@ -51,7 +51,7 @@ def test_texts_are_put_together_anew_and_the_same_each_time(scale, folder):
 def test_an_exponent_is_the_slope_of_the_logarithms(scale):
     assert scale.exponent([1e4, 1e5, 1e6], [2.0, 20.0, 200.0]) == 1.0
     assert scale.exponent([1e4, 1e5, 1e6], [1.0, 100.0, 10000.0]) == 2.0
-    rows = [{"segments": n, "processor_s": n / 1e4, "stages_clock_s": {"words": n / 1e4}} for n in (1e3, 1e4, 1e5)]
+    rows = [{"segments": n, "processor_s": n / 1e4, "stages_processor_s": {"words": n / 1e4}} for n in (1e3, 1e4, 1e5)]
     assert scale.fitted(rows) == {"processor": 1.0, "words": 1.0}
 
 

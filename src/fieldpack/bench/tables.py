@@ -180,7 +180,7 @@ def scale_page(results: Results) -> str:
         [
             f"{r['segments']:,}",
             f"{r['tokens']:,}",
-            *(f"{r['stages_clock_s'][s]:.2f}" for s in stages),
+            *(f"{r['stages_processor_s'][s]:.2f}" for s in stages),
             f"{r['clock_s']:.1f}",
             f"{r['processor_s']:.1f}",
             f"{r['peak_mb']:,}",
