@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fieldpack.bench import budgets, ours, quality, tables
-from fieldpack.bench.context import Context
+from fieldpack.bench.context import Context, Packed
+from fieldpack.bench.corpora import Query
 from fieldpack.bench.machine import machine
 from fieldpack.bench.paired import Gap, mean_gap
+from fieldpack.bench.systems import System
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.text.tokens import tokenizer
 
@@ -32,13 +35,27 @@ MEASURES = ("evidence", "used")
 Row = dict[str, Any]
 
 
-def systems(unit: str) -> list[ours.Fieldpack]:
+@dataclass(frozen=True)
+class Shorter:
+    """A packer given a share of the budget: what a switch that saves tokens has to be better than."""
+
+    system: ours.Fieldpack
+    share: float
+    name: str = "with_0.8_of_the_budget"
+    family: str = "fieldpack"
+    most: float = math.inf
+
+    def select(self, case: Query, budget: int, context: Context) -> Packed:
+        return self.system.select(case, max(1, int(self.share * budget)), context)
+
+
+def systems(unit: str) -> list[System]:
     """The default first; all in one unit, reading documents once."""
-    every = (ours.systems()[0], *ours.ablations())
-    return [replace(s, unit=unit, reuse=True) for s in every]  # type: ignore[type-var]
+    default, *rest = (replace(s, unit=unit, reuse=True) for s in (ours.systems()[0], *ours.ablations()))  # type: ignore[type-var]
+    return [default, *rest, Shorter(default, 0.8)]
 
 
-def measured(name: str, options: quality.Options, every: Sequence[ours.Fieldpack], folder: Path) -> list[Row]:
+def measured(name: str, options: quality.Options, every: Sequence[System], folder: Path) -> list[Row]:
     """The rows of a set: {id, at, system, evidence, used}; those that `folder` has are read, not measured."""
     path = folder / f"{name}.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []

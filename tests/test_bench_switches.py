@@ -130,7 +130,7 @@ def test_ablations_resume_and_compare_with_the_default(data: Path, tmp_path: Pat
     first, stored = json.loads(out.read_text()), (rows / "auto" / "towns.jsonl").read_text()
     ablations.main(given)
     assert json.loads(out.read_text()) == first and (rows / "auto" / "towns.jsonl").read_text() == stored
-    names = {s.name for s in ours.ablations()}
+    names = {*(s.name for s in ours.ablations()), "with_0.8_of_the_budget"}
     assert {r["system"] for r in first["compared"]} == names and first["sets"]["towns"]["queries"] == 2
     page = ablations.table(first)
     assert all(f"| {name} |" in page for name in names) and "| switch | mean |" in page
