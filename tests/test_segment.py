@@ -318,7 +318,10 @@ class TestKind:
         assert kind_of(Document("x", "# a", metadata={"kind": ["odd"]})) == "markdown"
 
 
-@pytest.mark.parametrize("line", ["def " + "a" * 20_000, "-|" * 10_000, "from " + "a." * 10_000, "- " * 10_000 + ";", "@a\n" * 9_000])
+@pytest.mark.parametrize(
+    "line",
+    ["def " + "a" * 20_000, "-|" * 10_000, "from " + "a." * 10_000, "- " * 10_000 + ";", "@a\n" * 9_000],
+)
 def test_a_hostile_line_is_sniffed_in_linear_time(line: str) -> None:
     assert kind_of(Document("x", line)) in READERS
 
