@@ -14,7 +14,6 @@ import threading
 import types
 from binascii import a2b_base64
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +129,8 @@ def meanwhile(tokenizer: Tokenizer, texts: Sequence[str]) -> Callable[[], IntArr
     the interpreter; the function that comes back waits for the counts, or counts then."""
     if len(texts) < _MANY or not isinstance(tokenizer, TiktokenTokenizer | HuggingFaceTokenizer):
         return functools.partial(tokenizer.count_many, texts)
+    from concurrent.futures import ThreadPoolExecutor  # few packs are so large
+
     executor = ThreadPoolExecutor(1, "fieldpack-count")
     started = executor.submit(tokenizer.count_many, texts)
     executor.shutdown(wait=False)
