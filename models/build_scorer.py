@@ -1,11 +1,12 @@
 """Trains the scorer: listwise weights, then calibration; also with each set held out.
 
-    python models/build_scorer.py --data FOLDER [--vectors minilm.npz] [--held-out OUT_FOLDER] [--limit 150]
+    python models/build_scorer.py --data FOLDER [--vectors minilm.npz] [--code FOLDER] [--held-out OUT_FOLDER]
 
 FOLDER holds labelled sets in the schema that benchmarks/README.md describes. Sets whose licence forbids commercial use
 (rgb, locomo, agnews) are never trained on. `--vectors`: an npz with "sha256" (n, 32) uint8 of the texts and
-their "vectors" (n, d) by a sentence embedder, for the "dense" weights. Writes models/scorer/weights.json, and
-OUT_FOLDER/<set>.json trained without that set and its kin.
+their "vectors" (n, d) by a sentence embedder, for the "dense" weights. `--code`: a set that
+make_code_set.py wrote; with the sets of CODE it trains the layers for source code. Writes models/scorer/weights.json,
+and OUT_FOLDER/<set>.json trained without that set and its kin.
 """
 
 import argparse
@@ -25,14 +26,15 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.metrics import normalised_answer
 from fieldpack.relevance.corpus import read_corpus
 from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE, paragraph_features, sentence_features
-from fieldpack.relevance.scorer import FACTS, Layer, Scorer, facts
+from fieldpack.relevance.scorer import FACTS, LAYERS, Layer, Scorer, facts
 from fieldpack.relevance.signals import read_query, read_signals
 from fieldpack.text.segment import segment
 from fieldpack.text.sequence import of_code, sequences
 
 NEVER = ("rgb", "locomo", "agnews")
+CODE = ("cosqa",)
 MOST_CANDIDATES = 300
-RIDGE = {"paragraph": 1.0, "dense": 3.0, "sentence": 0.01}
+RIDGE = {"paragraph": 1.0, "dense": 3.0, "sentence": 0.01, "code": 0.03, "code_dense": 0.03}
 FREE = ("length", "sentences", "late_met", "bm25_met", "dense_met")
 LEXICAL = {
     "late": 0.5,
@@ -43,7 +45,7 @@ LEXICAL = {
     "title": 0.3,
     "pairs": 0.2,
 }
-PRIOR = {"paragraph": {**LEXICAL, "cosine": 0.7}, "dense": {**LEXICAL, "dense": 1.5}, "sentence": {}}
+PRIOR = {"paragraph": {**LEXICAL, "cosine": 0.7}, "dense": {**LEXICAL, "dense": 1.5}}
 """A plain sum of signals, which does well on texts of other kinds: weights are drawn to a multiple of it."""
 HERE = Path(__file__).resolve().parent
 
@@ -130,7 +132,7 @@ def sentence_labels(query, atoms, texts, hit):
 def listwise(layer, names, tables, labels, weights):
     """argmin of -sum_query w mean_gold log softmax(X b)_gold + ridge min_a |b - a prior|^2, a >= 0; the scores' unit is
     nats. Weights of signals are at least 0 (monotone); those of FREE have any sign."""
-    ridge, prior = RIDGE[layer], np.array([PRIOR[layer].get(name, 0.0) for name in names])
+    ridge, prior = RIDGE[layer], np.array([PRIOR.get(layer, {}).get(name, 0.0) for name in names])
     rng = np.random.default_rng(0)
     xs, ys, ws = [], [], []
     for x, y, w in zip(tables, labels, weights, strict=True):
@@ -174,51 +176,44 @@ def calibrate(names, weights, cases, kind):
     return Layer(names, np.asarray(weights, np.float32), max(float(fitted.coef_[0][0]), 1e-3), bias.astype(np.float32))
 
 
-def train(sets):
+def train(sets, code):
+    """`code`: sets of source code, of which the layers for code are trained; without any these are the general ones."""
     cases = [(c, 1 / len(cs)) for cs in sets.values() for c in cs]
-    w = [weight for _, weight in cases]
-
-    def paragraphs(c):
-        return c.par.table, c.par_label, c.par.raw
-
-    def with_dense(c):
-        return (c.dense.table, c.par_label, c.dense.raw) if c.dense is not None else (None, None, None)
-
-    par = listwise("paragraph", PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
-    paragraph = calibrate(PARAGRAPH, par, cases, paragraphs)
-    have = [(c, x) for c, x in cases if c.dense is not None]
-    dense = paragraph
-    names = (*PARAGRAPH, *DENSE)
-    if have:
-        tables = [c.dense.table for c, _ in have]
-        b = listwise("dense", names, tables, [c.par_label for c, _ in have], [x for _, x in have])
-        dense = calibrate(names, b, have, with_dense)
-    else:
-        dense = Layer(
-            names,
-            np.append(paragraph.weights, np.zeros(len(DENSE))).astype(np.float32),
-            paragraph.slope,
-            paragraph.bias,
-        )
-    tables = {id(c): sentence_features(c.signals, c.par.table @ par, c.texts) for c, _ in cases}
+    paragraph, dense = layers("paragraph", "dense", cases)
+    programs = [(c, 1 / len(cs)) for cs in code.values() for c in cs]
+    of_paragraph, of_dense = layers("code", "code_dense", programs) if code else (paragraph, dense)
+    tables = {id(c): sentence_features(c.signals, paragraph.score(c.par.table), c.texts) for c, _ in cases}
     have = [(c, x) for c, x in cases if c.sent_label is not None]
     found = [tables[id(c)].table for c, _ in have]
     b = listwise("sentence", SENTENCE, found, [c.sent_label for c, _ in have], [x for _, x in have])
-    empty = [(c, x) for c, x in cases if not c.par_label.any()]
+    seen = {id(c) for c, _ in have}
+    have += [(c, x) for c, x in cases if not c.par_label.any() and id(c) not in seen]
 
     def sentences(c):
         t = tables[id(c)]
         return t.table, c.sent_label if c.sent_label is not None else np.zeros(len(t.table)), t.raw
 
-    seen = {id(c) for c, _ in have}
-    return Scorer(
-        paragraph, dense, calibrate(SENTENCE, b, have + [e for e in empty if id(e[0]) not in seen], sentences)
-    )
+    return Scorer(paragraph, dense, calibrate(SENTENCE, b, have, sentences), of_paragraph, of_dense)
+
+
+def layers(plain, dense, cases):
+    """Weights without and with a sentence embedder's vectors; without any of these, the former do for both."""
+    w = [weight for _, weight in cases]
+    b = listwise(plain, PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
+    first = calibrate(PARAGRAPH, b, cases, lambda c: (c.par.table, c.par_label, c.par.raw))
+    have = [(c, x) for c, x in cases if c.dense is not None]
+    names = (*PARAGRAPH, *DENSE)
+    if not have:
+        same = np.append(first.weights, np.zeros(len(DENSE))).astype(np.float32)
+        return first, Layer(names, same, first.slope, first.bias)
+    tables, labels = [c.dense.table for c, _ in have], [c.par_label for c, _ in have]
+    b = listwise(dense, names, tables, labels, [x for _, x in have])
+    return first, calibrate(names, b, have, lambda c: (c.dense.table, c.par_label, c.dense.raw))
 
 
 def write(path, scorer, sets):
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {k: getattr(scorer, k).to_dict() for k in ("paragraph", "dense", "sentence")}
+    parts = {k: getattr(scorer, k).to_dict() for k in LAYERS}
     path.write_text(json.dumps({**parts, "trained_on": sorted(sets), "facts": FACTS}, indent=1) + "\n", "utf-8")
 
 
@@ -226,6 +221,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--vectors")
+    parser.add_argument("--code")
     parser.add_argument("--held-out")
     parser.add_argument("--limit", type=int, default=150)
     parser.add_argument("--static", type=Path, help="a folder with another static table")
@@ -237,10 +233,14 @@ if __name__ == "__main__":
         vectors = {key.tobytes().hex(): row for key, row in zip(stored["sha256"], stored["vectors"], strict=True)}
     names = [n for n in discover(options.data) if not n.startswith(NEVER)]
     sets = {n: read_set(options.data, n, options.limit, static, vectors) for n in names}
-    print({n: (len(c), sum(x.dense is not None for x in c)) for n, c in sets.items()})
-    write(HERE / "scorer" / "weights.json", train(sets), sets)
+    code = {n: sets[n] for n in names if n in CODE}
+    if options.code:
+        code |= {n: read_set(options.code, n, options.limit, static, vectors) for n in discover(options.code)}
+    every = {**sets, **code}
+    print({n: (len(c), sum(x.dense is not None for x in c)) for n, c in every.items()})
+    write(HERE / "scorer" / "weights.json", train(sets, code), every)
     subprocess.run([sys.executable, str(HERE / "manifest.py")], check=True)
     if options.held_out:
         for name in [*names, "rgb_en_fact"]:
-            rest = {n: c for n, c in sets.items() if kin(n) != kin(name)}
-            write(Path(options.held_out) / f"{name}.json", train(rest), rest)
+            rest, programs = ({n: c for n, c in some.items() if kin(n) != kin(name)} for some in (sets, code))
+            write(Path(options.held_out) / f"{name}.json", train(rest, programs), {**rest, **programs})

@@ -1,4 +1,4 @@
-"""Columns as z-scores among the candidates that can win."""
+"""Columns as z-scores among the candidates that can win; which layer of the scorer reads them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldpack import ContextPacker, Document
 from fieldpack.relevance.features import RIVALS, among
+from fieldpack.relevance.scorer import Scorer
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3 * RIVALS))
@@ -32,3 +34,20 @@ def test_the_unit_of_a_signal_does_not_matter(seed: int, scale: float, shift: fl
 def test_what_does_not_tell_the_rivals_apart_is_nothing(rows: int) -> None:
     table = np.full((rows, 2), 3, np.float32)
     assert not among(table, np.arange(rows)).any() and np.isfinite(among(table, np.arange(rows))).all()
+
+
+FUNCTION = Document("f", "def area(radius):\n    return 3.14159 * radius**2\n")
+PROSE = Document("p", "The area of a circle is the square of its radius times a constant that is about three.")
+
+
+@pytest.mark.parametrize(("documents", "code"), [([FUNCTION], True), ([PROSE], False), ([FUNCTION, PROSE], False)])
+def test_text_is_code_where_most_of_it_is(documents: list[Document], code: bool) -> None:
+    assert ContextPacker().prepare(tuple(documents)).code is code
+
+
+def test_code_has_layers_of_its_own_and_nothing_else_changes() -> None:
+    shipped = Scorer.load()
+    code = shipped.of(True)
+    assert (code.paragraph, code.dense) == (shipped.code, shipped.code_dense) and code.sentence is shipped.sentence
+    assert shipped.of(False) is shipped
+    assert not np.allclose(shipped.code.weights, shipped.paragraph.weights)

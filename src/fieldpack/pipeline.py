@@ -253,7 +253,7 @@ class ContextPacker:
         self, queries: tuple[str, ...], prepared: Prepared, weights: Sequence[float], asked: FloatArray | None
     ) -> Relevance:
         """asked (q, d): the queries by the embedder of the dense rows."""
-        scorer = _scorer(self.scorer)
+        scorer = _scorer(self.scorer).of(prepared.code)
         if self.embedder.kind == "cascade":
             return cascade(queries, prepared, self.embedder.tiers[-1], scorer, weights)
         texts = prepared.texts if prepared.sentences else None

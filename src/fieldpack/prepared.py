@@ -17,7 +17,7 @@ from fieldpack.room import Room
 from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, segment
 from fieldpack.text.sequence import of_code, sequences
 from fieldpack.text.tokens import check_text, meanwhile
-from fieldpack.types import Document, FloatArray, IntArray, Segments
+from fieldpack.types import KINDS, Document, FloatArray, IntArray, Segments
 from fieldpack.words import Words
 
 if TYPE_CHECKING:
@@ -64,6 +64,12 @@ class Prepared:
     def known_words(self) -> int:
         """How many of the words, as often as they occur, the static table holds whole."""
         return known_words(self.static, self.corpus.words)
+
+    @cached_property
+    def code(self) -> bool:
+        """Whether most of the text is source code."""
+        size = self.rows.end - self.rows.start
+        return bool(2 * size[self.rows.kind == KINDS.index("code")].sum() > size.sum())
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,14 @@ from fieldpack.errors import AssetError
 from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE
 from fieldpack.types import FloatArray
 
+LAYERS = {
+    "paragraph": PARAGRAPH,
+    "dense": (*PARAGRAPH, *DENSE),
+    "sentence": SENTENCE,
+    "code": PARAGRAPH,
+    "code_dense": (*PARAGRAPH, *DENSE),
+}
+"""Names of the layers, in the order of Scorer's fields, and their features."""
 FACTS = ("one", "spread", "late_most", "exact_most", "known", "log_candidates")
 
 
@@ -63,11 +71,18 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """paragraph: without a sentence embedder's vectors; dense: with them; sentence: on top of either."""
+    """paragraph: without a sentence embedder's vectors; dense: with them; sentence: on top of either. code, code_dense:
+    the first two for source code, whose words say less and whose length says more."""
 
     paragraph: Layer
     dense: Layer
     sentence: Layer
+    code: Layer
+    code_dense: Layer
+
+    def of(self, code: bool) -> Scorer:
+        """This scorer, or the one that reads paragraphs as source code."""
+        return replace(self, paragraph=self.code, dense=self.code_dense) if code else self
 
     @staticmethod
     def load(path: Path | None = None) -> Scorer:
@@ -78,11 +93,7 @@ class Scorer:
         path = path or assets.verified("scorer/weights.json")
         try:
             parsed = json.loads(path.read_text("utf-8"))
-            return Scorer(
-                Layer.of(parsed["paragraph"], PARAGRAPH),
-                Layer.of(parsed["dense"], (*PARAGRAPH, *DENSE)),
-                Layer.of(parsed["sentence"], SENTENCE),
-            )
+            return Scorer(*(Layer.of(parsed[name], features) for name, features in LAYERS.items()))
         except AssetError as error:
             raise AssetError(f"{path}: {error}") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
