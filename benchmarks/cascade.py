@@ -36,7 +36,6 @@ from fieldpack.types import Document, FloatArray
 
 HERE = Path(__file__).resolve().parent
 POOLS = "qmsum:500,chunkeval:400,evinf:500,multihoprag_facts:400,evinf:1000,squad:300,cosqa:3000"
-CANDIDATES = (32, 64, 128)
 TARGET_GAP, TARGET_TIME = 0.01, 0.10
 Row = dict[str, Any]
 
@@ -115,8 +114,10 @@ def timed(packer: ContextPacker, cases: Sequence[Query]) -> list[float]:
     return out
 
 
-def measured(cases: Sequence[Query], weights: Path | None, model: Kept, queries: int, clocked: int) -> Iterator[Row]:
-    """One row a pool: times and evidence of both tiers."""
+def measured(
+    cases: Sequence[Query], weights: Path | None, model: Kept, counts: Sequence[int], queries: int, clocked: int
+) -> Iterator[Row]:
+    """One row a pool: times and evidence of both tiers, `cascade` with each of `counts` candidates."""
     static = ContextPacker(scorer=weights)
     minilm = ContextPacker(embedder=EmbeddingService(model), scorer=weights)
     cascade = ContextPacker(embedder=EmbeddingService("cascade", second=model), scorer=weights)
@@ -129,7 +130,7 @@ def measured(cases: Sequence[Query], weights: Path | None, model: Kept, queries:
         model.embed([few[0].query])
         row: Row = {"passages": len(asked[0].passages), "queries": len(some), "static_s": _mean(timed(static, few))}
         times = {}
-        for count in CANDIDATES:
+        for count in counts:
             tier.CANDIDATES = count
             times[count] = _mean(timed(cascade, few))
         start, model.hold, model.rows = time.process_time(), True, {}
@@ -139,7 +140,7 @@ def measured(cases: Sequence[Query], weights: Path | None, model: Kept, queries:
         best = [kept(minilm, prepared, c) for c in some]
         plain = cascade.prepare(some[0].passages)
         row |= {"minilm": best, "static": [kept(static, plain, c) for c in some], "cascade": {}}
-        for count in CANDIDATES:
+        for count in counts:
             tier.CANDIDATES = count
             row["cascade"][count] = {"seconds": times[count], "evidence": [kept(cascade, plain, c) for c in some]}
         yield row
@@ -206,6 +207,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--pools", default=POOLS, help="SET:PASSAGES, separated by commas")
+    parser.add_argument("--candidates", default="16,32,64,128,192", help="of cascade, separated by commas")
     parser.add_argument("--queries", type=int, default=30, help="of each kind of pool, for the evidence")
     parser.add_argument("--timed", type=int, default=3, help="of each pool, for the time of cascade")
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
@@ -220,7 +222,9 @@ def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> N
         from fieldpack.embed.onnx import OnnxEmbedder
 
         model = OnnxEmbedder(threads=1)
-    command = f"python benchmarks/cascade.py --data FOLDER --pools {o.pools} --queries {o.queries} --timed {o.timed}"
+    counts = [int(n) for n in o.candidates.split(",")]
+    command = f"python benchmarks/cascade.py --data FOLDER --pools {o.pools} --candidates {o.candidates}"
+    command += f" --queries {o.queries} --timed {o.timed}"
     head = {"kind": "cascade", "command": command, "machine": machine(), "model": model.fingerprint}
     results: Row = {**head, "default_candidates": tier.CANDIDATES, "entries": []}
     default = tier.CANDIDATES
@@ -228,7 +232,7 @@ def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> N
         name, _, least = part.partition(":")
         weights = o.held_out / f"{name}.json"
         cases = joined(load_named(o.data, name), int(least))
-        rows = list(measured(cases, weights if weights.is_file() else None, Kept(model), o.queries, o.timed))
+        rows = list(measured(cases, weights if weights.is_file() else None, Kept(model), counts, o.queries, o.timed))
         tier.CANDIDATES = default
         results["entries"] += entries(name, rows)
         save(results, o.out)
