@@ -41,7 +41,7 @@ def measured(cases, score):
         if case.par_label.any():
             words = np.maximum(np.expm1(case.par.raw["length"]), 1)
             budgets = WORDS if words.sum() > MANY else [s * words.sum() for s in SHARES]
-            rows.append([kept(score(case), words, case.par_label, b) for b in budgets])
+            rows.append(np.mean([kept(score(case), words, case.par_label, b) for b in budgets]))
     return float(np.mean(rows))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldpack import ContextPacker, Document
-from fieldpack.relevance.features import RIVALS, among
+from fieldpack.relevance.features import RIVALS, among, standardised
 from fieldpack.relevance.scorer import Scorer
 
 
@@ -30,10 +30,17 @@ def test_the_unit_of_a_signal_does_not_matter(seed: int, scale: float, shift: fl
     assert np.allclose(among(table * scale + shift, rank), among(table, rank), atol=1e-3)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, RIVALS, RIVALS + 1])
-def test_what_does_not_tell_the_rivals_apart_is_nothing(rows: int) -> None:
-    table = np.full((rows, 2), 3, np.float32)
-    assert not among(table, np.arange(rows)).any() and np.isfinite(among(table, np.arange(rows))).all()
+@pytest.mark.parametrize("value", [0.0, 0.3, 3.0, 49.7])
+@pytest.mark.parametrize("rows", [0, 1, 2, RIVALS, 1111])
+def test_what_does_not_tell_the_rivals_apart_is_nothing(rows: int, value: float) -> None:
+    table = np.full((rows, 2), value, np.float32)
+    assert not among(table, np.arange(rows)).any() and not standardised(table[:, 0]).any()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 300))
+def test_z_scores_are_those_of_numpy(seed: int, rows: int) -> None:
+    values = np.random.default_rng(seed).normal(3, 2, rows).astype(np.float32)
+    assert np.allclose(standardised(values), (values - values.mean()) / values.std(), atol=1e-4)
 
 
 FUNCTION = Document("f", "def area(radius):\n    return 3.14159 * radius**2\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -33,6 +34,8 @@ DENSE = ("dense", "late_met", "bm25_met", "dense_met")
 """More paragraph features, when the packer has a sentence embedder: the cosine of its vectors; and
 how much more or less near words, exact words and vectors are worth where the best candidate meets more of the query."""
 RIVALS = 100
+_ROUNDING = 1e-6
+"""Spread, as a share of the mean, from which numbers differ by more than float32's rounding."""
 _MET, _MET_UNIT = 0.8, 5.0
 """Token resonance of the best candidate in the middle of labelled queries, and what brings its spread to about 1."""
 
@@ -63,8 +66,12 @@ def standardised(values: FloatArray) -> FloatArray:
     """z-scores inside the query; zeros when all are equal."""
     if not len(values):
         return values
-    spread = float(values.std())
-    return (values - values.mean()) / np.float32(spread) if spread > 1e-9 else np.zeros_like(values)
+    # By hand: numpy's own mean and std cost five times as much on twenty numbers.
+    mean = np.add.reduce(values) / np.float32(len(values))
+    off = values - mean
+    spread = sqrt(float(off @ off) / len(values))
+    told = spread > _ROUNDING * max(1.0, abs(float(mean)))
+    return np.asarray(off / np.float32(spread), np.float32) if told else np.zeros_like(values)
 
 
 def among(table: FloatArray, rank: FloatArray) -> FloatArray:
@@ -75,9 +82,11 @@ def among(table: FloatArray, rank: FloatArray) -> FloatArray:
     rivals = table
     if len(table) > RIVALS:
         rivals = table[np.argpartition(-rank, RIVALS)[:RIVALS]]
-    spread = rivals.std(0)
-    told = spread > 1e-6
-    return np.asarray((table - rivals.mean(0)) * (told / np.where(told, spread, 1)), np.float32)
+    mean = np.add.reduce(rivals, 0) / np.float32(len(rivals))
+    off = rivals - mean
+    spread = np.sqrt(np.einsum("nf,nf->f", off, off) / np.float32(len(rivals)))
+    told = spread > _ROUNDING * np.maximum(1, np.abs(mean))
+    return np.asarray((table - mean) * (told / np.where(told, spread, 1)), np.float32)
 
 
 def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Features:
