@@ -93,7 +93,11 @@ class Fieldpack:
     def _packer(self, context: Context) -> Any:
         from fieldpack.pipeline import ContextPacker
 
-        scorer = _zeroed(self.without, context.scorer) if self.without else context.scorer
+        scorer = context.scorer
+        if self.without:
+            files = context.held("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
+            scorer = Path(files.name) / f"{self.name}-{scorer.stem if scorer else 'shipped'}.json"
+            scorer.write_text(json.dumps(_zeroed(self.without, context.scorer)), "utf-8")
         packer = ContextPacker(
             embedder=_tier(self.tier, context), tokenizer=context.tokenizer, unit=self.unit, scorer=scorer
         )
@@ -118,18 +122,15 @@ class _Shared:
         return self._context.embed(texts)
 
 
-def _zeroed(features: tuple[str, ...], scorer: Path | None) -> Path:
-    """Scorer weights with those of `features` at 0, in a file of their own."""
-    weights = json.loads((scorer or verified("scorer/weights.json")).read_text("utf-8"))
+def _zeroed(features: tuple[str, ...], scorer: Path | None) -> dict[str, Any]:
+    """Scorer weights with those of `features` at 0."""
+    weights: dict[str, Any] = json.loads((scorer or verified("scorer/weights.json")).read_text("utf-8"))
     layers = [layer["weights"] for layer in weights.values() if isinstance(layer, dict) and "weights" in layer]
     for layer in layers:
         layer.update({name: 0.0 for name in features if name in layer})
     if unknown := [f for f in features if not any(f in layer for layer in layers)]:
         raise UnknownNameError("feature", unknown[0], {name for layer in layers for name in layer})
-    handle, path = tempfile.mkstemp(suffix=".json", prefix="fieldpack-weights-")
-    with open(handle, "w", encoding="utf-8") as f:
-        json.dump(weights, f)
-    return Path(path)
+    return weights
 
 
 def _tier(name: str, context: Context) -> Any:
