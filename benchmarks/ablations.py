@@ -141,7 +141,8 @@ def _gap(r: Mapping[str, Any]) -> Gap:
 
 def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str) -> dict[str, Any]:
     about = {
-        n: {"queries": len({r["id"] for r in f}), "budgets": sorted({r["at"] for r in f})} for n, f in rows.items()
+        n: {"queries": len({r["id"] for r in f}), "budgets": list(dict.fromkeys(r["at"] for r in f))}
+        for n, f in rows.items()
     }
     default = {
         n: {m: round(float(np.mean([r[m] for r in f if r["system"] == DEFAULT])), 4) for m in MEASURES}
