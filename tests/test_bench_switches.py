@@ -188,6 +188,8 @@ def test_a_cascade_that_reads_all_is_minilm(data: Path, tmp_path: Path) -> None:
     given = ["--data", str(data), "--pools", "towns:4", "--candidates", "8,64", "--timed", "1", "--out", str(out)]
     cascade.main(given, Letters())
     assert before == tier.CANDIDATES
-    found = json.loads(out.read_text())["entries"]
+    results = json.loads(out.read_text())
+    assert "| towns, 6 | 6 | 64 |" in cascade.table(results) and "| towns, 6 | 6 | 8 |" not in cascade.table(results)
+    found = results["entries"]
     assert [e["candidates"] for e in found] == [8, 64] and all(e["difference"] == 0 for e in found)
     assert all(e["queries"] == 6 and e["passages"] == 6 and e["cascade_s"] > 0 for e in found)
