@@ -585,9 +585,10 @@ def reordered(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
         return []  # of two that say the same, the first is taken
     seen["packed with documents in another order"] += 1
     kept = [{(k.doc_id, k.start, k.end): k.score for k in r.kept} for r in (first, second)]
-    only = kept[0].keys() ^ kept[1].keys()
-    scores = [{**kept[0], **kept[1]}[place] for place in only]
-    tie = not scores or max(scores) - min(scores) <= TIE * max(scores) + 1e-6  # of two as probable, the first is taken
+    only = [{p: score for p, score in a.items() if p not in b} for a, b in (kept, kept[::-1])]
+    # Of two as probable the first is taken, and what follows may then differ in size.
+    best = [max(part.values(), default=0.0) for part in only]
+    tie = abs(best[0] - best[1]) <= TIE * max(best) + 1e-6
     return [] if tie else [f"documents in another order, budget {budget}: {only}"]
 
 
