@@ -2,7 +2,7 @@
 
 Large pools: those of the sets, and documents of a set joined to one pool of a given size. Both tiers run in this
 process with the shipped ONNX model on one thread and no vectors kept: `minilm` embeds the pool and the query, `cascade`
-the query and the CANDIDATES paragraphs that the static field ranks first. Times are processor seconds of the first pack
+the query and the paragraphs that the static field ranks first. Times are processor seconds of the first pack
 over a pool (reading the documents included), the mean of --timed queries for `cascade`, one measurement for `minilm`.
 Evidence is the mean over 500, 1,000 and 2,000 tokens of up to --queries queries, cascade minus minilm paired over them
 (the vectors are then those of the timed run: the model gives a text the same vector in every batch).
@@ -131,7 +131,7 @@ def measured(
         row: Row = {"passages": len(asked[0].passages), "queries": len(some), "static_s": _mean(timed(static, few))}
         times = {}
         for count in counts:
-            tier.CANDIDATES = count
+            tier.FEWEST = tier.MOST = count
             times[count] = _mean(timed(cascade, few))
         start, model.hold, model.rows = time.process_time(), True, {}
         prepared = minilm.prepare(some[0].passages)
@@ -141,7 +141,7 @@ def measured(
         plain = cascade.prepare(some[0].passages)
         row |= {"minilm": best, "static": [kept(static, plain, c) for c in some], "cascade": {}}
         for count in counts:
-            tier.CANDIDATES = count
+            tier.FEWEST = tier.MOST = count
             row["cascade"][count] = {"seconds": times[count], "evidence": [kept(cascade, plain, c) for c in some]}
         yield row
 
@@ -185,7 +185,7 @@ def entries(name: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """Every number of candidates for large pools, the default one for smaller ones."""
+    """Every number of candidates for large pools, one for smaller ones."""
     lines = []
     for e in results["entries"]:
         if e["passages"] < LARGE and e["candidates"] != results["default_candidates"]:
@@ -229,14 +229,14 @@ def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> N
     command = f"python benchmarks/cascade.py --data FOLDER --pools {o.pools} --candidates {o.candidates}"
     command += f" --queries {o.queries} --timed {o.timed}"
     head = {"kind": "cascade", "command": command, "machine": machine(), "model": model.fingerprint}
-    results: Row = {**head, "default_candidates": tier.CANDIDATES, "entries": []}
-    default = tier.CANDIDATES
+    results: Row = {**head, "default_candidates": 64, "entries": []}
+    rule = tier.FEWEST, tier.MOST
     for part in o.pools.split(","):
         name, _, least = part.partition(":")
         weights = o.held_out / f"{name}.json"
         cases = joined(load_named(o.data, name), int(least))
         rows = list(measured(cases, weights if weights.is_file() else None, Kept(model), counts, o.queries, o.timed))
-        tier.CANDIDATES = default
+        tier.FEWEST, tier.MOST = rule
         results["entries"] += entries(name, rows)
         save(results, o.out)
         print(f"{part}: done", file=sys.stderr, flush=True)

@@ -12,8 +12,8 @@ used      share of the budget used
 
 Each switch minus the default over the same turns; 95 % bootstrap intervals over conversations, drawn within sets.
 Weights are those trained without the set at hand. One budget a set: 10 % of the candidates' tokens, or 1,000 where
-these are many. `whole`: what was packed is carried with strength 1, not with its relevance. `Session`: its price of
-switching, and its prompt, which puts what was shown before first.
+these are many. `faint`: what was packed is carried with its relevance as its strength, not with 1. `Session`: its price
+of switching, and its prompt, which puts what was shown before first.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Switch(NamedTuple):
     name: str
     system: ours.Fieldpack
     persist: float = 1.0
-    whole: bool = False
+    faint: bool = False
     session: bool = False
 
 
@@ -65,8 +65,8 @@ def switches(every: bool = True) -> list[Switch]:
     plain = replace(ours.systems()[0], reuse=True)  # type: ignore[type-var]
     bounded = replace(plain, name="boundary", bend=ours.boundary)
     out = [Switch(DEFAULT, plain)]
-    out += [Switch(f"persist {p:g}", plain, p) for p in (0.0, 0.5, 2.0, 4.0, 8.0, 16.0)]
-    out += [Switch(f"whole, persist {p:g}", plain, p, whole=True) for p in (0.5, 1.0, 1.5, 2.0, 4.0)]
+    out += [Switch(f"persist {p:g}", plain, p) for p in (0.0, 0.5, 1.5, 2.0, 4.0)]
+    out += [Switch(f"faint, persist {p:g}", plain, p, faint=True) for p in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)]
     out += [Switch("Session", plain, session=True)]
     out += [Switch("boundary, persist 1", bounded), Switch("boundary, persist 0", bounded, 0.0)]
     rest = [s for s in ours.ablations() if s.name != "with_boundary"]
@@ -96,7 +96,7 @@ def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Ro
             now = Look((case.query,), prepared, state, packer.field).reading
             bent = switch.system.bent(prepared, now.permeability)
         result = packer.pack_prepared((case.query,), prepared, budget, state=state, adjust=bent)
-        state = strengthened(result.state) if switch.whole else result.state
+        state = weakened(result) if switch.faint else result.state
         out.append({**scored(case, result, budget, context), "permeability": result.reading.permeability})
         if before is not None:
             out[-1] |= shared(before, result, context)
@@ -120,10 +120,12 @@ def in_session(talk: Talk, switch: Switch, budget: int, context: Context) -> lis
     return out
 
 
-def strengthened(state: FieldState) -> FieldState:
-    """With what was just packed at strength 1."""
-    found = tuple(replace(f, strength=1.0) if f.age == 0 else f for f in state.residue.fragments)
-    return replace(state, residue=replace(state.residue, fragments=found))
+def weakened(result: Any) -> FieldState:
+    """The next state, what was just packed with its relevance as its strength."""
+    score = {f"{k.doc_id}:{k.start}-{k.end}": k.score for k in result.kept}
+    residue = result.state.residue
+    found = tuple(replace(f, strength=score.get(f.key, f.strength)) if f.age == 0 else f for f in residue.fragments)
+    return replace(result.state, residue=replace(residue, fragments=found))
 
 
 def scored(case: Query, result: Any, budget: int, context: Context) -> Row:

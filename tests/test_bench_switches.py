@@ -151,7 +151,7 @@ def test_turns_measure_overlap_between_none_and_all(data: Path, tmp_path: Path) 
     assert results["sets"]["towns"] == {"conversations": 2, "turns": 6, "budget": "10%"}
     base = results["default"]["towns"]
     assert all(0 <= base[m] <= 1 for m in ("evidence", "overlap", "again", "prefix", "used"))
-    assert "| whole, persist 1 |" in turns.table(results)
+    assert "| faint, persist 1 |" in turns.table(results)
 
 
 def test_what_weighs_more_is_kept_longer() -> None:
@@ -162,7 +162,7 @@ def test_what_weighs_more_is_kept_longer() -> None:
     def overlap(switch: Any) -> float:
         return float(np.mean([r["overlap"] for r in turns.walked(talk, switch, 40, shared)[1:]]))
 
-    firm = overlap(plain._replace(persist=50.0, whole=True))
+    firm = overlap(plain._replace(persist=50.0))
     assert overlap(plain._replace(persist=0.0)) < firm and firm > 0.6
 
 
@@ -184,10 +184,10 @@ def test_a_cascade_that_reads_all_is_minilm(data: Path, tmp_path: Path) -> None:
             rows = np.array([[t.lower().count(chr(97 + i)) for i in range(26)] for t in texts], np.float32) + 0.01
             return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    out, before = tmp_path / "cascade.json", tier.CANDIDATES
+    out, before = tmp_path / "cascade.json", (tier.FEWEST, tier.MOST)
     given = ["--data", str(data), "--pools", "towns:4", "--candidates", "8,64", "--timed", "1", "--out", str(out)]
     cascade.main(given, Letters())
-    assert before == tier.CANDIDATES
+    assert before == (tier.FEWEST, tier.MOST)
     results = json.loads(out.read_text())
     assert "| towns, 6 | 6 | 64 |" in cascade.table(results) and "| towns, 6 | 6 | 8 |" not in cascade.table(results)
     found = results["entries"]

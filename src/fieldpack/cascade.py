@@ -13,8 +13,9 @@ from fieldpack.relevance.read import Relevance, read_relevance
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.types import FloatArray, IntArray
 
-CANDIDATES = 64
-"""Paragraphs that the second tier reads: those the static field ranks first."""
+SHARE, FEWEST, MOST = 16, 32, 192
+"""The second tier reads the paragraphs that the static field ranks first: one of 16, from 32 to 192 of them. A tenth of
+the time that reading all takes is room for about so many, and more bring no more evidence (benchmarks/cascade.py)."""
 
 
 def cascade(
@@ -27,7 +28,7 @@ def cascade(
     """Relevance by the static table, and over it that of the first paragraphs with the vectors of `second`."""
     corpus, vectors = prepared.corpus, prepared.static.word_vectors
     first = read_relevance(queries, corpus, vectors, scorer, weights=weights)
-    groups = np.sort(np.argsort(-first.logit, kind="stable")[:CANDIDATES])
+    groups = np.sort(np.argsort(-first.logit, kind="stable")[: candidates(len(first.logit))])
     asked, seen = _embedded(queries, prepared, groups, second)
     near = [seen @ q for q in asked]
     texts = prepared.texts if prepared.sentences else None
@@ -39,6 +40,11 @@ def cascade(
     if texts is None:
         return _overlaid(first, close, groups)
     return _overlaid(read_relevance(queries, corpus, vectors, scorer, texts, weights=weights), close, part.taken)
+
+
+def candidates(paragraphs: int) -> int:
+    """How many of so many paragraphs the second tier reads, at most."""
+    return min(max(paragraphs // SHARE, FEWEST), MOST)
 
 
 def _embedded(

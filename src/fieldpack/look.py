@@ -73,12 +73,14 @@ class Look:
         return reading, (time.perf_counter() - start) * 1000
 
     def after(self, inside: BoolArray, relevance: Relevance) -> FieldState:
-        """The state of the next turn: what was packed becomes residue, the most relevant first."""
+        """The state of the next turn: what was packed becomes residue at full strength, of more than its limit the most
+        relevant. (With its relevance as its strength it steadied nothing: benchmarks/turns.py.)"""
         prepared, state = self.prepared, self.reading.state
         chosen = np.flatnonzero(inside)
         chosen = chosen[np.argsort(-relevance.total[chosen], kind="stable")[: state.residue.limit]]
         vectors = prepared.vectors[prepared.corpus.group[chosen] if prepared.sentences else chosen]
-        return state.integrate([key(prepared, int(i)) for i in chosen], vectors, relevance.total[chosen])
+        strength = np.ones(len(chosen), np.float32)
+        return state.integrate([key(prepared, int(i)) for i in chosen], vectors, strength)
 
 
 def _spread(reading: Reading, group: IntArray) -> Reading:

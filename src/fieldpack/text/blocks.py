@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from fieldpack.text.cuts import cut_block, cut_prose, trim
+from fieldpack.text.cuts import cut_block, cut_list, cut_prose, trim
 
 PARAGRAPH, SENTENCE, HEADING, CODE, TABLE, LIST = range(6)  # indices into types.KINDS
 
@@ -41,6 +41,8 @@ def limited(text: str, block: Block, limits: Limits, gaps: tuple[re.Pattern[str]
         return [block]
     if kind in (PARAGRAPH, HEADING):
         spans = cut_prose(text, start, end, limits.prose)
+    elif kind == LIST:
+        spans = cut_list(text, start, end, limits.whole)
     else:
         spans = cut_block(text, start, end, limits.whole, gaps)
     kind = PARAGRAPH if kind == HEADING else kind

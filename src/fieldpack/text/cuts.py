@@ -11,6 +11,7 @@ _WHITE = re.compile(r"\s")
 _INK = re.compile(r"\S")
 _LINE = re.compile(r"\S[^\n]*")
 _PARAGRAPH_GAP = re.compile(r"\n[^\S\n]*\n\s*")
+_ITEM = re.compile(r"\n[^\S\n]*+(?=(?:[-*+\u2022]|\d{1,3}+[.)])[^\S\n])")
 _JOINERS = "\u200d\u200c"  # what stands after a joiner belongs to what stands before it
 _WINDOW = 100_000
 _LONGEST_FLAGS = 4096
@@ -124,8 +125,19 @@ def _between(text: str, start: int, end: int, gaps: re.Pattern[str]) -> list[Spa
     return [span for span in spans if span[0] < span[1]]
 
 
+def cut_list(text: str, start: int, end: int, limit: int) -> list[Span]:
+    """A trimmed list as ranges of at most `limit` characters: whole items, and of longer items whole sentences."""
+    if end - start <= limit:
+        return [(start, end)]
+    pieces: list[Span] = []
+    for low, high in _windows(text, start, end, limit):
+        for first, last in _between(text, low, high, _ITEM):
+            pieces += cut_prose(text, first, last, limit)
+    return pack_spans(pieces, limit)
+
+
 def cut_block(text: str, start: int, end: int, limit: int, gaps: tuple[re.Pattern[str], ...] = ()) -> list[Span]:
-    """A trimmed code, table or list range as ranges of at most `limit` characters.
+    """A trimmed code or table range as ranges of at most `limit` characters.
 
     Cut at the first of `gaps` (patterns of what lies between parts), then at blank lines, lines, and last as prose is.
     """
