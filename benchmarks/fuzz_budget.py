@@ -570,6 +570,10 @@ def unrefused(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
     return [f"a lone surrogate in the {where} was not refused"]
 
 
+JOINS = 8
+"""Tokens by which a text may differ from the same pieces in another order."""
+
+
 def reordered(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
     """Documents that stand alone (no two alike, nothing carried or pinned) give the same evidence in any order."""
     if len(w.documents) < 2 or w.packer.embedder is HASHED:
@@ -584,12 +588,15 @@ def reordered(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
     if any(n > 1 for n in texts.values()):
         return []  # of two that say the same, the first is taken
     seen["packed with documents in another order"] += 1
-    kept = [{(k.doc_id, k.start, k.end): k.score for k in r.kept} for r in (first, second)]
-    only = [{p: score for p, score in a.items() if p not in b} for a, b in (kept, kept[::-1])]
+    kept = [{(k.doc_id, k.start, k.end): k for k in r.kept} for r in (first, second)]
+    only = [[k for place, k in a.items() if place not in b] for a, b in (kept, kept[::-1])]
     # Of two as probable the first is taken, and what follows may then differ in size.
-    best = [max(part.values(), default=0.0) for part in only]
+    best = [max((k.score for k in part), default=0.0) for part in only]
     tie = abs(best[0] - best[1]) <= TIE * max(best) + 1e-6
-    return [] if tie else [f"documents in another order, budget {budget}: {only}"]
+    # Other neighbours, other joins: a text that is a token or two longer may leave no room for a last piece.
+    spare = [r.tokens + min((k.tokens for k in part), default=0) for r, part in ((first, only[1]), (second, only[0]))]
+    full = all(not part or count > budget - JOINS for part, count in zip(only[::-1], spare, strict=True))
+    return [] if tie or full else [f"documents in another order, budget {budget}: {only}"]
 
 
 def by_command(w: World, seen: Counter[str], folder: Path) -> list[str]:

@@ -79,8 +79,10 @@ class Prepared:
     @cached_property
     def named(self) -> bool:
         """Whether documents are told apart by their titles."""
-        distinct = len({d.title for d in self.documents if d.title})
-        return distinct_names(self.corpus.titles.offsets, len(self.corpus.starts), distinct)
+        corpus = self.corpus
+        filled = corpus.document[np.diff(corpus.document, prepend=-1) != 0]  # documents without text count for nothing
+        titles = {self.documents[d].title for d in filled.tolist()} - {""}
+        return distinct_names(corpus.titles.lengths[filled], len(corpus.starts), len(titles))
 
     @property
     def vectors(self) -> FloatArray:

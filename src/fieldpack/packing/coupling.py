@@ -218,10 +218,10 @@ class Coupling:
         )
 
 
-def distinct_names(name_offsets: IntArray, groups: int, distinct: int) -> bool:
-    """Whether owners are named well enough for links by name: most have a name, and not all the same one."""
-    sizes = np.diff(name_offsets)
-    return bool(len(sizes) and (sizes > 0).mean() > 0.5 and distinct > max(2, 0.3 * groups))
+def distinct_names(words: IntArray, groups: int, distinct: int) -> bool:
+    """Whether owners are named well enough for links by name: most have a name (of `words` words), and not all the
+    same one."""
+    return bool(len(words) and (words > 0).mean() > 0.5 and distinct > max(2, 0.3 * groups))
 
 
 def nothing(n: int, dims: int = 1) -> Coupling:
