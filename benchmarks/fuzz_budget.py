@@ -362,8 +362,8 @@ def packs(w: World) -> Iterator[tuple[int, fp.Result | None]]:
         result, needed = None, 0
         state = pack(20_000).state if w.again else None
         for budget in w.budgets:
+            again = result is not None and w.route != "pack each budget"
             try:
-                again = result is not None and w.route != "pack each budget"
                 result = result.repack(budget) if again else pack(budget, pins=w.pins, state=state)
                 yield budget, result
             except fp.BudgetError as error:
@@ -371,7 +371,7 @@ def packs(w: World) -> Iterator[tuple[int, fp.Result | None]]:
                     raise
                 assert error.needed > error.budget == budget, str(error)
                 yield budget, None
-                needed = error.needed
+                needed = 0 if again else error.needed
         if needed:  # what the error says is needed is enough, to the token
             yield needed, pack(needed, pins=w.pins, state=state)
 

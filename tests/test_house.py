@@ -14,7 +14,7 @@ LEVELS = [
     {"errors", "types", "settings"},
     {"protocols", "assets", "words", "observe", "room"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
-    {"prepared", "result", "reasons", "settle", "problem", "inputs", "look", "cascade", "pipeline"}
+    {"prepared", "result", "reasons", "settle", "problem", "inputs", "pins", "look", "cascade", "pipeline"}
     | {"shell", "experiment"},
     {"index", "growth", "folder", "memory", "parallel", "report", "plot", "stream"},
     {"session"},

@@ -23,6 +23,7 @@ from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_que
 from fieldpack.look import Look, Reader
 from fieldpack.observe import observed
 from fieldpack.packing.greedy import Packing, PackingSettings, Problem, first_of_best, pack
+from fieldpack.pins import packed_or_needed, pins_need
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
 from fieldpack.problem import carried_strength, closest, flags, linked, plain, spread
 from fieldpack.reasons import Reasons
@@ -120,8 +121,12 @@ class ContextPacker:
         budget = checked_budget(budget)
         docs = checked_documents(documents)
         ranges = pin_ranges(pins, docs)
-        prepared = self.prepare(docs, ranges, clock, budget)
-        return self.pack_prepared(queries, prepared, budget, ranges, state, clock, weights)
+
+        def packed(limit: int) -> Result:
+            prepared = self.prepare(docs, ranges, clock, limit)
+            return self.pack_prepared(queries, prepared, limit, ranges, state, clock, weights)
+
+        return packed_or_needed(packed, budget)
 
     def pack_stream(
         self,
@@ -333,12 +338,7 @@ class ContextPacker:
         )
         needed = self.tokenizer.count(drawn.text)
         if needed > budget:
-            raise BudgetError(
-                f"the pinned text needs {needed} tokens and the budget is {budget}; raise the budget to {needed} "
-                "or pin less (a pin may be a range: id, start, end)",
-                needed,
-                budget,
-            )
+            raise pins_need(needed, budget)
 
     def _notes(
         self,

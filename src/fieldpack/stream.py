@@ -18,6 +18,7 @@ import numpy as np
 
 from fieldpack.errors import InputError
 from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
+from fieldpack.pins import packed_or_needed
 from fieldpack.pipeline import Clock
 from fieldpack.prepared import Prepared, merge, segmented, several
 from fieldpack.relevance.corpus import stem_of, unit
@@ -78,8 +79,13 @@ def pack_stream(
     # A pin of a document without text asks for nothing, here as in `pack`.
     ranges = [r for r in pin_ranges(pins, (*docs, *reader.blank)) if r[0] < len(docs)]
     plan = reader.plan()
-    prepared = reader.over_all(plan.prepare(docs, ranges, clock, limit))
-    result = plan.pack_prepared(queries, prepared, limit, ranges, state, clock, weights)
+    over_all = reader.over_all
+
+    def packed(most: int) -> Result:
+        prepared = over_all(plan.prepare(docs, ranges, clock, most))
+        return plan.pack_prepared(queries, prepared, most, ranges, state, clock, weights)
+
+    result = packed_or_needed(packed, limit)
     return _with_passed(result, reader.passed(len(result.segments), plan.unit == "sentence"))
 
 
