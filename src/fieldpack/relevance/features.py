@@ -1,8 +1,8 @@
 """Few, cheap, scale-free features of each paragraph and sentence, standardised inside the query: by the mean and the
 spread of the RIVALS candidates that can win, so that a crowd of texts about something else changes nothing.
 
-The lists PARAGRAPH and SENTENCE name them in the order of the scorer's weights; `benchmarks/README.md` has the search
-that chose them.
+The lists PARAGRAPH and SENTENCE name them in the order of the scorer's weights; `models/README.md` has what was
+tried.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def standardised(values: FloatArray) -> FloatArray:
     if not len(values):
         return values
     # By hand: numpy's own mean and std cost five times as much on twenty numbers.
-    mean = np.add.reduce(values) / np.float32(len(values))
-    off = values - mean
+    middle = np.add.reduce(values) / np.float32(len(values))
+    off = values - middle
     spread = sqrt(float(off @ off) / len(values))
-    told = spread > _ROUNDING * max(1.0, abs(float(mean)))
+    told = spread > _ROUNDING * max(1.0, abs(float(middle)))
     return np.asarray(off / np.float32(spread), np.float32) if told else np.zeros_like(values)
 
 
@@ -82,11 +82,11 @@ def among(table: FloatArray, rank: FloatArray) -> FloatArray:
     rivals = table
     if len(table) > RIVALS:
         rivals = table[np.argpartition(-rank, RIVALS)[:RIVALS]]
-    mean = np.add.reduce(rivals, 0) / np.float32(len(rivals))
-    off = rivals - mean
+    middle = np.add.reduce(rivals, 0) / np.float32(len(rivals))
+    off = rivals - middle
     spread = np.sqrt(np.einsum("nf,nf->f", off, off) / np.float32(len(rivals)))
-    told = spread > _ROUNDING * np.maximum(1, np.abs(mean))
-    return np.asarray((table - mean) * (told / np.where(told, spread, 1)), np.float32)
+    told = spread > _ROUNDING * np.maximum(1, np.abs(middle))
+    return np.asarray((table - middle) * (told / np.where(told, spread, 1)), np.float32)
 
 
 def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Features:
