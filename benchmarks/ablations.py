@@ -152,14 +152,6 @@ def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str) -> dict[
     return {**head, "default": default, "compared": compared(rows)}
 
 
-def save(results: Mapping[str, Any], path: Path) -> None:
-    """JSON with one comparison a line."""
-    lines = ",\n".join("  " + json.dumps(r) for r in results["compared"])
-    head = json.dumps({k: v for k, v in results.items() if k != "compared"}, indent=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "compared": [\n{lines}\n ]\n}}\n', "utf-8")
-
-
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
@@ -184,7 +176,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for name in quality.sets_of(options):
         rows[name] = measured(name, options, systems(o.unit), o.rows / o.unit)
         print(f"{name}: {len(rows[name])} rows", file=sys.stderr, flush=True)
-        save(summary(rows, command, o.unit), o.out)
+        quality.save(summary(rows, command, o.unit), o.out, "compared")
     results = json.loads(o.out.read_text("utf-8"))
     if o.page:
         tables.insert(HERE / "README.md", "ablations", table(results))

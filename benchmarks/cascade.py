@@ -12,7 +12,6 @@ Weights are those trained without the set at hand (benchmarks/held_out).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import fieldpack.cascade as tier
-from fieldpack.bench import budgets, tables
+from fieldpack.bench import budgets, quality, tables
 from fieldpack.bench.corpora import Query, load_named, spread
 from fieldpack.bench.machine import machine
 from fieldpack.bench.paired import mean_gap
@@ -198,14 +197,6 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown([*head, "static s", "minilm s", "cascade s", "cascade / minilm"], lines)
 
 
-def save(results: Mapping[str, Any], path: Path) -> None:
-    """JSON with one entry a line."""
-    lines = ",\n".join("  " + json.dumps(r) for r in results["entries"])
-    head = json.dumps({k: v for k, v in results.items() if k != "entries"}, indent=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "entries": [\n{lines}\n ]\n}}\n', "utf-8")
-
-
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
@@ -238,7 +229,7 @@ def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> N
         rows = list(measured(cases, weights if weights.is_file() else None, Kept(model), counts, o.queries, o.timed))
         tier.FEWEST, tier.MOST = rule
         results["entries"] += entries(name, rows)
-        save(results, o.out)
+        quality.save(results, o.out, "entries")
         print(f"{part}: done", file=sys.stderr, flush=True)
     if o.page:
         tables.insert(HERE / "README.md", "cascade", table(results))

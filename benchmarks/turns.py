@@ -206,14 +206,6 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown(["switch", *MEASURES, *(f"{s}: evidence, overlap" for s in sets)], lines)
 
 
-def save(results: Mapping[str, Any], path: Path) -> None:
-    """JSON with one comparison a line."""
-    lines = ",\n".join("  " + json.dumps(r) for r in results["compared"])
-    head = json.dumps({k: v for k, v in results.items() if k != "compared"}, indent=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "compared": [\n{lines}\n ]\n}}\n', "utf-8")
-
-
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
@@ -235,7 +227,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for name in options.sets:
         sets[name] = measured(name, options, switches(not o.few), o.turns, o.conversations)
         print(f"{name}: {sets[name]['turns']} turns", file=sys.stderr, flush=True)
-        save(summary(sets, command), o.out)
+        quality.save(summary(sets, command), o.out, "compared")
     results = json.loads(o.out.read_text("utf-8"))
     if o.page:
         tables.insert(HERE / "README.md", "turns", table(results))

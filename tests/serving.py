@@ -34,6 +34,16 @@ def running(before="", **changed):
         process.communicate()
 
 
+@contextlib.contextmanager
+def running_well(before="", **changed):
+    """`running` for a whole module: its address; at the end it is stopped, ends well and says nothing."""
+    with running(before, **changed) as (url, process):
+        yield url
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (0, "", ""), "a stopped service ends well and says nothing"
+
+
 def problem(answer, status, kind):
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()

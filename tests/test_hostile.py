@@ -240,6 +240,13 @@ def other_models(tmp_path, monkeypatch):
     return tmp_path
 
 
+def packed_with(models: Path) -> subprocess.CompletedProcess[str]:
+    """The command line, in a process that finds its shipped files in the folder `models`."""
+    (models / "tides.txt").write_text(TIDES)
+    command = [sys.executable, "cold.py", "pack", "-q", "tides", "-b", "30", "tides.txt"]
+    return subprocess.run(command, cwd=models, capture_output=True, text=True)
+
+
 class TestDamagedFiles:
     @pytest.mark.parametrize(
         "name",
@@ -251,37 +258,15 @@ class TestDamagedFiles:
         body = path.read_bytes()
         path.unlink()
         if harm == "changed":
-            path.write_bytes(body[:-5] + b"XXXXX")
-        (other_models / "tides.txt").write_text(TIDES)
-        command = [
-            sys.executable,
-            str(other_models / "cold.py"),
-            "pack",
-            "-q",
-            "tides",
-            "-b",
-            "30",
-            str(other_models / "tides.txt"),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True)
+            path.write_bytes(body[:-5] + bytes(255 - b for b in body[-5:]))
+        done = packed_with(other_models)
         assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
         assert name in done.stderr and ("damaged" in done.stderr if harm == "changed" else "reinstall" in done.stderr)
 
     @pytest.mark.parametrize("manifest", ["{", "[]", '{"files": 3}', "{}"])
     def test_a_damaged_manifest(self, other_models: Path, manifest):
         (other_models / "manifest.json").write_text(manifest)
-        (other_models / "tides.txt").write_text(TIDES)
-        command = [
-            sys.executable,
-            str(other_models / "cold.py"),
-            "pack",
-            "-q",
-            "tides",
-            "-b",
-            "30",
-            str(other_models / "tides.txt"),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = packed_with(other_models)
         assert done.returncode == 2 and "manifest.json" in done.stderr and "Traceback" not in done.stderr, done.stderr
 
     @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"paragraph": {}}', '{"paragraph": {"weights": 3}}', "\x00"])

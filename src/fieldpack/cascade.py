@@ -69,4 +69,4 @@ def _overlaid(whole: Relevance, near: Relevance, rows: IntArray) -> Relevance:
     for name, values in near.parts.items():
         parts[name] = whole.parts.get(name, np.zeros(len(logit), np.float32)).copy()
         parts[name][rows] = values
-    return replace(whole, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32), parts=parts)
+    return replace(whole, logit=logit, parts=parts)

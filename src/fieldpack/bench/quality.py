@@ -250,9 +250,9 @@ def _embedding_cost(cases: Sequence[Query], context: Context, sample: int = 64) 
     return round(1e6 * (time.perf_counter() - start) / sum(map(len, texts)), 3)
 
 
-def save(results: dict[str, Any], path: Path) -> None:
-    """Write results as JSON, one cell a line so that a diff of two runs can be read."""
-    cells = ",\n".join("  " + json.dumps(c, ensure_ascii=False) for c in results["cells"])
-    head = json.dumps({k: v for k, v in results.items() if k != "cells"}, ensure_ascii=False, indent=1)
+def save(results: Mapping[str, Any], path: Path, rows: str = "cells") -> None:
+    """Write results as JSON, one of `rows` a line so that a diff of two runs can be read."""
+    lines = ",\n".join("  " + json.dumps(c, ensure_ascii=False) for c in results[rows])
+    head = json.dumps({k: v for k, v in results.items() if k != rows}, ensure_ascii=False, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "cells": [\n{cells}\n ]\n}}\n', "utf-8")
+    path.write_text(f'{head[:-2]},\n "{rows}": [\n{lines}\n ]\n}}\n', "utf-8")

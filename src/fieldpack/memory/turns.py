@@ -68,8 +68,7 @@ class Turns:
                 at = prepared.numbers.get(name)
                 if at is not None:
                     logit[slice(*np.searchsorted(prepared.rows.doc, [at, at + 1]))] = -np.inf
-            total = np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32)
-            return replace(relevance, logit=logit, total=total)
+            return replace(relevance, logit=logit)
 
         return self.packer.pack_prepared(queries, prepared, budget, (), state, weights=weights, adjust=adjust)
 

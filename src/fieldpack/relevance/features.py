@@ -97,7 +97,8 @@ def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Fea
     late = mean(best, query.weight)
     exact = bm25(signals.tf_in_groups, signals.stem_idf, length)
     cosine = corpus.groups @ query.vector
-    base = standardised(late) + 0.5 * standardised(exact)
+    of_exact, of_cosine = standardised(exact), standardised(cosine)
+    base = standardised(late) + 0.5 * of_exact
     raw = {
         "late": late,
         "bm25": exact,
@@ -108,12 +109,12 @@ def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Fea
         "neighbours": neighbours(base, corpus.sequence, (1, 2, 3, 4)),
         # Function words count here: "how many", "when did" ask for a sentence of a certain make.
         "best_sentence": np.maximum.reduceat(mean(signals.best, query.loose), corpus.starts),
-        "attraction": attraction(corpus.groups, base + 0.5 * standardised(exact) + 0.5 * standardised(cosine)),
+        "attraction": attraction(corpus.groups, base + 0.5 * of_exact + 0.5 * of_cosine),
         "length": np.log1p(length),
     }
     if dense is not None:
         raw["dense"] = dense
-    rank = base + standardised(cosine if dense is None else dense)
+    rank = base + (of_cosine if dense is None else standardised(dense))
     table = among(np.stack(list(raw.values()), 1).astype(np.float32), rank)
     if dense is not None:
         met = np.float32(np.clip((late.max(initial=0) - _MET) * _MET_UNIT, -3, 3))

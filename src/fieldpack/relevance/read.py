@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,11 @@ _FLOOR = -12.0
 
 @dataclass(frozen=True, eq=False)
 class Relevance:
-    """total (n,) in [0, 1]: calibrated probability of holding evidence; logit (n,): its log odds. parts {feature:
+    """logit (n,): calibrated log odds of holding evidence. parts {feature:
     (n,)}: raw features of the first query. best (q, n) in [-1, 1]: the best match of each content word of all queries
     in each row, word_weight (q,) sums to 1, words: their spelling. known: share of the content words that the
     candidates hold. asked: ids of the queries' words in the vocabulary."""
 
-    total: FloatArray
     logit: FloatArray
     parts: Mapping[str, FloatArray]
     best: FloatArray
@@ -37,6 +37,11 @@ class Relevance:
     words: tuple[str, ...]
     known: float
     asked: IntArray
+
+    @cached_property
+    def total(self) -> FloatArray:
+        """(n,) in [0, 1]: the probability."""
+        return np.asarray(0.5 * (1 + np.tanh(0.5 * self.logit)), np.float32)
 
 
 def read_relevance(
@@ -59,7 +64,6 @@ def read_relevance(
     best = np.concatenate([e.best for e in each])
     weight = np.concatenate([e.word_weight for e in each])
     return Relevance(
-        np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32),
         logit,
         each[0].parts,
         best,
@@ -99,7 +103,6 @@ def _closely(
     logit[(words <= _FEW_WORDS) & (raw["late"] < _MET)] -= _FRAGMENT
     content = np.flatnonzero(query.content)
     return Relevance(
-        logit,
         logit,
         raw,
         best[content],
@@ -158,7 +161,7 @@ def _among(
 
     best = _over(near.best, chosen, rows)
     parts = _Spread(near.parts, chosen, rows)
-    return Relevance(logit, logit, parts, best, near.word_weight, near.words, near.known, near.asked)
+    return Relevance(logit, parts, best, near.word_weight, near.words, near.known, near.asked)
 
 
 def _over(values: FloatArray, chosen: IntArray, rows: int) -> FloatArray:
