@@ -3,7 +3,8 @@
 The default packer beside itself with one part taken out, or with one put in that it has and does not use
 (src/fieldpack/bench/ours.py). Evidence kept and share of the budget used, each query with its mean over the budgets,
 minus the default's over the same queries; 95 % bootstrap intervals over queries, of the mean over queries within sets.
-Weights are those trained without the set at hand (benchmarks/held_out). Static vectors, no transformer.
+Weights are those trained without the set at hand (benchmarks/held_out). `--tier static` reads no transformer; `minilm`
+and `cascade` read the shipped one, and there the default of all switches is that tier.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from fieldpack.bench.machine import machine
 from fieldpack.bench.paired import Gap, mean_gap
 from fieldpack.bench.systems import System
 from fieldpack.embed.service import EmbeddingService
+from fieldpack.relevance.features import DENSE
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
 DEFAULT = "fieldpack"
+PAGE = {ours.STATIC: "ablations", ours.MINILM: "ablations minilm", ours.CASCADE: "ablations cascade"}
+"""Where each tier's table stands in the page."""
 MEASURES = ("evidence", "used")
 Row = dict[str, Any]
 
@@ -49,19 +53,32 @@ class Shorter:
         return self.system.select(case, max(1, int(self.share * budget)), context)
 
 
-def systems(unit: str) -> list[System]:
-    """The default first; all in one unit, reading documents once."""
-    default, *rest = (replace(s, unit=unit, reuse=True) for s in (ours.systems()[0], *ours.ablations()))  # type: ignore[type-var]
+def systems(unit: str, tier: str = ours.STATIC) -> list[System]:
+    """The default first; all in one unit and tier, reading documents once."""
+    both = ours.systems()[0], *ours.ablations()
+    default, *rest = (replace(s, unit=unit, tier=tier, reuse=True) for s in both)  # type: ignore[type-var]
+    if tier != ours.STATIC:
+        rest.append(replace(default, name="without_dense", without=(*DENSE,)))
     return [default, *rest, Shorter(default, 0.8)]
 
 
-def measured(name: str, options: quality.Options, every: Sequence[System], folder: Path) -> list[Row]:
+def embedder(tier: str, folder: Path) -> EmbeddingService:
+    """What the run's systems share; a transformer's vectors are kept in the folder."""
+    if tier == ours.STATIC:
+        return EmbeddingService(ours.STATIC)
+    folder.mkdir(parents=True, exist_ok=True)
+    return EmbeddingService(ours.MINILM, cache=folder / "vectors.sqlite")
+
+
+def measured(
+    name: str, options: quality.Options, every: Sequence[System], folder: Path, shared: EmbeddingService
+) -> list[Row]:
     """The rows of a set: {id, at, system, evidence, used}; those that `folder` has are read, not measured."""
     path = folder / f"{name}.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
     known = {(r["id"], r["system"]) for r in rows}
     cases = [c for c in quality.cases_of(name, options) if c.mode != "none"]
-    context = Context(EmbeddingService("static"), tokenizer(options.encoding), quality.weights_of(name, options))
+    context = Context(shared, tokenizer(options.encoding), quality.weights_of(name, options))
     totals = budgets.candidate_tokens(cases, context.tokenizer)
     chosen = budgets.choose(options.budgets, totals)
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +156,7 @@ def _gap(r: Mapping[str, Any]) -> Gap:
     return Gap(r["difference"], *r["ci"])
 
 
-def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str) -> dict[str, Any]:
+def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str, tier: str) -> dict[str, Any]:
     about = {
         n: {"queries": len({r["id"] for r in f}), "budgets": list(dict.fromkeys(r["at"] for r in f))}
         for n, f in rows.items()
@@ -148,7 +165,7 @@ def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str) -> dict[
         n: {m: round(float(np.mean([r[m] for r in f if r["system"] == DEFAULT])), 4) for m in MEASURES}
         for n, f in rows.items()
     }
-    head = {"kind": "ablations", "command": command, "machine": machine(), "unit": unit, "sets": about}
+    head = {"kind": "ablations", "command": command, "machine": machine(), "unit": unit, "tier": tier, "sets": about}
     return {**head, "default": default, "compared": compared(rows)}
 
 
@@ -158,6 +175,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
     parser.add_argument("--limit", default="50,cosqa=30,qmsum=30", help="queries of each set, and of single sets")
     parser.add_argument("--unit", choices=("auto", "paragraph", "sentence"), default="auto")
+    parser.add_argument("--tier", choices=(ours.STATIC, ours.MINILM, ours.CASCADE), default=ours.STATIC)
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--rows", type=Path, default=Path("bench-out/ablations"), help="rows, for resuming")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "ablations.json")
@@ -171,15 +189,16 @@ def main(given: Sequence[str] | None = None) -> None:
     limits = {name: int(n) for name, _, n in (part.partition("=") for part in rest)}
     sets = tuple(filter(None, o.sets.split(",")))
     options = quality.Options(o.data, sets, limit=int(first), limits=limits, held_out=o.held_out)
-    command = f"python benchmarks/ablations.py --data FOLDER --limit {o.limit} --unit {o.unit}"
+    command = f"python benchmarks/ablations.py --data FOLDER --limit {o.limit} --unit {o.unit} --tier {o.tier}"
+    shared = embedder(o.tier, o.rows)
     rows: dict[str, list[Row]] = {}
     for name in quality.sets_of(options):
-        rows[name] = measured(name, options, systems(o.unit), o.rows / o.unit)
+        rows[name] = measured(name, options, systems(o.unit, o.tier), o.rows / o.tier / o.unit, shared)
         print(f"{name}: {len(rows[name])} rows", file=sys.stderr, flush=True)
-        quality.save(summary(rows, command, o.unit), o.out, "compared")
+        quality.save(summary(rows, command, o.unit, o.tier), o.out, "compared")
     results = json.loads(o.out.read_text("utf-8"))
     if o.page:
-        tables.insert(HERE / "README.md", "ablations", table(results))
+        tables.insert(HERE / "README.md", PAGE[o.tier], table(results))
     print(table(results))
 
 

@@ -16,7 +16,7 @@ import pytest
 import fieldpack.cascade as tier
 from fieldpack.bench import ours
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.corpora import Query, Span
 from fieldpack.bench.paired import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError
@@ -127,9 +127,9 @@ def test_ablations_resume_and_compare_with_the_default(data: Path, tmp_path: Pat
     out, rows = tmp_path / "out.json", tmp_path / "rows"
     given = ["--data", str(data), "--rows", str(rows), "--out", str(out), "--limit", "2"]
     ablations.main(given)
-    first, stored = json.loads(out.read_text()), (rows / "auto" / "towns.jsonl").read_text()
+    first, stored = json.loads(out.read_text()), (rows / "static" / "auto" / "towns.jsonl").read_text()
     ablations.main(given)
-    assert json.loads(out.read_text()) == first and (rows / "auto" / "towns.jsonl").read_text() == stored
+    assert json.loads(out.read_text()) == first and (rows / "static" / "auto" / "towns.jsonl").read_text() == stored
     names = {*(s.name for s in ours.ablations()), "with_0.8_of_the_budget"}
     assert {r["system"] for r in first["compared"]} == names and first["sets"]["towns"]["queries"] == 2
     page = ablations.table(first)
@@ -193,3 +193,32 @@ def test_a_cascade_that_reads_all_is_minilm(data: Path, tmp_path: Path) -> None:
     found = results["entries"]
     assert [e["candidates"] for e in found] == [8, 64] and all(e["difference"] == 0 for e in found)
     assert all(e["queries"] == 6 and e["passages"] == 6 and e["cascade_s"] > 0 for e in found)
+
+
+situations = script("situations")
+
+
+def test_a_copy_counts_as_what_it_copies() -> None:
+    asked = situations.twice(case())
+    first = case().passages[0]
+    assert len({p.id for p in asked.passages}) == len(asked.passages) == 2 * len(case().passages)
+    whole = situations.either(case(), [Span(first.id + situations.COPY, 3, len(first.text) + 9)])
+    assert whole == (Span(first.id, 3, len(first.text)),)
+    assert situations.either(case(), [Span(first.id + situations.COPY, len(first.text), len(first.text) + 9)]) == ()
+
+
+def test_candidates_that_come_twice_are_packed_once() -> None:
+    asked = case()
+    doubled = ContextPacker().pack(asked.query, situations.twice(asked).passages, 60)
+    texts = [k.text for k in doubled.kept]
+    assert len(texts) > 2 and len(set(texts)) == len(texts)
+
+
+def test_situations_run_and_make_their_tables(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "situations.json"
+    situations.main(["--data", str(data), "--limit", "2", "--out", str(out)])
+    results = json.loads(out.read_text())
+    found = {(r["situation"], r["view"], r["system"]): r for r in results["results"]}
+    assert found["copies", "once", "fieldpack"]["mean"] >= found["copies", "twice", "without_duplicates"]["mean"]
+    assert 0 <= found["several", "least", "fieldpack"]["mean"] <= found["several", "mean", "fieldpack"]["mean"] <= 1
+    assert "| fieldpack, apart |" in situations.table(results, "several")

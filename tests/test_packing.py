@@ -147,13 +147,15 @@ def test_links_and_duplicates_are_what_plain_loops_say(seed):
             if c.named:
                 called = mass(name[i] & (bag[j] | name[j]), c.weight) / max(mass(name[i], c.worth), 1e-9)
                 calls = mass(name[j] & bag[i], c.weight) / max(mass(name[j], c.worth), 1e-9)
-                wanted = max(called, 0.5 * calls)
+                alike = c.names[slice(*c.name_offsets[i : i + 2])].tolist()
+                same = alike == c.names[slice(*c.name_offsets[j : j + 2])].tolist() != []
+                wanted = 0 if same else max(called, 0.5 * calls)
             else:
                 both = np.sqrt(max(mass(bag[i], c.weight) * mass(bag[j], c.weight), 1e-12))
                 wanted = mass(bag[i] & bag[j], c.weight) / both
             assert links[i] == pytest.approx(min(wanted, 1), abs=1e-4)
             similar = float(c.vectors[i] @ c.vectors[j])
-            assert copies[i] == pytest.approx(np.clip((similar - 0.9) / 0.1, 0, 1), abs=1e-3)
+            assert copies[i] == pytest.approx(np.clip((similar - 0.9) / 0.1, 0, 1) ** 3, abs=1e-3)
 
 
 @given(st.integers(0, 10_000), st.lists(st.booleans(), min_size=8, max_size=8))
@@ -282,3 +284,21 @@ def test_rows_beyond_those_that_are_followed_are_taken_by_their_own_worth(monkey
     bare = pack(p, 30)
     assert (bare.link == 0).all() and (bare.duplicate == 0).all() and (whole.link > 0).any()
     assert bare.bound >= bare.value and cost_of(p, bare.chosen) <= 30
+
+
+def test_pieces_and_copies_of_one_document_do_not_call_for_each_other() -> None:
+    """Two owners are called Delft: neither names the other, whatever their rows say; the third names both."""
+    words = np.array([0, 1, 0, 2, 0, 3])
+    coupling = Coupling.of(
+        words,
+        np.array([0, 2, 4, 6]),
+        np.arange(3),
+        np.array([0, 0, 4]),
+        np.array([0, 1, 2, 3]),
+        np.ones(5, np.float32),
+        np.zeros(0, np.int64),
+        np.eye(3, dtype=np.float32),
+        True,
+    )
+    assert coupling.links(0).tolist() == [0, 0, 0.5]  # called by the third, which names both
+    assert coupling.links(2).tolist() == [1, 1, 0]

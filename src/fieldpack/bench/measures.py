@@ -6,17 +6,21 @@ from typing import Any
 
 from fieldpack.bench.context import Context, Packed
 from fieldpack.bench.corpora import Query, Span
-from fieldpack.metrics import all_evidence, answer_kept, evidence_kept
+from fieldpack.metrics import all_evidence, answer_kept, evidence_kept, normalised_answer
 
 Row = dict[str, Any]
+JUDGEMENTS = frozenset(["yes", "no"])
+"""Answers that are no words of a passage: whether they stand in a text says nothing."""
 
 
 def measure(case: Query, packed: Packed, budget: int, context: Context) -> Row:
     """evidence: share of the evidence's characters kept, in mode any of the gold passage that is kept best. complete:
-    all of it, in mode any all of one gold passage's. answer: an answer string stands in the text (SQuAD normalisation).
+    all of it, in mode any all of one gold passage's. answer: an answer string other than yes and no stands in the text
+    (SQuAD normalisation).
     recall: share of gold passages kept whole. tokens, rendered: counts of the final string and of the string as the
     library renders it. None where undefined."""
     wanted, kept = _alternatives(case), packed.spans
+    answers = [a for a in case.answers if normalised_answer(a) not in JUDGEMENTS]
     whole = {p.id: Span(p.id, 0, len(p.text)) for p in case.passages}
     gold = [all_evidence([whole[g]], kept) for g in case.gold]
     return {
@@ -25,7 +29,7 @@ def measure(case: Query, packed: Packed, budget: int, context: Context) -> Row:
         "rendered": context.tokenizer.count(packed.rendered),
         "evidence": max(evidence_kept(spans, kept) for spans in wanted) if wanted else None,
         "complete": any(all_evidence(spans, kept) for spans in wanted) if wanted else None,
-        "answer": answer_kept(case.answers, packed.text) if case.answers else None,
+        "answer": answer_kept(answers, packed.text) if answers else None,
         "recall": sum(gold) / len(gold) if gold else None,
     }
 

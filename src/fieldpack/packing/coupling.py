@@ -28,7 +28,8 @@ MOST_COPIES = 1 << 22
 _BLOCK = 48
 """Rows compared with all others at once."""
 DUPLICATE = 0.9
-"""Cosine from which two rows begin to say the same; at 1 they do."""
+"""Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube: near copies add little,
+and what is merely alike (one template, other facts) is evidence of its own (benchmarks/README.md, Situations)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,8 @@ class Coupling:
     postings: Postings
     name_postings: Postings
     totals: FloatArray
+    called: IntArray
+    """(t,) owners of one name have one number: pieces and copies of one document do not call for each other."""
 
     @staticmethod
     def of(
@@ -113,7 +116,19 @@ class Coupling:
         called = Postings.of(names, holder, worth[names], t) if named else postings
         totals = called.totals()
         return Coupling(
-            words, offsets, owner, names, name_offsets, weight, worth, vectors, named, postings, name_postings, totals
+            words,
+            offsets,
+            owner,
+            names,
+            name_offsets,
+            weight,
+            worth,
+            vectors,
+            named,
+            postings,
+            name_postings,
+            totals,
+            _same_name(names, name_offsets) if named else np.arange(t),
         )
 
     def _words(self, row: int) -> Ids:
@@ -176,7 +191,7 @@ class Coupling:
         for one, near in zip(block, similar, strict=True):
             at = np.flatnonzero(near > DUPLICATE)
             at = at[at != one]
-            share = np.minimum((near[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1)
+            share = np.minimum((near[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1) ** 3
             found = at, np.asarray(share, np.float32)
             if one == row:
                 asked = found
@@ -196,7 +211,7 @@ class Coupling:
         called = self.name_postings.overlap(said) / np.maximum(self.totals, 1e-9)
         calls = self.postings.overlap(self._names(mine)) / max(float(self.totals[mine]), 1e-9)
         out = np.maximum(called[self.owner], REVERSE * calls)
-        out[self.owner == mine] = 0
+        out[self.called[self.owner] == self.called[mine]] = 0
         return np.asarray(np.minimum(out, 1), np.float32)
 
     def take(self, rows: IntArray) -> Coupling:
@@ -216,6 +231,15 @@ class Coupling:
             self.vectors[rows],
             self.named,
         )
+
+
+def _same_name(names: Ids, offsets: IntArray) -> IntArray:
+    """(t,) a number for each owner, the same for those whose names are the same words in the same order;
+    its own for one without a name."""
+    known: dict[object, int] = {}
+    bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    keys = [names[a:b].tobytes() if a < b else k for k, (a, b) in enumerate(bounds)]
+    return np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
 
 
 def distinct_names(words: IntArray, groups: int, distinct: int) -> bool:

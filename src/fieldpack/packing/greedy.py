@@ -41,7 +41,7 @@ class PackingSettings:
     attractor of the field, in rows."""
 
     chain: float = 3.0
-    repel: float = 3.0
+    repel: float = 8.0
     cover: float = 0.3
     rho: tuple[float, ...] = (0.0,)
     complete: float = 0.5
