@@ -155,7 +155,8 @@ def test_links_and_duplicates_are_what_plain_loops_say(seed):
                 wanted = mass(bag[i] & bag[j], c.weight) / both
             assert links[i] == pytest.approx(min(wanted, 1), abs=1e-4)
             similar = float(c.vectors[i] @ c.vectors[j])
-            assert copies[i] == pytest.approx(np.clip((similar - 0.9) / 0.1, 0, 1) ** 3, abs=1e-3)
+            common = len(bag[i] & bag[j]) / max(len(bag[i] | bag[j]), 1)
+            assert copies[i] == pytest.approx(np.clip((similar - 0.9) / 0.1, 0, 1) ** 3 * common, abs=1e-3)
 
 
 @given(st.integers(0, 10_000), st.lists(st.booleans(), min_size=8, max_size=8))

@@ -11,10 +11,10 @@ from fieldpack.field.state import FieldState, Reading
 from fieldpack.packing.coupling import Coupling
 from fieldpack.packing.greedy import Packing, Problem
 from fieldpack.prepared import Prepared
-from fieldpack.relevance.corpus import ranges, unit
+from fieldpack.relevance.corpus import unit
 from fieldpack.relevance.read import Relevance
 from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
-from fieldpack.words import distinct
+from fieldpack.words import distinct, ranges
 
 CLOSELY = 2048
 """Rows that the packer looks at where there are more than twice as many: those that are most probable."""

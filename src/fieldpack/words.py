@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.types import IntArray
+
 # Scripts written without spaces, where one character is the unit: Han, kana, and their extensions (Hangul has spaces).
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 _WORD_ASCII = re.compile(r"[a-z0-9]+")
@@ -87,3 +89,11 @@ def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mappin
         flat.extend(map(lookup, split(text)))
         ends.append(len(flat))
     return Words(list(index), np.array(flat, np.int32), np.array(ends, np.int64))
+
+
+def ranges(first: IntArray, last: IntArray) -> IntArray:
+    """The integers of all [first, last) one after another."""
+    sizes = last - first
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(np.arange(total) - np.repeat(ends - sizes - first, sizes), np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.types import FloatArray, IntArray
-from fieldpack.words import distinct
+from fieldpack.words import distinct, ranges
 
 Ids = npt.NDArray[np.integer[Any]]
 """Word ids, of any integer type."""
@@ -28,8 +28,8 @@ MOST_COPIES = 1 << 22
 _BLOCK = 48
 """Rows compared with all others at once."""
 DUPLICATE = 0.9
-"""Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube: near copies add little,
-and what is merely alike (one template, other facts) is evidence of its own (benchmarks/README.md, Situations)."""
+"""Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube, times that of the words
+in common: what is merely alike (one template, other facts) is evidence of its own (benchmarks/README.md, Situations)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +192,7 @@ class Coupling:
             at = np.flatnonzero(near > DUPLICATE)
             at = at[at != one]
             share = np.minimum((near[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1) ** 3
+            share *= self._common(one, at)
             found = at, np.asarray(share, np.float32)
             if one == row:
                 asked = found
@@ -199,6 +200,26 @@ class Coupling:
                 self._copies[one] = found
                 self._room[0] -= len(at)
         return asked
+
+    def _common(self, row: int, others: IntArray) -> FloatArray:
+        """(k,) Jaccard's share of the words that `row` and each of `others` have in common: vectors alone take texts in
+        a script that the table does not know for copies of one another."""
+        mine = np.zeros(len(self.worth), np.bool_)
+        mine[self._words(row)] = True
+        first, last = self.offsets[others], self.offsets[others + 1]
+        words = self.words[ranges(first, last)].astype(np.int64)
+        owner = np.repeat(np.arange(len(others)), last - first)[mine[words]]
+        pairs = distinct(owner * len(mine) + words[mine[words]])
+        both = np.bincount(pairs // max(len(mine), 1), minlength=len(others))
+        either = self._kinds[row] + self._kinds[others] - both
+        return np.asarray(both / np.maximum(either, 1), np.float32)
+
+    @cached_property
+    def _kinds(self) -> IntArray:
+        """(n,) different words of each row."""
+        n, size = len(self.offsets) - 1, max(len(self.worth), 1)
+        row = np.repeat(np.arange(n), np.diff(self.offsets))
+        return np.bincount(distinct(row * size + self.words.astype(np.int64)) // size, minlength=n)
 
     def _linked(self, row: int) -> FloatArray:
         if not self.named:
@@ -216,13 +237,11 @@ class Coupling:
 
     def take(self, rows: IntArray) -> Coupling:
         """The coupling among some rows (ascending), re-numbered 0, 1, ..."""
-        sizes = np.diff(self.offsets)[rows]
-        ends = np.cumsum(sizes)
-        at = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - sizes - self.offsets[rows], sizes)
+        at = ranges(self.offsets[rows], self.offsets[rows + 1])
         asked = np.flatnonzero((self.weight == 0) & (self.worth > 0))
         return Coupling.of(
             self.words[at],
-            np.append(0, ends),
+            np.append(0, np.cumsum(np.diff(self.offsets)[rows])),
             self.owner[rows],
             self.names,
             self.name_offsets,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.types import BoolArray, FloatArray, IntArray
-from fieldpack.words import Words, distinct, sums, words_of
+from fieldpack.words import Words, distinct, ranges, sums, words_of
 
 WordVectors = Callable[[Sequence[str]], FloatArray]
 """u words to float32 (u, d): direction times weight, not normalised; an array that the caller may change."""
@@ -225,14 +225,6 @@ def unit(rows: FloatArray) -> FloatArray:
     """Rows at length 1; rows of zeros stay."""
     length = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     return np.asarray(rows / np.maximum(length, 1e-12)[:, None], np.float32)
-
-
-def ranges(first: IntArray, last: IntArray) -> IntArray:
-    """The integers of all [first, last) one after another."""
-    sizes = last - first
-    ends = np.cumsum(sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.asarray(np.arange(total) - np.repeat(ends - sizes - first, sizes), np.int64)
 
 
 def reduce_rows(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int64]) -> FloatArray:
