@@ -28,8 +28,8 @@ MOST_COPIES = 1 << 22
 _BLOCK = 48
 """Rows compared with all others at once."""
 DUPLICATE = 0.9
-"""Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube, times that of the
-words in common: what is merely alike (one template, other facts) is evidence of its own (benchmarks/README.md, Situations)."""
+"""Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube, times that of
+the words in common: one template with other facts is evidence of its own (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True, eq=False)
