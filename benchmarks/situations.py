@@ -34,6 +34,7 @@ HERE = Path(__file__).resolve().parent
 COPY, LINE, TOGETHER = "#copy", " (This page is an archived copy.)", 3
 SHARES, TOKENS = (0.05, 0.1, 0.25), (500.0, 1000.0)
 PEERS = ("dense", "bm25s", "rrf", "langchain_filter", "langchain_pipeline", "pyversity_dpp", "pyversity_mmr_0.3")
+FOR_SEVERAL = ("dense", "bm25s", "rrf")
 Found = dict[str, list[float]]
 """{system: one figure a query or group, the mean over the budgets}."""
 
@@ -76,7 +77,7 @@ def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, F
     arms: dict[str, Callable[[Sequence[Query], int], tuple[Span, ...]]] = {
         **{s.name: _together(s, context) for s in _switches("without_word_coverage")},
         "fieldpack, apart": _apart(_switches()[0], context),
-        **{name: _ranked(name, context) for name in ("dense", "bm25s", "rrf")},
+        **{name: _ranked(name, context) for name in FOR_SEVERAL},
     }
     out: dict[str, dict[str, list[float]]] = {"mean": {}, "least": {}}
     for group in spread(groups, limit):
