@@ -192,7 +192,8 @@ class Coupling:
             at = np.flatnonzero(near > DUPLICATE)
             at = at[at != one]
             share = np.minimum((near[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1) ** 3
-            share *= self._common(one, at)
+            if len(at):
+                share *= self._common(one, at)
             found = at, np.asarray(share, np.float32)
             if one == row:
                 asked = found
