@@ -205,22 +205,22 @@ class Coupling:
     def _common(self, row: int, others: IntArray) -> FloatArray:
         """(k,) Jaccard's share of the words that `row` and each of `others` have in common: vectors alone take texts in
         a script that the table does not know for copies of one another."""
+        words, offsets = self._kinds
         mine = np.zeros(len(self.worth), np.bool_)
-        mine[self._words(row)] = True
-        first, last = self.offsets[others], self.offsets[others + 1]
-        words = self.words[ranges(first, last)].astype(np.int64)
-        owner = np.repeat(np.arange(len(others)), last - first)[mine[words]]
-        pairs = distinct(owner * len(mine) + words[mine[words]])
-        both = np.bincount(pairs // max(len(mine), 1), minlength=len(others))
-        either = self._kinds[row] + self._kinds[others] - both
+        mine[words[offsets[row] : offsets[row + 1]]] = True
+        first, last = offsets[others], offsets[others + 1]
+        owner = np.repeat(np.arange(len(others)), last - first)
+        both = np.bincount(owner, mine[words[ranges(first, last)]], len(others))
+        either = offsets[row + 1] - offsets[row] + last - first - both
         return np.asarray(both / np.maximum(either, 1), np.float32)
 
     @cached_property
-    def _kinds(self) -> IntArray:
-        """(n,) different words of each row."""
+    def _kinds(self) -> tuple[IntArray, IntArray]:
+        """The different words of each row, one row after another, and where they begin (n + 1,)."""
         n, size = len(self.offsets) - 1, max(len(self.worth), 1)
         row = np.repeat(np.arange(n), np.diff(self.offsets))
-        return np.bincount(distinct(row * size + self.words.astype(np.int64)) // size, minlength=n)
+        pairs = distinct(row * size + self.words.astype(np.int64))
+        return pairs % size, np.searchsorted(pairs, np.arange(n + 1) * size)
 
     def _linked(self, row: int) -> FloatArray:
         if not self.named:
