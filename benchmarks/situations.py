@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from fieldpack.bench import budgets, ours, quality, systems, tables
-from fieldpack.bench.context import Context, cut, descending
-from fieldpack.bench.corpora import Query, Span, spread
+from fieldpack.bench.context import Context, Packed, cut, descending
+from fieldpack.bench.corpora import Query, Span, about_the_same, spread
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
 from fieldpack.bench.paired import mean_gap
@@ -54,40 +54,33 @@ def either(case: Query, spans: Iterable[Span]) -> tuple[Span, ...]:
 
 def copies(cases: Sequence[Query], context: Context) -> dict[str, Found]:
     """{"once" or "twice": {system: evidence}}."""
-    every = [*_switches("without_duplicates"), *(s for s in systems.named(PEERS))]
-    out: dict[str, dict[str, Found | list[float]]] = {"once": {}, "twice": {}}
+    every = [*_switches("without_duplicates"), *systems.named(PEERS)]
+    out: dict[str, Found] = {"once": {}, "twice": {}}
     for case, limits in _limits(cases, context):
         for when, asked in (("once", case), ("twice", twice(case))):
             for system in every:
-                kept = [system.select(asked, b, context) for b in limits]
-                rows = [
-                    measure(case, replace(k, spans=either(case, k.spans)), b, context)
-                    for k, b in zip(kept, limits, strict=True)
-                ]
-                out[when].setdefault(system.name, []).append(_mean(r["evidence"] for r in rows))  # type: ignore[union-attr]
-    return out  # type: ignore[return-value]
+                kept = [either(case, system.select(asked, b, context).spans) for b in limits]
+                evidence = _mean(_evidence(case, spans, context) for spans in kept)
+                out[when].setdefault(system.name, []).append(evidence)
+    return out
 
 
 def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, Found]:
     """{"mean" or "least": {system: evidence}} over `limit` groups of questions about the same candidates."""
-    pools: dict[tuple[str, ...], list[Query]] = {}
-    for case in cases:
-        pools.setdefault(tuple(p.id for p in case.passages), []).append(case)
-    groups = [g[i : i + TOGETHER] for g in pools.values() for i in range(0, len(g) - TOGETHER + 1, TOGETHER)]
     arms: dict[str, Callable[[Sequence[Query], int], tuple[Span, ...]]] = {
         **{s.name: _together(s, context) for s in _switches("without_word_coverage")},
         "fieldpack, apart": _apart(_switches()[0], context),
         **{name: _ranked(name, context) for name in FOR_SEVERAL},
     }
-    out: dict[str, dict[str, list[float]]] = {"mean": {}, "least": {}}
-    for group in spread(groups, limit):
+    out: dict[str, Found] = {"mean": {}, "least": {}}
+    for group in spread(about_the_same(cases, TOGETHER, TOGETHER), limit):
         limits = next(_limits(group[:1], context))[1]
         for name, pack in arms.items():
             kept = [pack(group, b) for b in limits]
             rows = [[_evidence(q, spans, context) for q in group] for spans in kept]
             out["mean"].setdefault(name, []).append(_mean(map(_mean, rows)))
             out["least"].setdefault(name, []).append(_mean(map(min, rows)))
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _switches(*names: str) -> list[Any]:
@@ -128,8 +121,6 @@ def _ranked(name: str, context: Context) -> Callable[[Sequence[Query], int], tup
 
 
 def _evidence(case: Query, spans: tuple[Span, ...], context: Context) -> float:
-    from fieldpack.bench.context import Packed
-
     return float(measure(case, Packed("", spans, ""), 1, context)["evidence"])
 
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from fieldpack.bench import budgets, ours, quality, tables
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span, spread
+from fieldpack.bench.corpora import Query, Span, about_the_same, spread
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
 from fieldpack.bench.paired import Gap, mean_gap
@@ -75,12 +75,7 @@ def switches(every: bool = True) -> list[Switch]:
 
 def talks(cases: Iterable[Query], turns: int, limit: int) -> list[Talk]:
     """Conversations: up to `turns` consecutive queries with the same candidates, `limit` of them at even distances."""
-    pools: dict[tuple[str, ...], list[Query]] = {}
-    for case in cases:
-        if case.mode != "none":
-            pools.setdefault(tuple(p.id for p in case.passages), []).append(case)
-    parts = [found[i : i + turns] for found in pools.values() for i in range(0, len(found), turns)]
-    return spread([p for p in parts if len(p) >= LEAST], limit)
+    return spread(about_the_same((c for c in cases if c.mode != "none"), turns, LEAST), limit)
 
 
 def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Row]:

@@ -172,22 +172,21 @@ def test_the_coupling_of_some_rows_is_the_coupling_among_them(seed, keep):
         np.testing.assert_allclose(part.duplicates(k), c.duplicates(row)[rows], atol=1e-5)
 
 
+def named_rows(words, names):
+    """Rows of two words each, every one with a name of one word; vectors at right angles."""
+    n = len(names)
+    nothing = np.zeros(0, np.int64)
+    weight = np.ones(int(max(words.max(), names.max())) + 1, np.float32)
+    ends = np.arange(n + 1)
+    return Coupling.of(words, 2 * ends, ends[:-1], names, ends, weight, nothing, np.eye(n, dtype=np.float32), True)
+
+
 def test_a_chain_is_followed():
     """Row 0 answers and names row 2; row 1 is a little more probable than row 2 by itself."""
     p = problem(1, 3)
     p.best[:] = 0
     p.cost[:] = 1
-    c = Coupling.of(
-        np.array([0, 1, 5, 6, 7, 8]),
-        np.array([0, 2, 4, 6]),
-        np.arange(3),
-        np.array([2, 3, 1]),
-        np.array([0, 1, 2, 3]),
-        np.ones(9, np.float32),
-        np.zeros(0, np.int64),
-        np.eye(3, dtype=np.float32),
-        True,
-    )
+    c = named_rows(np.array([0, 1, 5, 6, 7, 8]), np.array([2, 3, 1]))
     p = Problem(**{**{k: getattr(p, k) for k in Problem.__dataclass_fields__}, "coupling": c})
     p.logit[:] = [2.0, -0.5, -1.0]
     assert sorted(pack(p, 2).chosen.tolist()) == [0, 2]
@@ -289,17 +288,6 @@ def test_rows_beyond_those_that_are_followed_are_taken_by_their_own_worth(monkey
 
 def test_pieces_and_copies_of_one_document_do_not_call_for_each_other() -> None:
     """Two owners are called Delft: neither names the other, whatever their rows say; the third names both."""
-    words = np.array([0, 1, 0, 2, 0, 3])
-    coupling = Coupling.of(
-        words,
-        np.array([0, 2, 4, 6]),
-        np.arange(3),
-        np.array([0, 0, 4]),
-        np.array([0, 1, 2, 3]),
-        np.ones(5, np.float32),
-        np.zeros(0, np.int64),
-        np.eye(3, dtype=np.float32),
-        True,
-    )
+    coupling = named_rows(np.array([0, 1, 0, 2, 0, 3]), np.array([0, 0, 4]))
     assert coupling.links(0).tolist() == [0, 0, 0.5]  # called by the third, which names both
     assert coupling.links(2).tolist() == [1, 1, 0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -115,6 +115,15 @@ def spread(items: Sequence[T], limit: int | None) -> list[T]:
     if limit is None or limit >= len(items):
         return list(items)
     return [items[i * len(items) // limit] for i in range(limit)]
+
+
+def about_the_same(cases: Iterable[Query], most: int, least: int) -> list[list[Query]]:
+    """Consecutive queries with the same candidates, at most `most` together; fewer than `least` are left out."""
+    pools: dict[tuple[str, ...], list[Query]] = {}
+    for case in cases:
+        pools.setdefault(tuple(p.id for p in case.passages), []).append(case)
+    parts = [found[i : i + most] for found in pools.values() for i in range(0, len(found), most)]
+    return [part for part in parts if len(part) >= least]
 
 
 def open_text(path: Path) -> Iterator[str]:

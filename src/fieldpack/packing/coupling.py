@@ -90,7 +90,7 @@ class Coupling:
     postings: Postings
     name_postings: Postings
     totals: FloatArray
-    called: IntArray
+    alike: IntArray
     """(t,) owners of one name have one number: pieces and copies of one document do not call for each other."""
 
     @staticmethod
@@ -233,7 +233,7 @@ class Coupling:
         called = self.name_postings.overlap(said) / np.maximum(self.totals, 1e-9)
         calls = self.postings.overlap(self._names(mine)) / max(float(self.totals[mine]), 1e-9)
         out = np.maximum(called[self.owner], REVERSE * calls)
-        out[self.called[self.owner] == self.called[mine]] = 0
+        out[self.alike[self.owner] == self.alike[mine]] = 0
         return np.asarray(np.minimum(out, 1), np.float32)
 
     def take(self, rows: IntArray) -> Coupling:
