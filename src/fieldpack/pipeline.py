@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +19,7 @@ from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import BudgetError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
+from fieldpack.field.state import read as read_field
 from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.look import Look, Reader
 from fieldpack.observe import observed
@@ -30,7 +31,7 @@ from fieldpack.reasons import Reasons
 from fieldpack.relevance.read import Relevance, read_relevance
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.render import ORDERS, Order, Rendered, render
-from fieldpack.result import Result
+from fieldpack.result import Explored, Result
 from fieldpack.settle import Settled, settle
 from fieldpack.text.prefix import prefix
 from fieldpack.text.tokens import tokenizer as make_tokenizer
@@ -109,14 +110,16 @@ class ContextPacker:
         *,
         pins: Sequence[Pin] = (),
         state: FieldState | None = None,
+        on_stage: Callable[[str], None] | None = None,
     ) -> Result:
         """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most
         `budget` tokens.
 
         pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
-        before. Raises InputError for bad input and BudgetError when the pins cannot fit.
+        before. on_stage: called with the name of each stage when it is done. Raises InputError for bad input and
+        BudgetError when the pins cannot fit.
         """
-        clock = Clock()
+        clock = Clock(on_stage)
         queries, weights = checked_queries(query)
         budget = checked_budget(budget)
         docs = checked_documents(documents)
@@ -242,6 +245,16 @@ class ContextPacker:
         from fieldpack.index import index  # a level above, for the convenience of its users
 
         return index(self, documents)
+
+    def explore(self, documents: str | Document | Iterable[str | Document], limit: int | None = None) -> Explored:
+        """The field of documents without a query. limit: attractors at most; default that of the packer's `field`.
+
+        Raises InputError for bad input.
+        """
+        prepared = self.prepare(checked_documents(documents))
+        settings = self.field if limit is None else replace(self.field, limit=limit)
+        mass = np.maximum(prepared.rows.tokens, 1).astype(np.float32)
+        return Explored(prepared, read_field(prepared.vectors, mass=mass, settings=settings))
 
     @cached_property
     def static(self) -> StaticEmbedder:
@@ -373,7 +386,8 @@ class ContextPacker:
 class Clock:
     """Milliseconds by stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_stage: Callable[[str], None] | None = None) -> None:
+        self._on_stage = on_stage
         self._start = self._last = time.perf_counter()
         self._laps: dict[str, float] = {}
 
@@ -381,6 +395,8 @@ class Clock:
         now = time.perf_counter()
         self._laps[stage] = self._laps.get(stage, 0.0) + (now - self._last) * 1000
         self._last = now
+        if self._on_stage is not None:
+            self._on_stage(stage)
 
     def done(self) -> dict[str, float]:
         return {**self._laps, "total": (time.perf_counter() - self._start) * 1000}

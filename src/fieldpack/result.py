@@ -140,3 +140,28 @@ class Result:
         from fieldpack.report import result_snippet
 
         return result_snippet(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Explored:
+    """The field of documents without a query: their paragraphs and what the field reads in them."""
+
+    prepared: Prepared
+    reading: Reading
+
+    def nearest(self, attractor: int, count: int = 3) -> list[int]:
+        """The segments of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
+        found = self.reading.attractors
+        members = np.flatnonzero(found.basin == attractor)
+        affinity = found.affinity(self.prepared.vectors)[members, attractor]
+        return [int(i) for i in members[np.argsort(-affinity, kind="stable")[:count]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `fieldpack field --json` prints."""
+        rows, out = self.prepared.rows, self.reading.to_dict()
+        for k, entry in enumerate(out["attractors"]):
+            entry["nearest"] = [
+                {"doc_id": self.prepared.documents[rows[i].doc].id, "start": rows[i].start, "end": rows[i].end}
+                for i in self.nearest(k)
+            ]
+        return {"documents": len(self.prepared.documents), "segments": len(rows), **out}

@@ -72,7 +72,7 @@ def _fail(message: str, code: int) -> int:
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if show:
-        from fieldpack import __version__
+        from fieldpack.version import __version__
 
         typer.echo(f"fieldpack {__version__}")
         raise typer.Exit

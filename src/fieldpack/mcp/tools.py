@@ -11,7 +11,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
-from fieldpack import __version__
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.cli.work import read_field
 from fieldpack.embed.service import EmbeddingService
@@ -20,6 +19,7 @@ from fieldpack.inputs import Pin, checked_documents
 from fieldpack.mcp.roots import Roots
 from fieldpack.pipeline import ContextPacker
 from fieldpack.types import Document
+from fieldpack.version import __version__
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fieldpack import __version__
 from fieldpack.errors import FieldpackError, InputError, MissingExtraError
 from fieldpack.parallel.engine import Job, Where, Work
+from fieldpack.version import __version__
 
 ANSWER = 5.0
 """Seconds that the head of a cluster has to answer. (Ray itself tries for two minutes and then ends the process.)"""

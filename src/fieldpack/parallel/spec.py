@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fieldpack import __version__, assets
+from fieldpack import assets
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.pipeline import ContextPacker
+from fieldpack.version import __version__
 
 _APART = ("embedder", "tokenizer", "scorer")
 

@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from fieldpack import __version__
 from fieldpack.server import schemas
 from fieldpack.server.batching import Batcher
 from fieldpack.server.gate import Gate
@@ -30,6 +29,7 @@ from fieldpack.server.problems import Problem, problem_of
 from fieldpack.server.settings import Settings
 from fieldpack.server.streaming import events
 from fieldpack.server.work import Work
+from fieldpack.version import __version__
 
 In = TypeVar("In", bound=BaseModel)
 _LARGE = 1 << 18

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from fieldpack import __version__
 from fieldpack.server import schemas
 from fieldpack.server.problems import MEDIA, TITLES
+from fieldpack.version import __version__
 
 _REF = "#/components/schemas/"
 Operation = tuple[str, str, str, str, type[BaseModel] | None, type[BaseModel] | None, int]
