@@ -21,7 +21,7 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
-from fieldpack.inputs import checked_documents
+from fieldpack.request import checked_documents
 from fieldpack.report import field_page, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from fieldpack.field.state import FieldState, Reading
-from fieldpack.look import Look
-from fieldpack.packing.greedy import Packing
-from fieldpack.prepared import Prepared
-from fieldpack.reasons import Reasons
-from fieldpack.relevance.read import Relevance
-from fieldpack.render import Span
-from fieldpack.types import Dropped, FloatArray, Kept, Segments
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.reading import FieldOverview, absorbed, next_state, of_rows, read_field
+from fieldpack.explain import Explanation
+from fieldpack.field.state import FieldSettings, FieldState, Reading
+from fieldpack.packing.fit import Cut, Fitted, Writer
+from fieldpack.packing.problem import Problem
+from fieldpack.packing.render import Span
+from fieldpack.packing.select import Packing
+from fieldpack.relevance.score import Relevance
+from fieldpack.request import Request
+from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class Skipped:
     """Documents of a stream that were read and let go, and their segments: too many to list, so they are counted."""
 
     documents: int = 0
@@ -28,6 +35,7 @@ class Passed:
 
     @property
     def reason(self) -> str:
+        """Why they were let go."""
         return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
 
     def __str__(self) -> str:
@@ -35,71 +43,195 @@ class Passed:
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
-    """text: the packed string; tokens: counted on it, <= budget. `kept` and `dropped` together are all segments, in
-    reading order, each with its reason. packing.value / packing.bound is how near the pack is to the best conceivable.
-    timings: milliseconds by stage. notes: what a user should know of this pack. spans: the verbatim pieces of `text`,
-    by rows of `segments`. look: documents, queries and state, of which `reading` and `state` are made when first asked
-    for; they are the same whenever that is."""
+class Scored:
+    """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. query_vectors (q,
+    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index."""
 
-    text: str
-    tokens: int
-    budget: int
-    queries: tuple[str, ...]
-    prepared: Prepared
-    spans: tuple[Span, ...]
-    inside: np.ndarray[Any, np.dtype[np.bool_]]
-    look: Look
+    corpus: Corpus
     relevance: Relevance
+    problem: Problem
+    query_vectors: FloatArray
+    state: FieldState | None
+    settings: FieldSettings
+    overview: FieldOverview | None = None
+    skipped: Skipped = Skipped()
+
+    @property
+    def reading(self) -> Reading:
+        """What the field says of the rows; read at the first call. With the default settings no choice of a pack for a
+        query depends on it, so a pack does not wait for it."""
+        return self._timed[0]
+
+    @property
+    def milliseconds(self) -> float:
+        """What reading the field took."""
+        return self._timed[1]
+
+    @cached_property
+    def _timed(self) -> tuple[Reading, float]:
+        start = time.perf_counter()
+        if self.overview is not None:
+            reading = self.overview.read(self.query_vectors, self.state)
+        else:
+            reading = absorbed(read_field(self.corpus, self.query_vectors, self.state, self.settings), self.corpus)
+        return of_rows(reading, self.corpus), (time.perf_counter() - start) * 1000
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a caller knows besides texts. bias (n,): log odds for the choice of rows, -inf keeps one out; the scores stay
+    what they are. query_vectors (q, d): of the model of `corpus.dense`. overview: the field of a large index. skipped:
+    what a stream let go."""
+
+    bias: FloatArray | None = None
+    query_vectors: FloatArray | None = None
+    overview: FieldOverview | None = None
+    skipped: Skipped = Skipped()
+
+
+class Repacker(Protocol):
+    """What a result asks for a pack of another size: the packer that made it."""
+
+    def choose(self, request: Request, scored: Scored) -> Result:
+        """The pack of scored rows in the budget of the request."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A pack. `kept` and `dropped` together are all segments, in reading order, each with its reason.
+
+    request: what was asked for; scored: the rows with their relevance; packing: the choice among them (packing.value /
+    packing.bound is how near it is to the best conceivable); fitted: the text. timings: milliseconds by stage. notes:
+    what a user should know of this pack.
+    """
+
+    request: Request
+    scored: Scored
     packing: Packing
-    reasons: Reasons
+    fitted: Fitted
+    writer: Writer
+    packer: Repacker
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
-    cut: tuple[int, int] | None = None
-    """(row, end): a row of which only the characters before `end` were packed (allow_cut)."""
-    repack: Callable[[int], Result] | None = None
-    """The same query and documents at another budget; relevance and field are not read again."""
-    passed: Passed = Passed()
-    """What a stream let go (`ContextPacker.pack_stream`): with it, `kept` and `dropped` are all segments."""
+    min_relevance: float = 0.0
 
     def __repr__(self) -> str:
         kept = int(self.inside.sum())
         return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {len(self.inside) - kept} dropped)"
 
     @property
+    def text(self) -> str:
+        """The packed string."""
+        return self.fitted.text.rendered.text
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of `text`, counted on it; at most `budget`."""
+        return self.fitted.text.tokens
+
+    @property
+    def budget(self) -> int:
+        """Tokens that were allowed."""
+        return self.request.budget
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """What the evidence was wanted for."""
+        return self.request.queries
+
+    @property
+    def corpus(self) -> Corpus:
+        """The documents as numbers."""
+        return self.scored.corpus
+
+    @property
+    def relevance(self) -> Relevance:
+        """How probable it is that each row holds evidence, and the parts of that."""
+        return self.scored.relevance
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The verbatim pieces of `text`, by rows of `segments`."""
+        return self.fitted.text.rendered.spans
+
+    @property
+    def inside(self) -> BoolArray:
+        """(n,) rows that were packed."""
+        return self.fitted.inside
+
+    @property
+    def cut(self) -> Cut | None:
+        """The one row of which only the beginning was packed (allow_cut)."""
+        return self.fitted.cut
+
+    @property
+    def skipped(self) -> Skipped:
+        """What a stream let go (`ContextPacker.pack_stream`): with it, `kept` and `dropped` are all segments."""
+        return self.scored.skipped
+
+    @property
     def segments(self) -> Segments:
         """All n segments; row i of every array of the result is segment i."""
-        return self.prepared.rows
+        return self.corpus.rows
 
     @property
     def reading(self) -> Reading:
-        """What the field says of the segments; read at the first call (its time: `look.milliseconds`)."""
-        return self.look.reading
+        """What the field says of the segments."""
+        return self.scored.reading
 
     @property
-    def asked(self) -> FloatArray:
+    def query_vectors(self) -> FloatArray:
         """(q, d) the queries as rows of the field."""
-        return self.look.asked
+        return self.scored.query_vectors
+
+    @cached_property
+    def reasons(self) -> Explanation:
+        """Why each row was kept or dropped."""
+        scored = self.scored
+        return Explanation(
+            relevance=scored.relevance,
+            problem=scored.problem,
+            packing=self.packing,
+            fitted=self.fitted,
+            writer=self.writer,
+            budget=self.budget,
+            threshold=self.min_relevance,
+        )
 
     @cached_property
     def state(self) -> FieldState:
         """For the next turn."""
-        return self.look.after(self.inside, self.relevance)
+        return next_state(self.reading.state, self.corpus, self.inside, self.relevance.total)
 
     @cached_property
     def kept(self) -> tuple[Kept, ...]:
-        return tuple(Kept(*self._facts(i)) for i in np.flatnonzero(self.inside).tolist())
+        """The segments that were packed."""
+        return tuple(Kept(**self._entry(i)) for i in np.flatnonzero(self.inside).tolist())
 
     @cached_property
     def dropped(self) -> tuple[Dropped, ...]:
-        return tuple(Dropped(*self._facts(i)) for i in np.flatnonzero(~self.inside).tolist())
+        """The segments that were not packed."""
+        return tuple(Dropped(**self._entry(i)) for i in np.flatnonzero(~self.inside).tolist())
 
-    def _facts(self, row: int) -> tuple[str, int, int, str, int, float, str]:
+    def repack(self, budget: int) -> Result:
+        """The same query and documents at another budget; relevance and field are not read again. Raises InputError for
+        a budget that is none, BudgetError when the pins do not fit."""
+        return self.packer.choose(self.request.with_budget(budget), self.scored)
+
+    def _entry(self, row: int) -> dict[str, Any]:
         s = self.segments[row]
-        document = self.prepared.documents[s.doc]
-        end = self.cut[1] if self.cut and self.cut[0] == row else s.end
-        score = round(float(self.relevance.total[row]), 6)
-        return document.id, s.start, end, document.text[s.start : end], s.tokens, score, self.reasons.of(row)
+        document = self.corpus.documents[s.doc]
+        end = self.cut.end if self.cut is not None and self.cut.row == row else s.end
+        return {
+            "doc_id": document.id,
+            "start": s.start,
+            "end": end,
+            "text": document.text[s.start : end],
+            "tokens": s.tokens,
+            "score": round(float(self.relevance.total[row]), 6),
+            "reason": self.reasons.of(row),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldpack pack --json` prints."""
@@ -107,7 +239,7 @@ class Result:
         def entry(item: Kept | Dropped) -> dict[str, Any]:
             return {k: v for k, v in item._asdict().items() if k != "text"}
 
-        found = {
+        out = {
             "text": self.text,
             "tokens": self.tokens,
             "budget": self.budget,
@@ -120,19 +252,19 @@ class Result:
                 "bound": round(self.packing.bound, 6),
             },
             "notes": list(self.notes),
-            "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.look.milliseconds))},
+            "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }
-        if self.passed.documents:
-            found["passed"] = {
-                "documents": self.passed.documents,
-                "segments": self.passed.segments,
-                "reason": self.passed.reason,
+        if self.skipped.documents:
+            out["passed"] = {
+                "documents": self.skipped.documents,
+                "segments": self.skipped.segments,
+                "reason": self.skipped.reason,
             }
-        return found
+        return out
 
     def to_html(self) -> str:
         """One self-contained HTML page, see fieldpack.report.result_page."""
-        from fieldpack.report import result_page  # a level above, for the convenience of its users
+        from fieldpack.report import result_page
 
         return result_page(self)
 
@@ -141,27 +273,48 @@ class Result:
 
         return result_snippet(self)
 
+    @property
+    def prepared(self) -> Corpus:
+        """Deprecated name of `corpus`."""
+        return _renamed("Result.prepared", "Result.corpus", self.corpus)
+
+    @property
+    def passed(self) -> Skipped:
+        """Deprecated name of `skipped`."""
+        return _renamed("Result.passed", "Result.skipped", self.skipped)
+
+    @property
+    def asked(self) -> FloatArray:
+        """Deprecated name of `query_vectors`."""
+        return _renamed("Result.asked", "Result.query_vectors", self.query_vectors)
+
+
+def _renamed(old: str, new: str, value: T) -> T:
+    warnings.warn(f"{old} is now {new}; the old name goes in 0.3", DeprecationWarning, stacklevel=3)
+    return value
+
 
 @dataclass(frozen=True, eq=False)
 class Explored:
     """The field of documents without a query: their paragraphs and what the field reads in them."""
 
-    prepared: Prepared
+    corpus: Corpus
     reading: Reading
 
     def nearest(self, attractor: int, count: int = 3) -> list[int]:
-        """The segments of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
-        found = self.reading.attractors
-        members = np.flatnonzero(found.basin == attractor)
-        affinity = found.affinity(self.prepared.vectors)[members, attractor]
+        """The paragraphs of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
+        attractors = self.reading.attractors
+        members = np.flatnonzero(attractors.basin == attractor)
+        affinity = attractors.affinity(self.corpus.vectors)[members, attractor]
         return [int(i) for i in members[np.argsort(-affinity, kind="stable")[:count]]]
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldpack field --json` prints."""
-        rows, out = self.prepared.rows, self.reading.to_dict()
+        corpus, out = self.corpus, self.reading.to_dict()
+        spans = corpus.paragraphs.spans
         for k, entry in enumerate(out["attractors"]):
             entry["nearest"] = [
-                {"doc_id": self.prepared.documents[rows[i].doc].id, "start": rows[i].start, "end": rows[i].end}
+                {"doc_id": corpus.documents[spans[i].doc].id, "start": spans[i].start, "end": spans[i].end}
                 for i in self.nearest(k)
             ]
-        return {"documents": len(self.prepared.documents), "segments": len(rows), **out}
+        return {"documents": len(corpus.documents), "segments": len(corpus.rows), **out}

@@ -2,7 +2,7 @@
 
 Prompt caches of model providers reuse the longest unchanged prefix of a prompt. Two things keep it long: leaving what
 the last prompt showed has a price (`switching`, in log odds, in proportion to what a cache would lose; beside it the
-packer's `persist` for the residue, which fades with its half-life), and `prompt` puts what was there before first,
+packer's `residue_weight` for the residue, which fades with its half-life), and `prompt` puts what was there before first,
 unchanged, and what is new behind it.
 """
 
@@ -16,21 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldpack import folder as store
+from fieldpack.corpus.keys import key, values_of
 from fieldpack.errors import FieldpackError, InputError, SettingsError
 from fieldpack.field.state import FieldState
-from fieldpack.index import Index
-from fieldpack.inputs import checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.memory import ContextMemoryManager
-from fieldpack.pipeline import ContextPacker
-from fieldpack.problem import key, marked
-from fieldpack.relevance.read import Relevance
-from fieldpack.render import header, joined
+from fieldpack.packing.render import header, joined
+from fieldpack.pipeline import ContextPacker, Index
+from fieldpack.request import Pin, Request, checked_budget, checked_documents
+from fieldpack.result import Extras, Result
 from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import TokenBudgetPlanner
-    from fieldpack.inputs import Pin
-    from fieldpack.result import Result
 
 KIND, VERSION = "session", 1
 SWITCHING = 4.0
@@ -100,33 +97,18 @@ class Session:
         documents: as for ContextPacker.pack, or an Index of them (read once for all turns). budget: default the
         planner's. Raises InputError without either, and what `pack` raises.
         """
-        limit = self._budget(budget)
-        queries, weights = checked_queries(query)
+        request = Request.checked(query, self._budget(budget), pins)
         if isinstance(documents, Index):
             documents.check(self.packer)
-            ranges = pin_ranges(pins, documents.documents) if pins else []
-            prepared, field = documents.prepared, documents.reader
+            corpus, overview = documents.corpus, documents.overview
         else:
-            given = checked_documents(documents)
-            ranges = pin_ranges(pins, given)
-            prepared, field = self.packer.prepare(given, ranges), None
+            corpus, overview = self.packer.read(checked_documents(documents), request), None
+        # The scores stay what they are; only the choice sees what leaving a shown segment costs. Rows are named after
+        # the pins have cut them.
+        corpus = self.packer.reader.cut(corpus, request.ranges(corpus.documents))
         price = prices(self.prompt)
-
-        def adjust(relevance: Relevance) -> Relevance:
-            """The scores stay what they are; only the packer sees the price."""
-            bonus = self.switching * marked(prepared, price)
-            return replace(relevance, logit=np.asarray(relevance.logit + bonus, np.float32))
-
-        result = self.packer.pack_prepared(
-            queries,
-            prepared,
-            limit,
-            ranges,
-            self.state,
-            weights=weights,
-            adjust=adjust if price else None,
-            field=field,
-        )
+        bias = self.switching * values_of(corpus, price) if price else None
+        result = self.packer.pack_corpus(request, corpus, self.state, extras=Extras(bias, overview=overview))
         self.state = result.state
         self.prompt = self._stable(result)
         self.turns += 1
@@ -231,25 +213,25 @@ def prices(prompt: Prompt) -> dict[str, float]:
 
 def pieces(result: Result, shown: Collection[str] = ()) -> list[Piece]:
     """The runs of neighbouring packed rows, in the order of the text, without the rows `shown`."""
-    prepared, rows = result.prepared, result.segments
+    corpus, rows = result.corpus, result.segments
     out: list[Piece] = []
     for span in result.spans:
-        fresh = [i for i in range(span.first, span.last + 1) if key(prepared, i) not in shown]
+        fresh = [i for i in range(span.first, span.last + 1) if key(corpus, i) not in shown]
         for group in _consecutive(fresh):
-            document = prepared.documents[int(rows.doc[group[0]])]
+            document = corpus.documents[int(rows.doc[group[0]])]
             text = joined(document.text, rows, group[0], group[-1])
             if result.cut is not None and result.cut[0] == group[-1]:
                 text = text[: result.cut[1] - int(rows.end[group[-1]]) or None]
-            out.append(Piece(document.id, document.title, tuple(key(prepared, i) for i in group), text))
+            out.append(Piece(document.id, document.title, tuple(key(corpus, i) for i in group), text))
     return out
 
 
 def _unchanged(piece: Piece, result: Result) -> bool:
     """Whether the document still says there what was shown."""
-    number = result.prepared.numbers.get(piece.doc_id)
+    number = result.corpus.numbers.get(piece.doc_id)
     if number is None:
         return False
-    document, rows = result.prepared.documents[number], result.segments
+    document, rows = result.corpus.documents[number], result.segments
     start = int(piece.keys[0].rpartition(":")[2].partition("-")[0])
     first = int(np.searchsorted(rows.doc, number))
     first += int(np.searchsorted(rows.start[first : int(np.searchsorted(rows.doc, number + 1))], start))
@@ -270,7 +252,7 @@ def _consecutive(rows: list[int]) -> list[list[int]]:
 
 def _fitted(old: list[Piece], new: list[Piece], before: str, result: Result, packer: ContextPacker) -> Prompt:
     """The least relevant of the new pieces go while it is over the budget."""
-    score = {key(result.prepared, int(i)): float(result.relevance.total[i]) for i in np.flatnonzero(result.inside)}
+    score = {key(result.corpus, int(i)): float(result.relevance.total[i]) for i in np.flatnonzero(result.inside)}
     while True:
         every = [*old, *new]
         text = _text(every, packer.cite, packer.titles)

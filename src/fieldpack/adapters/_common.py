@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from fieldpack.adapters._documents import Piece, Source, arranged, named, pieces
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.embed.rows import unit_rows
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
-from fieldpack.inputs import checked_queries
+from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.pipeline import ContextPacker
-from fieldpack.prepared import Prepared, merge, prepare
-from fieldpack.render import BETWEEN_DOCUMENTS, Order
-from fieldpack.result import Result
+from fieldpack.request import Request
+from fieldpack.result import Extras, Result
 from fieldpack.types import Document, FloatArray
 
 _ROUNDS = 8
@@ -43,18 +43,6 @@ class _Side:
 
     def embed(self, texts: Sequence[str]) -> Any:
         return self._call(list(texts))
-
-
-class _Given:
-    """The query's row, known beforehand."""
-
-    fingerprint = "given"
-
-    def __init__(self, row: FloatArray) -> None:
-        self.dims, self._row = len(row), row
-
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        return np.tile(self._row, (len(texts), 1))
 
 
 def missing(error: ModuleNotFoundError, module: str, package: str, extra: str) -> MissingExtraError:
@@ -100,30 +88,19 @@ class Engine:
         """What is kept of the sources, in the order in which to show it, at most `budget` tokens by `measure` (default:
         of the texts with blank lines between them). [] for sources without text. Raises InputError for a blank query.
         """
-        queries, _ = checked_queries(query)
+        request = Request.checked(query, budget)
         documents = named(sources)
         if not any(d.text.strip() for d in documents):
             return []
-        packer, prepared = self.packer, self._prepared(documents)
+        corpus, extras = self.packer.read(documents), Extras()
         if self.embedding is not None:
-            asked = self._asked(query, query_vector)
-            packer = replace(packer, embedder=EmbeddingService(_Given(asked)))
-            prepared = replace(prepared, dense=self._dense(prepared, sources, len(asked)))
-        result = packer.pack_prepared(queries, prepared, budget)
-        return self._fitted(result, budget, measure or (lambda found: self.count([p.text for p in found])))
+            vector = self._query_vector(query, query_vector)
+            corpus = replace(corpus, dense=self._dense(corpus, sources, len(vector)))
+            extras = Extras(query_vectors=vector[None])
+        result = self.packer.pack_corpus(request, corpus, extras=extras)
+        return self._fitted(result, budget, measure or (lambda kept: self.count([p.text for p in kept])))
 
-    def _prepared(self, documents: tuple[Document, ...]) -> Prepared:
-        if self.embedding is None:
-            return self.packer.prepare(documents)
-        return prepare(
-            documents,
-            sentences={"paragraph": False, "sentence": True, "auto": None}[self.packer.unit],
-            tokenizer=self.packer.tokenizer,
-            embed=None,
-            static=self.packer.static,
-        )
-
-    def _asked(self, query: str, given: Any) -> FloatArray:
+    def _query_vector(self, query: str, given: Any) -> FloatArray:
         """(d,) the query's row."""
         assert self.embedding is not None
         if given is not None:
@@ -131,11 +108,11 @@ class Engine:
             return row
         return self.embedding.queries.embed_one(query)
 
-    def _dense(self, prepared: Prepared, sources: Sequence[Source], dims: int) -> FloatArray:
+    def _dense(self, corpus: Corpus, sources: Sequence[Source], dims: int) -> FloatArray:
         """(g, dims) rows of the paragraphs: the store's where it has them, computed for the rest in one call."""
         assert self.embedding is not None
-        paragraphs = merge(prepared.rows, prepared.corpus.starts) if prepared.sentences else prepared.rows
-        texts = paragraphs.texts(prepared.documents)
+        paragraphs = corpus.paragraphs.spans
+        texts = paragraphs.texts(corpus.documents)
         owners = paragraphs.doc.tolist()
         known = {k: _row(s, dims) for k, s in enumerate(sources) if s.vector is not None}
         if not self.spread:
@@ -172,7 +149,7 @@ class Engine:
             else:
                 high = size
                 guess = max(size - (tokens - budget), (low + high) // 2)
-            if not low < guess < high or result.repack is None:
+            if not low < guess < high:
                 break
             size = guess
             result = result.repack(size)
@@ -195,7 +172,7 @@ def engine(
     if embedder is not None:
         made = replace(made, embedder=embedder)
     own = made.embedder
-    if embedding is None and own.kind not in ("static", "cascade"):
+    if embedding is None and own.kind != "static":
         embedding = Sides(own, own)
         reuse = bool(reuse)
     if reuse and embedding is None:

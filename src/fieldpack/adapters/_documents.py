@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.render import BETWEEN_DOCUMENTS, Order
+from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.result import Result
 from fieldpack.types import Document
 

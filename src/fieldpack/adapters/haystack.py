@@ -10,7 +10,7 @@ from typing import Any
 from fieldpack.adapters._common import Engine, Sides, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.inputs import checked_budget
+from fieldpack.request import checked_budget
 from fieldpack.pipeline import ContextPacker
 
 try:

@@ -15,7 +15,7 @@ import numpy as np
 from fieldpack.errors import AssetError, InputError, SettingsError
 from fieldpack.field.boundary import conformal
 from fieldpack.field.state import FieldSettings, Reading, read
-from fieldpack.inputs import Pin, checked_documents
+from fieldpack.request import Pin, checked_documents
 from fieldpack.pipeline import ContextPacker
 from fieldpack.prepared import Prepared
 from fieldpack.protocols import Progress

@@ -28,10 +28,10 @@ class EmbeddingService:
     """Texts to unit float32 rows by whatever `model` stands for. Construction loads nothing; safe to share by threads.
 
     model: "static" (the table that ships with fieldpack) | "minilm" (all-MiniLM-L6-v2: ONNX, else torch) |
-        "cascade" (static vectors here; `.tiers` has the second stage) | a folder | a Hugging Face name owner/model |
+        "cascade" ("static" with a `reranker`) | a folder | a Hugging Face name owner/model |
         an http(s) URL (OpenAI-compatible or TEI) | an object with embed, encode or embed_documents |
         a function from list[str] to rows.
-    second: the second stage of "cascade": any of the above, or an EmbeddingService.
+    second: the reranker of "cascade": any of the above, or an EmbeddingService.
     device: "auto" (cuda, then mps, then cpu) or a torch device name; for transformers only.
     cache: None, or the path of an SQLite file that keeps vectors between runs (max_cache_bytes bounds it).
     batch_size: texts per forward pass or request; None lets the embedder choose.
@@ -72,7 +72,9 @@ class EmbeddingService:
         self.progress = progress
         if not isinstance(second, EmbeddingService):
             kind_of(second)
-        self._second = second
+        self._second = second if self.kind == "cascade" else None
+        if self.kind == "cascade":
+            self.kind, model = "static", "static"
         self._model, self._cache_path, self._max_cache_bytes = model, cache, max_cache_bytes
         self._options = Options(
             device,
@@ -94,14 +96,14 @@ class EmbeddingService:
         self._lock = threading.RLock()
         self._embedder: Embedder | None = None
         self._cache: VectorCache | None = None
-        self._tiers: tuple[EmbeddingService, ...] | None = None
+        self._reranker: EmbeddingService | None = None
 
     def __repr__(self) -> str:
         return f"EmbeddingService({self.name!r}, device={self._options.device!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         """What was asked for, for another process; it loads its own model. The progress callback stays here."""
-        left = ("_lock", "_embedder", "_cache", "_tiers")
+        left = ("_lock", "_embedder", "_cache", "_reranker")
         return {key: value for key, value in vars(self).items() if key not in left} | {"progress": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -119,7 +121,7 @@ class EmbeddingService:
     @property
     def static(self) -> StaticEmbedder | None:
         """The static table when the vectors come from one (it has word vectors too), else None. Loads the table."""
-        if self.kind not in ("static", "cascade", "folder", "object"):
+        if self.kind not in ("static", "folder", "object"):
             return None
         from fieldpack.embed.static import StaticEmbedder
 
@@ -127,21 +129,22 @@ class EmbeddingService:
         return embedder if isinstance(embedder, StaticEmbedder) else None
 
     @property
-    def tiers(self) -> tuple[EmbeddingService, ...]:
-        """The services to use in turn, the cheap one first: (self,) but for "cascade", which has (static, second)."""
-        if self.kind != "cascade":
-            return (self,)
+    def reranker(self) -> EmbeddingService | None:
+        """The model that reads what "cascade" ranks first, with this service's cache and settings; None for any other
+        name. Loads nothing."""
+        if self._second is None:
+            return None
         with self._lock:
-            if self._tiers is None:
-                self._tiers = (self._tier("static"), self._tier(self._second))
-            return self._tiers
+            if self._reranker is None:
+                self._reranker = self._with_settings(self._second)
+            return self._reranker
 
-    def _tier(self, model: Any) -> EmbeddingService:
+    def _with_settings(self, model: Any) -> EmbeddingService:
         if isinstance(model, EmbeddingService):
             return model
-        tier = EmbeddingService(model, cache=self._cache_path, max_cache_bytes=self._max_cache_bytes)
-        tier._options, tier.progress = self._options, self.progress
-        return tier
+        service = EmbeddingService(model, cache=self._cache_path, max_cache_bytes=self._max_cache_bytes)
+        service._options, service.progress = self._options, self.progress
+        return service
 
     @property
     def dims(self) -> int:

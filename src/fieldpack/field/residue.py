@@ -83,6 +83,10 @@ class Residue:
         kept = sorted((f for f in faded.values() if f.strength >= GONE), key=lambda f: (-f.strength, f.key))
         return replace(self, fragments=tuple(kept[: self.limit]))
 
+    def strengths(self) -> dict[str, float]:
+        """{key: strength in [0, 1]} of all fragments."""
+        return {f.key: f.strength for f in self.fragments}
+
     def vectors(self) -> npt.NDArray[np.float32]:
         """(fragments, d) rows; (0, 0) when there is none."""
         return np.stack([f.vector for f in self.fragments]) if self.fragments else np.zeros((0, 0), np.float32)

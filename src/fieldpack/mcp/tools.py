@@ -15,7 +15,7 @@ from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.cli.work import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
-from fieldpack.inputs import Pin, checked_documents
+from fieldpack.request import Pin, checked_documents
 from fieldpack.mcp.roots import Roots
 from fieldpack.pipeline import ContextPacker
 from fieldpack.types import Document

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fieldpack import folder as store
 from fieldpack.compress.extract import extract
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.inputs import checked_budget, checked_queries
+from fieldpack.request import Request, checked_budget
 from fieldpack.memory import context, keys
 from fieldpack.memory.messages import Message, checked, exchanges, render
 from fieldpack.memory.turns import Turns
@@ -131,13 +131,13 @@ class ContextMemoryManager:
         System messages, the ids of `exclude` and a last message that is the query itself stay out. Turns are read once;
         a second recall reads only what was added. Raises InputError for a blank query and when nothing was said yet.
         """
-        queries, weights = checked_queries(query)
+        request = Request.checked(query, budget)
         self._turns.read([m for m in self._messages[self._unread :] if not m.system])
         self._unread = len(self._messages)
         closed = set(exclude)
-        if self._messages and self._messages[-1].text.strip() in (q.strip() for q in queries):
+        if self._messages and self._messages[-1].text.strip() in (q.strip() for q in request.queries):
             closed.add(self._messages[-1].id)
-        result = self._turns.pack(queries, checked_budget(budget), closed, state, weights)
+        result = self._turns.pack(request, closed, state)
         if result is None:
             raise InputError("nothing to recall: the memory holds no messages besides system messages; add some first")
         return result

@@ -15,14 +15,14 @@ from typing import Any
 
 from fieldpack import folder as store
 from fieldpack.errors import BudgetError, EmbeddingError, InputError
-from fieldpack.index import KIND, VERSION, Index
-from fieldpack.inputs import checked_budget
+from fieldpack.index import KIND, VERSION
 from fieldpack.parallel.engine import Where, outcomes
 from fieldpack.parallel.shards import MANIFEST, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.parallel.tasks import Lines, Source, Task, read
-from fieldpack.pipeline import ContextPacker
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
+from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 BATCH = 64

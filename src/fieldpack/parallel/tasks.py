@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from fieldpack.errors import InputError, MissingExtraError
-from fieldpack.inputs import Pin
+from fieldpack.request import Pin
 from fieldpack.types import Document
 
 KEYS = ("id", "query", "documents", "budget", "pins")

@@ -14,7 +14,7 @@ from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.cli.work import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
+from fieldpack.request import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.pipeline import Clock, ContextPacker
 from fieldpack.server import schemas
 from fieldpack.server.problems import Problem

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fieldpack.pipeline import ContextPacker
 from fieldpack.prepared import Prepared
-from fieldpack.room import Room
+from fieldpack.arrays import GrowableArrays
 from fieldpack.types import Document
 
 TEXTS = ("The tunnel took nine years.", "Quinces grow by the abbey. Monks boil them.", "A ferry crosses the river.")

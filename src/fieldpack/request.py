@@ -1,24 +1,57 @@
-"""What callers give, checked before any work: queries, budget, documents, pins. Bad input is one clear InputError."""
+"""What callers ask for, checked before any work: queries, budget, documents, pins. Bad input is one clear InputError."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from fieldpack.corpus.cut import Range
 from fieldpack.errors import InputError
-from fieldpack.prepared import Range
 from fieldpack.text.tokens import check_string
 from fieldpack.types import Document
 
 Pin = str | tuple[str, int, int]
 """A document's id, or (id, start, end) in characters."""
 
+Queries = str | Sequence[str | tuple[str, float]]
+"""One query or several, each alone or with a weight in (0, 1]."""
 
-def checked_queries(
-    query: str | Sequence[str | tuple[str, float]],
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
+
+Documents = str | Document | Iterable[str | Document]
+"""What a caller packs: one text or several, each a string or a Document."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a packer. queries, with weights in (0, 1]; budget: tokens, at least 1; pins: documents, or ranges
+    of documents, that must be in."""
+
+    queries: tuple[str, ...]
+    weights: tuple[float, ...]
+    budget: int
+    pins: tuple[Pin, ...] = ()
+
+    @staticmethod
+    def checked(query: Queries, budget: int, pins: Sequence[Pin] = ()) -> Request:
+        """Raises InputError for a blank query, a weight or a budget out of range. Pins are checked against documents:
+        see `ranges`."""
+        queries, weights = checked_queries(query)
+        listed = (pins,) if isinstance(pins, str) else tuple(pins)
+        return Request(queries, weights, checked_budget(budget), listed)
+
+    def with_budget(self, budget: int) -> Request:
+        """The same at another budget. Raises InputError for one that is none."""
+        return replace(self, budget=checked_budget(budget))
+
+    def ranges(self, documents: tuple[Document, ...]) -> list[Range]:
+        """The pins as ranges of documents. Raises InputError, see `pin_ranges`."""
+        return pin_ranges(self.pins, documents) if self.pins else []
+
+
+def checked_queries(query: Queries) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """One or several queries, none of them blank, and their weights in (0, 1]."""
     given: list[Any] = [query] if isinstance(query, str) else list(query) if isinstance(query, Iterable) else []
     pairs: list[Any] = [(q, 1.0) if isinstance(q, str) else q for q in given]
@@ -42,9 +75,13 @@ def checked_budget(budget: int) -> int:
     return int(budget)
 
 
-def checked_documents(
-    documents: str | Document | Iterable[str | Document], blank: bool = False
-) -> tuple[Document, ...]:
+def named_documents(documents: Documents, first: int) -> list[str | Document]:
+    """The documents, strings under their names doc-N, N counting on from `first`."""
+    listed = [documents] if isinstance(documents, str | Document) else list(documents)
+    return [Document(f"doc-{first + i}", d) if isinstance(d, str) else d for i, d in enumerate(listed)]
+
+
+def checked_documents(documents: Documents, blank: bool = False) -> tuple[Document, ...]:
     """Documents with unique ids; strings are named doc-0, doc-1, ... blank: whether all may be without text."""
     if isinstance(documents, Mapping | bytes) or not isinstance(documents, str | Document | Iterable):
         raise InputError(f"documents is a {type(documents).__name__}; give a list of strings or of fieldpack.Document")

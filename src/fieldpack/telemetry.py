@@ -1,4 +1,4 @@
-"""Traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry loaded.
+"""Times, traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry loaded.
 
 Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.segment`, `.words`, `.count`, ...).
 Attributes are sizes; the query is added only where OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is "true". Logs
@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 log = logging.getLogger("fieldpack")
@@ -18,6 +19,27 @@ log.addHandler(logging.NullHandler())
 
 CONTENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 R = TypeVar("R")
+
+
+class Clock:
+    """Milliseconds by stage. on_stage: called with the name of each stage when it is done."""
+
+    def __init__(self, on_stage: Callable[[str], None] | None = None) -> None:
+        self._on_stage = on_stage
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """The stage is done now."""
+        now = time.perf_counter()
+        self._laps[stage] = self._laps.get(stage, 0.0) + (now - self._last) * 1000
+        self._last = now
+        if self._on_stage is not None:
+            self._on_stage(stage)
+
+    def done(self) -> dict[str, float]:
+        """The milliseconds of each stage, and "total"."""
+        return {**self._laps, "total": (time.perf_counter() - self._start) * 1000}
 
 
 def observed(result: R) -> R:
@@ -39,7 +61,7 @@ def observed(result: R) -> R:
 def sizes(result: Any) -> dict[str, int | float]:
     """What may be told of any pack: numbers, no names and no text."""
     return {
-        "fieldpack.documents": len(result.prepared.documents),
+        "fieldpack.documents": len(result.corpus.documents),
         "fieldpack.segments": len(result.segments),
         "fieldpack.kept": int(result.inside.sum()),
         "fieldpack.queries": len(result.queries),

@@ -8,14 +8,14 @@ from fieldpack.protocols import Tokenizer
 from fieldpack.text.cuts import whole_cluster
 
 
-def prefix(counter: Tokenizer, text: str, max_tokens: int) -> int:
+def longest_prefix(counter: Tokenizer, text: str, max_tokens: int) -> int:
     """The largest end found with counter.count(text[:end]) <= max_tokens, by its own `prefix` when it has one."""
     own: Callable[[str, int], int] | None = getattr(counter, "prefix", None)
     return own(text, max_tokens) if own else fit(counter.count, text, max_tokens, bisect(counter.count, max_tokens))
 
 
 def fit(count: Callable[[str], int], text: str, max_tokens: int, guess: Callable[[str], int]) -> int:
-    """prefix() by a guess of where max_tokens end in a head of the text that is too long; keeps clusters whole."""
+    """`longest_prefix` by a guess of where max_tokens end in a head of the text that is too long; keeps clusters whole."""
     if max_tokens <= 0 or not text:
         return 0
     size = 8 * max_tokens + 64

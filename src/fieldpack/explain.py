@@ -1,4 +1,4 @@
-"""Why a segment was kept or dropped, in plain words with its numbers; written when asked for."""
+"""Why a segment was kept or dropped, in plain words with its numbers; written when somebody reads it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from fieldpack.packing.greedy import Packing, Problem
-from fieldpack.relevance.read import Relevance
-from fieldpack.types import BoolArray
+from fieldpack.packing.fit import Fitted, Writer, header_tokens
+from fieldpack.packing.problem import Problem
+from fieldpack.packing.select import Packing
+from fieldpack.relevance.score import Relevance
 
 _MATCH = 0.6
 """A query word counts as met from this similarity of its best match."""
@@ -17,21 +18,21 @@ _DUPLICATE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Reasons:
-    """The numbers of one pack, and sentences made of them."""
+class Explanation:
+    """The numbers of one pack, and sentences made of them. problem, packing: of all n rows. threshold: the least
+    relevance that the packer lets in."""
 
     relevance: Relevance
-    packing: Packing
     problem: Problem
-    inside: BoolArray
-    filled: BoolArray
+    packing: Packing
+    fitted: Fitted
+    writer: Writer
     budget: int
-    tokens: int
     threshold: float
 
     def of(self, row: int) -> str:
         """One line for segment `row`."""
-        return self._kept(row) if self.inside[row] else self._dropped(row)
+        return self._kept(row) if self.fitted.inside[row] else self._dropped(row)
 
     def _kept(self, row: int) -> str:
         if self.problem.pinned[row]:
@@ -39,12 +40,14 @@ class Reasons:
         parts = [f"relevance {self.relevance.total[row]:.2f}", self._words(row)]
         if self.packing.link[row] >= 0.5:
             parts.append(f"called for by packed text (+{self.packing.link[row]:.1f} log odds)")
-        if self.filled[row]:
+        if self.fitted.filled[row]:
             parts.append("fills what the budget had left")
         return "; ".join(p for p in parts if p)
 
     def _dropped(self, row: int) -> str:
         p = float(self.relevance.total[row])
+        if self.problem.logit[row] == -np.inf:
+            return "kept out by the caller"
         if p < self.threshold:
             return (
                 f"relevance {p:.2f} is below the boundary's {self.threshold:.2f}; "
@@ -54,27 +57,28 @@ class Reasons:
         if cost > self.budget:
             size = f"{cost} tokens alone, the budget is {self.budget}"
             return f"relevance {p:.2f}; {size}; enters with a larger budget or a pin"
-        more = max(int(self._queue[row]) - (self.budget - self.tokens), 1)
-        again = self.packing.duplicate[row]
-        said = f"relevance {p:.2f}; {self._words(row)}" if self._words(row) else f"relevance {p:.2f}"
-        if again >= _DUPLICATE:
-            said += f"; repeats packed text (-{again:.1f} log odds)"
-        return f"{said}; place {int(self._place[row])} of those left out: enters with about +{more} tokens"
+        more = max(int(self._queue[row]) - (self.budget - self.fitted.text.tokens), 1)
+        repeated = self.packing.duplicate[row]
+        words = self._words(row)
+        reason = f"relevance {p:.2f}; {words}" if words else f"relevance {p:.2f}"
+        if repeated >= _DUPLICATE:
+            reason += f"; repeats packed text (-{repeated:.1f} log odds)"
+        return f"{reason}; place {int(self._place[row])} of those left out: enters with about +{more} tokens"
 
     def _words(self, row: int) -> str:
-        best = self.relevance.best[:, row]
+        best = self.relevance.max_similarity[:, row]
         if not len(best):
             return ""
         exact = [w for w, b in zip(self.relevance.words, best, strict=True) if b > 0.999]
-        near = int(((best > _MATCH) & (best <= 0.999)).sum())
+        similar = int(((best > _MATCH) & (best <= 0.999)).sum())
         named = ", ".join(dict.fromkeys(exact[:4])) + (", …" if len(exact) > 4 else "")
         count = f"{len(exact)} of {len(best)} query words" + (f" ({named})" if exact else "")
-        return f"{count} and {near} near in meaning" if near else count
+        return f"{count} and {similar} near in meaning" if similar else count
 
     @cached_property
     def _order(self) -> list[int]:
         """Rows left out that could enter, the best first."""
-        out = np.flatnonzero(~self.inside & (self.relevance.total >= self.threshold))
+        out = np.flatnonzero(~self.fitted.inside & self.problem.eligible)
         gain = self.packing.gain
         return sorted(out.tolist(), key=lambda i: (-gain[i], i))
 
@@ -86,8 +90,9 @@ class Reasons:
     def _queue(self) -> dict[int, int]:
         """Tokens that all rows up to this one in the queue take. An estimate: what enters before may call for
         others."""
+        header = header_tokens(self.writer, np.arange(len(self.problem)))
         taken, out = 0, {}
         for row in self._order:
-            taken += int(self.problem.cost[row] + self.problem.opening[row])
+            taken += int(self.problem.cost[row] + header[row])
             out[row] = taken
         return out
