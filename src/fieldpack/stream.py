@@ -205,9 +205,7 @@ class _Screen:
         corpus = replace(self._reader, unit=chosen).read(documents, self._request.ranges(documents))
         places = [h.place for h in self._held] + [-2 * k for k in range(2, len(self._blank) + 2)]
         gap = (np.diff(places, prepend=-1) != 1).cumsum()
-        corpus = replace(
-            corpus, frequencies=self._counts.over(corpus.vocabulary), order=corpus.order.broken(gap)
-        )
+        corpus = replace(corpus, frequencies=self._counts.over(corpus.vocabulary), gaps=gap)
         total = self._sentences if chosen == "sentence" else self._counts.paragraphs
         return Held(corpus, self._documents - len(self._held), total - len(corpus.rows))
 

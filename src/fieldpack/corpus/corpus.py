@@ -110,6 +110,8 @@ class Corpus:
     known_words: int
     postings: Postings | None = None
     dense: FloatArray | None = None
+    gaps: IntArray | None = None
+    """(t,) how many gaps there are before each document, where a stream let documents go: no neighbours over a gap."""
     buffers: GrowableArrays = field(default_factory=GrowableArrays, repr=False)
     """Where the arrays grow when documents are added."""
 
@@ -169,7 +171,8 @@ class Corpus:
         """(g,) labels: consecutive paragraphs with one label stand one after another in a text (`corpus.order`)."""
         runs = self.order.runs(code_documents(self.sentences.spans, len(self.documents)))
         document = self.paragraphs.spans.doc
-        return confirmed(runs, document, self.paragraphs.lengths, self.paragraphs.vectors)
+        label = confirmed(runs, document, self.paragraphs.lengths, self.paragraphs.vectors)
+        return label if self.gaps is None else label * (len(self.documents) + 1) + self.gaps[document]
 
     @cached_property
     def has_titles(self) -> bool:

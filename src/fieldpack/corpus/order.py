@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -45,11 +45,6 @@ class Order:
             np.array([name != "id" for name, _ in keys], np.bool_),
             np.array([_position(d) for d in documents], np.int64),
         )
-
-    def broken(self, gap: IntArray) -> Order:
-        """The order of documents between which some are missing: those with different numbers in `gap` (t,), which
-        ascends, are no neighbours."""
-        return replace(self, source=self.source + gap.astype(np.int64) * np.int64(0x9E3779B97F4A7C1))
 
     def runs(self, code: BoolArray) -> Runs:
         """Consecutive documents of one source. Documents of `code` (t,) stand alone unless they are surely pieces of
