@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.errors import InputError
 from fieldpack.field.state import FieldState, Reading, carry, read
 from fieldpack.growth import extended

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 import json
 import zipfile
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.errors import InputError
 from fieldpack.index import Index
 from fieldpack.inputs import checked_documents
@@ -62,7 +61,7 @@ def index_corpus(
     check_text(listed)
     place = Path(output)
     lines = store.lines([_row(d) for d in listed]).splitlines()
-    sha = hashlib.sha256(b"\n".join(lines)).hexdigest()
+    sha = store.sha256(b"\n".join(lines))
     out = Output(place / PARTS, "part", len(listed), batch, "npz", {"documents": sha, **made_with(packer)})
     carried = packer if ray is None else PackerSpec.of(packer)
     with out.opened():
