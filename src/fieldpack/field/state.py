@@ -169,7 +169,7 @@ class FieldState:
         return f"FieldState(turn {self.turn}, {carried}, permeability {self.boundary.permeability:.2f})"
 
     def _repr_html_(self) -> str:
-        return state_snippet(self)
+        return state_snippet(self.to_dict())
 
     def fits(self, dims: int) -> None:
         """Raises InputError when the state is of rows with another number of dims."""
@@ -228,7 +228,7 @@ class Reading:
         return f"Reading({n} segments, {k} attractors, resonance {self.resonance:.3f})"
 
     def _repr_html_(self) -> str:
-        return reading_snippet(self)
+        return reading_snippet({**self.to_dict(), "segments": len(self.row_resonance)})
 
 
 def read(
