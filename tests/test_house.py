@@ -11,12 +11,12 @@ import fieldpack
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
-    {"errors", "types", "settings", "version"},
+    {"errors", "types", "settings", "version", "storage", "html"},
     {"protocols", "assets", "words", "observe", "room", "arrays", "checks"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "pins", "look", "cascade", "pipeline"}
     | {"shell", "experiment"},
-    {"index", "growth", "folder", "memory", "parallel", "report", "plot", "stream"},
+    {"index", "growth", "memory", "parallel", "report", "plot", "stream"},
     {"session"},
     {"cli", "server", "mcp", "adapters", "bench"},
 ]

@@ -21,6 +21,7 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
+from fieldpack.html import escape
 from fieldpack.request import checked_documents
 from fieldpack.report import field_page, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
@@ -228,7 +229,7 @@ def test_text_comes_back_as_it_was(value):
         def handle_data(self, data):
             self.seen += data
 
-    escaped = safe.text(value)
+    escaped = escape(value)
     escaped.encode("utf-8")
     for quote in "\"'":
         parser = Collect()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldpack.errors import InputError, MissingExtraError
+from fieldpack.html import escape, table
 from fieldpack.metrics import Interval, bootstrap_ci
 from fieldpack.text.tokens import tokenizer
 
@@ -109,9 +109,8 @@ class ExperimentResult:
         return axes
 
     def _repr_html_(self) -> str:
-        head, *rows = [[html.escape(cell) for cell in row] for row in self._rows()]
-        cells = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in rows)
-        return f"<table><tr>{''.join(f'<th>{c}</th>' for c in head)}</tr>{cells}</table>"
+        head, *rows = [[escape(cell) for cell in row] for row in self._rows()]
+        return table(head, rows)
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [("variant", "tokens", "quality", f"quality / {_SCALE:,} tokens", "runs")]

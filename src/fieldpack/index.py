@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.files import load_corpus, save_corpus
 from fieldpack.errors import FieldpackError, InputError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.corpus.keys import key, values_of
 from fieldpack.errors import FieldpackError, InputError, SettingsError
 from fieldpack.field.state import FieldState

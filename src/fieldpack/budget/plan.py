@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fieldpack.budget.allocate import OUTPUT, OVERALL, Allocation, flow, largest_remainder
+from fieldpack.html import escape, table
 
 Level = Literal["near", "borrows", "over"]
 _COLOURS = {"": "green", "near": "yellow", "borrows": "yellow", "over": "red"}
@@ -171,18 +171,20 @@ class BudgetPlan:
         return lines
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td title='{html.escape(s.label, quote=True)}'>{html.escape(s.name)}</td><td>{s.budget:,}</td>"
-            f"<td>{s.used:,}</td><td>{s.available:,}</td>"
-            f"<td><progress max='{max(s.available, 1)}' value='{s.used}'></progress></td></tr>"
+        rows = [
+            [
+                f"<span title='{escape(s.label)}'>{escape(s.name)}</span>",
+                f"{s.budget:,}",
+                f"{s.used:,}",
+                f"{s.available:,}",
+                f"<progress max='{max(s.available, 1)}' value='{s.used}'></progress>",
+            ]
             for s in self.sections
-        )
-        alerts = "".join(f"<li>{html.escape(a.section)}: {html.escape(a.message)}</li>" for a in self.alerts)
-        return (
-            f"<table><caption>{html.escape(self.preset)}: {self.window:,} tokens</caption><thead><tr><th>section</th>"
-            f"<th>budget</th><th>used</th><th>available</th><th></th></tr></thead><tbody>{cells}</tbody></table>"
-            + (f"<ul>{alerts}</ul>" if alerts else "")
-        )
+        ]
+        head = ("section", "budget", "used", "available", "")
+        alerts = "".join(f"<li>{escape(a.section)}: {escape(a.message)}</li>" for a in self.alerts)
+        shown = table(head, rows, caption=f"{escape(self.preset)}: {self.window:,} tokens")
+        return shown + (f"<ul>{alerts}</ul>" if alerts else "")
 
 
 def make_plan(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.corpus.corpus import SHORTLIST, Corpus, Level, Postings, Titles
 from fieldpack.corpus.order import Order
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary, stem_of
@@ -42,7 +42,7 @@ def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str,
 
 
 def load_corpus(folder: Path, head: Mapping[str, Any]) -> Corpus:
-    """The corpus in a folder whose files were checked (`fieldpack.folder.load`). Raises KeyError, TypeError, ValueError
+    """The corpus in a folder whose files were checked (`fieldpack.storage.load`). Raises KeyError, TypeError, ValueError
     or OSError for files that do not fit each other."""
 
     def get(name: str) -> npt.NDArray[Any]:

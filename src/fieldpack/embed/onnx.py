@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fieldpack import assets
 from fieldpack.errors import AssetError, EmbeddingError, MissingExtraError
+from fieldpack.storage import sha256_of_file
 from fieldpack.types import FloatArray
 
 _BATCH_TOKENS = 512
@@ -165,6 +166,4 @@ def _file(folder: Path | None, name: str) -> Path:
 
 
 def _digest(folder: Path | None, weights: Path) -> str:
-    from fieldpack.embed.static import sha256_of
-
-    return str(assets.manifest()["files"]["onnx/model.onnx"]) if folder is None else sha256_of(weights)
+    return str(assets.manifest()["files"]["onnx/model.onnx"]) if folder is None else sha256_of_file(weights)

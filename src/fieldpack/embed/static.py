@@ -6,7 +6,6 @@ of its words' vectors (the mean of a sentence embedder, with frequent words weig
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from fieldpack import assets
 from fieldpack.embed.wordpiece import UNKNOWN, wordpieces
 from fieldpack.errors import AssetError
+from fieldpack.storage import sha256_of_file
 from fieldpack.types import FloatArray
 from fieldpack.words import Words, sums, words_of
 
@@ -144,10 +144,4 @@ def _file(folder: Path | None, name: str) -> Path:
 
 def _digest(folder: Path | None, weights: Path) -> str:
     # The manifest's word is good: `assets.verified` has compared it with the file.
-    return str(assets.manifest()["files"]["static/vectors.safetensors"]) if folder is None else sha256_of(weights)
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal."""
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+    return str(assets.manifest()["files"]["static/vectors.safetensors"]) if folder is None else sha256_of_file(weights)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack import storage
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.field import store
 from fieldpack.field.arrays import Array, host, like, rows, total, trace
 from fieldpack.field.attractors import Attractors, detect
 from fieldpack.field.boundary import Boundary
@@ -22,6 +22,7 @@ from fieldpack.field.products import Products
 from fieldpack.field.residue import STATES, Fragment, Residue
 from fieldpack.field.snippets import reading_snippet, state_snippet
 
+_NAME, _VERSION, _KIND = "field", 1, "field state"
 _FADED = 0.01
 """A carried attractor below this share of the strongest is forgotten."""
 
@@ -152,23 +153,23 @@ class FieldState:
             "sums": self.sums,
             "vectors": vectors,
         }
-        store.save(Path(folder), facts, arrays)
+        storage.save_archive(folder, _NAME, _VERSION, _KIND, facts, arrays)
 
     @staticmethod
     def load(folder: str | Path) -> FieldState:
         """The state saved in the folder. Raises InputError when it is missing, damaged or of another version."""
-        facts, arrays = store.load(Path(folder), ("centers", "strength", "sums", "vectors"))
+        saved = storage.load_archive(folder, _NAME, _VERSION, _KIND, ("centers", "strength", "sums", "vectors"))
         try:
-            return _rebuilt(facts, arrays)
+            return _rebuilt(saved.facts, saved.arrays)
         except (KeyError, TypeError, ValueError) as e:
-            raise store.damaged(Path(folder), e) from e
+            raise storage.damaged(folder, _KIND, e) from e
 
     def __repr__(self) -> str:
         carried = f"{len(self.strength)} attractors, {len(self.residue)} fragments"
         return f"FieldState(turn {self.turn}, {carried}, permeability {self.boundary.permeability:.2f})"
 
     def _repr_html_(self) -> str:
-        return state_snippet(self)
+        return state_snippet(self.to_dict())
 
     def fits(self, dims: int) -> None:
         """Raises InputError when the state is of rows with another number of dims."""
@@ -227,7 +228,7 @@ class Reading:
         return f"Reading({n} segments, {k} attractors, resonance {self.resonance:.3f})"
 
     def _repr_html_(self) -> str:
-        return reading_snippet(self)
+        return reading_snippet({**self.to_dict(), "segments": len(self.row_resonance)})
 
 
 def read(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.compress.extract import extract
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.request import Request, checked_budget

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.files import from_bytes, to_bytes
 from fieldpack.errors import InputError

@@ -6,14 +6,13 @@ tasks ──► shards of `batch` ──► workers, each with a packer ──�
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.errors import BudgetError, EmbeddingError, InputError
 from fieldpack.index import KIND, VERSION
 from fieldpack.parallel.engine import Where, outcomes
@@ -175,7 +174,7 @@ class PackWork:
 def index_head(folder: str, packer: ContextPacker) -> str:
     """What names an index: the hash of its head, in which the checksums of its files stand."""
     store.load(folder, KIND, VERSION, verify=False)
-    return hashlib.sha256((Path(folder) / f"{KIND}.json").read_bytes()).hexdigest()[:16]
+    return store.sha256_of_file(Path(folder) / f"{KIND}.json")[:16]
 
 
 def _facts(result: Result, explain: bool) -> dict[str, Any]:

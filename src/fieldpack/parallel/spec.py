@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ from typing import Any
 from fieldpack import assets
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.pipeline import ContextPacker
+from fieldpack.storage import sha256, write_file
 from fieldpack.version import __version__
 
 _APART = ("embedder", "tokenizer", "scorer")
@@ -45,11 +45,9 @@ class PackerSpec:
 
 def weights_file(weights: bytes) -> Path:
     """A file with these scorer weights; its name is that of its content."""
-    path = Path(tempfile.gettempdir()) / f"fieldpack-weights-{hashlib.sha256(weights).hexdigest()[:24]}.json"
+    path = Path(tempfile.gettempdir()) / f"fieldpack-weights-{sha256(weights)[:24]}.json"
     if not path.is_file():
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(weights)
-        os.replace(part, path)
+        write_file(path, weights)
     return path
 
 
@@ -129,4 +127,4 @@ def _folder(folder: Path) -> str:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return sha256(content)[:16]

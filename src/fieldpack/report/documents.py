@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldpack.html import escape as text
 from fieldpack.prepared import Prepared
-from fieldpack.report.safe import text
 from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray
 
 MOST_ROWS = 4000

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldpack.field.state import Reading
+from fieldpack.html import escape as text
 from fieldpack.prepared import Prepared
 from fieldpack.report import field_map, numbers, packs
 from fieldpack.report.documents import Body, body
-from fieldpack.report.safe import data, digest, text
+from fieldpack.report.safe import data, digest
 from fieldpack.types import FloatArray
 
 if TYPE_CHECKING:

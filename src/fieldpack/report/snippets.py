@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fieldpack.report.safe import text
+from fieldpack.html import bar
+from fieldpack.html import escape as text
 
 if TYPE_CHECKING:
     from fieldpack.result import Result
     from fieldpack.types import Dropped, Kept
 
 _MOST_KEPT, _MOST_DROPPED, _MOST_CHARACTERS = 12, 5, 220
-_BAR = "display:inline-block;height:.7em;width:{:.0f}px;background:{};border-radius:2px"
 
 
 def result_snippet(result: Result) -> str:
@@ -28,7 +28,7 @@ def result_snippet(result: Result) -> str:
     return (
         f'<div style="max-width:70em"><div><b>{queries}</b></div><div>'
         '<span style="display:inline-block;width:160px;background:rgba(128,128,128,.25);line-height:0">'
-        f'<span style="{_BAR.format(share * 160, "#b07d00")}"></span></span> '
+        f"{bar(share, 160, '#b07d00')}</span> "
         f"{result.tokens:,} of {result.budget:,} tokens, {len(kept):,} kept, {len(dropped):,} dropped</div>{notes}"
         '<table style="font-size:.92em"><thead><tr><th>relevance</th><th>tokens</th>'
         '<th style="text-align:left">where</th>'
@@ -39,9 +39,9 @@ def result_snippet(result: Result) -> str:
 def _row(item: Kept | Dropped, colour: str, opacity: float) -> str:
     said = " ".join(item.text[: 4 * _MOST_CHARACTERS].split())
     said = said[:_MOST_CHARACTERS] + ("…" if len(said) > _MOST_CHARACTERS else "")
-    bar = f'<span style="{_BAR.format(max(item.score, 0.0) * 40, colour)}"></span>'
+    score = f"{item.score:.2f} {bar(item.score, 40, colour)}"
     return (
-        f'<tr style="opacity:{opacity};vertical-align:top"><td style="white-space:nowrap">{item.score:.2f} {bar}</td>'
+        f'<tr style="opacity:{opacity};vertical-align:top"><td style="white-space:nowrap">{score}</td>'
         f'<td>{item.tokens}</td><td style="text-align:left"><code>{text(item.doc_id[:80])}:{item.start}</code></td>'
         f'<td style="text-align:left" dir="auto">{text(said)}<br><small>{text(item.reason)}</small></td></tr>'
     )
