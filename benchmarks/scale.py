@@ -41,6 +41,8 @@ SETS = ("hotpotqa", "squad", "nq20", "policyqa", "evinf")
 QUERY = "Who was the first to describe the effect of the treaty on trade between the two countries?"
 BUDGET = 2000
 PER_DOCUMENT, POOL = 10, 40_000
+EXACT_GRAPH = 20_000
+"""Rows up to which the graph of nearest rows is exact; beyond, exact search would take minutes."""
 
 
 def pool(folder: Path, names: tuple[str, ...] = SETS) -> list[list[str]]:
@@ -248,7 +250,10 @@ def vectors(folder: Path, rows: int, seed: int = 0) -> np.ndarray:
 
 def vectors_step(folder: Path, rows: int) -> dict[str, Any]:
     """The field of vectors alone: reading it, the closed form of resonance, the graph of nearest rows."""
-    from fieldpack.field.resonance import EXACT_GRAPH, graph, overall
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from similarity import nearest_by_faiss, nearest_exact
+
+    from fieldpack.field.resonance import overall
     from fieldpack.field.state import read
 
     x = vectors(folder, rows)
@@ -261,12 +266,13 @@ def vectors_step(folder: Path, rows: int) -> dict[str, Any]:
         "overall": measured(lambda: overall(x))[1],
     }
     if rows <= 100_000:
-        (ids, _), took = measured(lambda: graph(x, 10, exact=rows <= EXACT_GRAPH))
-        out["graph"] = {"kind": "exact" if rows <= EXACT_GRAPH else "FAISS HNSW", **took}
+        exact = rows <= EXACT_GRAPH
+        graph, took = measured(lambda: nearest_exact(x, 10) if exact else nearest_by_faiss(x, 10))
+        out["graph"] = {"kind": "exact" if exact else "FAISS HNSW", **took}
         if rows == 10_000:
-            (found, _), took = measured(lambda: graph(x, 10, exact=False))
-            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(ids, found, strict=True))
-            out["graph by FAISS"] = {**took, "recall_at_10": round(hits / ids.size, 4)}
+            other, took = measured(lambda: nearest_by_faiss(x, 10))
+            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(graph.ids, other.ids, strict=True))
+            out["graph by FAISS"] = {**took, "recall_at_10": round(hits / graph.ids.size, 4)}
     return {**out, "vectors_mb": round(x.nbytes / 2**20), "peak_mb": round(peak()), "before_mb": round(before)}
 
 

@@ -11,7 +11,7 @@ import fieldpack
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
-    {"errors", "types", "settings", "version", "storage", "html"},
+    {"errors", "types", "settings", "version", "storage", "html", "deprecation"},
     {"protocols", "assets", "words", "observe", "room", "arrays", "checks"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "pins", "look", "cascade", "pipeline"}

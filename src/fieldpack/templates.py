@@ -180,7 +180,7 @@ def _boundary_lines(boundary: _Boundary, min_relevance: float | None) -> list[st
 
 
 def _residue_lines(residue: _Residue, texts: Mapping[str, str], most: int) -> list[str]:
-    held = [f for f in residue.fragments if f.state != "orphaned"][:most]
+    held = residue.fragments[:most]
     if not held:
         return [
             "- Key definitions must persist across context",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fieldpack.field.arrays import Array, host
 
-_SOME = 48
+_SAMPLE = 48
 _PAIRS = 128
 _SAME = 1e-4
 
@@ -28,14 +28,14 @@ def trapping_scale(r: Array) -> float:
     model at hand. From 1.0 to 1000.0.
     """
     s = len(r)
-    some = np.arange(0, s, max(1, s // _SOME))
-    gap = host(r[some]) - 1.0
+    sample = np.arange(0, s, max(1, s // _SAMPLE))
+    gap = host(r[sample]) - 1.0
     gap[gap > -_SAME] = -np.inf
     low, high = 1.0, 1000.0
     for points in (9, 5, 5):  # nested grids: three passes of one exponential each, in place of a long bisection
         grid = (low * (high / low) ** (np.arange(points) / (points - 1))).astype(gap.dtype)
-        held = np.sort(np.exp(grid[:, None, None] * gap).sum(2), axis=1)[:, len(some) // 2]
-        k = min(max(int((held > 1.0).sum()), 1), points - 1)
+        weight_of_others = np.sort(np.exp(grid[:, None, None] * gap).sum(2), axis=1)[:, len(sample) // 2]
+        k = min(max(int((weight_of_others > 1.0).sum()), 1), points - 1)
         low, high = float(grid[k - 1]), float(grid[k])
     return float((low * high) ** 0.5)
 
