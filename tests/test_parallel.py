@@ -432,7 +432,7 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
 
 def test_the_command_line_packs_tasks(tmp_path, capsys):
     path = write(tmp_path / "t.jsonl", [*tasks(3), BAD["budget 0"]])
-    call = ["pack", "--tasks", str(path), "--output", str(tmp_path / "out"), "--batch", "2"]
+    call = ["batch", str(path), "--output", str(tmp_path / "out"), "--batch", "2"]
     assert run(call) == 0
     first = capsys.readouterr()
     assert "4 tasks in 2 shards" in first.out and "1 of 4 tasks have errors; the first: budget is 0" in first.err
@@ -440,6 +440,19 @@ def test_the_command_line_packs_tasks(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["done_before"] == 2
     assert run([*call, "--unit", "sentence"]) == 2
     assert "was begun with another unit" in capsys.readouterr().err
+
+
+def test_the_option_that_batch_replaces_packs_the_same_and_says_so(tmp_path, capsys):
+    path = write(tmp_path / "t.jsonl", [*tasks(3), BAD["budget 0"]])
+    options = ["--batch", "2", "--explain", "--titles", "-b", "50"]
+    assert run(["batch", str(path), "-o", str(tmp_path / "a"), *options, "--json"]) == 0
+    summary, errors = capsys.readouterr()
+    assert run(["pack", "--tasks", str(path), "-o", str(tmp_path / "b"), *options, "--json"]) == 0
+    by_option, warned = capsys.readouterr()
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert json.loads(by_option) == {**json.loads(summary), "output": str(tmp_path / "b")}
+    warning, _, rest = warned.partition("\n")
+    assert "fieldpack batch" in warning and rest == errors
 
 
 def test_the_command_line_indexes_and_packs_over_the_index(tmp_path, capsys):
@@ -453,9 +466,7 @@ def test_the_command_line_indexes_and_packs_over_the_index(tmp_path, capsys):
     assert run(["pack", "-q", "the harbour", "-b", "40", *files]) == 0
     assert capsys.readouterr().out == over_index
     asked = write(tmp_path / "t.jsonl", [{"query": "the harbour"}])
-    assert (
-        run(["pack", "--tasks", str(asked), "-o", str(tmp_path / "o"), "-b", "40", "--index", str(tmp_path / "i")]) == 0
-    )
+    assert run(["batch", str(asked), "-o", str(tmp_path / "o"), "-b", "40", "--index", str(tmp_path / "i")]) == 0
     assert next(rows(tmp_path / "o"))["text"] + "\n" == over_index
 
 
@@ -465,7 +476,7 @@ def test_the_command_line_indexes_and_packs_over_the_index(tmp_path, capsys):
         (["--tasks", "t"], "--output"),
         (["--tasks", "t", "-o", "o", "-q", "x"], "--query does not go with --tasks"),
         (["--tasks", "t", "-o", "o", "README.md"], "PATH... does not go with --tasks"),
-        (["-q", "x", "-b", "5", "README.md", "--ray", "auto"], "--ray goes with --tasks"),
+        (["-q", "x", "-b", "5", "README.md", "--ray", "auto"], "--ray goes with fieldpack batch"),
         (["-q", "x", "-b", "5", "README.md", "--index", "i"], "say one of them"),
         (["-q", "x", "-b", "5"], "no files given"),
         (["--tasks", "nowhere.jsonl", "-o", "o"], "nowhere.jsonl"),
@@ -482,7 +493,7 @@ def test_progress_is_a_line_at_times_where_there_is_no_terminal(capsys, monkeypa
     from fieldpack.cli import show
 
     monkeypatch.setattr(show, "_EVERY", 0.0)
-    with show.Progress(plain=True) as progress:
+    with show.Progress(as_lines=True) as progress:
         progress("pack", 64, 1000)
     assert capsys.readouterr().err == "fieldpack: pack 64 of 1000\n"
     with show.Progress() as progress:

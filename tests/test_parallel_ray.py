@@ -170,7 +170,7 @@ def test_the_benchmark_measures_the_same(spread_out):
 
 
 def test_a_killed_run_goes_on_where_it_stood(room, place):
-    call = ["-m", "fieldpack", "pack", "--tasks", place / "tasks.jsonl", "--output", place / "killed", "--batch", "2"]
+    call = ["-m", "fieldpack", "batch", place / "tasks.jsonl", "--output", place / "killed", "--batch", "2"]
     ended = room(*call, "--ray", ADDRESS, "--workers", "2", kill_after=[str(place / "killed"), 3])
     assert ended["code"] == -9 and 3 <= len(ended["shards"]) < 27
     kept = {name: (place / "killed" / name).stat().st_mtime_ns for name in ended["shards"]}
@@ -184,7 +184,7 @@ def test_a_killed_run_goes_on_where_it_stood(room, place):
 
 
 def test_an_address_where_no_cluster_is(room, place):
-    call = ["-m", "fieldpack", "pack", "--tasks", place / "tasks.jsonl", "-o", place / "none", "--ray", "127.0.0.1:9"]
+    call = ["-m", "fieldpack", "batch", place / "tasks.jsonl", "-o", place / "none", "--ray", "127.0.0.1:9"]
     found = room(*call)
     assert found["code"] == 2 and "no Ray cluster at 127.0.0.1:9" in found["err"]
     assert found["err"].count("\n") == 1, "one line, no traceback"
