@@ -102,7 +102,7 @@ from parallel_cases import Letters, corpus, slow_words
 from test_parallel_ray import options
 
 import fieldpack as fp
-from fieldpack.bench import spread
+from fieldpack.bench import distributed
 from fieldpack.parallel import Where, index_corpus, pack_many
 
 folder, address = Path(sys.argv[1]), sys.argv[2]
@@ -120,7 +120,7 @@ pack_many(packer, folder / "tasks.jsonl", folder / "spread", batch=4, ray=addres
 assert killed, "nobody was killed"
 index_corpus(fp.ContextPacker(), corpus(), folder / "joined", batch=7, ray=address, workers=2)
 pack_many(fp.ContextPacker(), folder / "asked.jsonl", folder / "over", budget=50, index=folder / "index", ray=address)
-spread.run(options(folder, "bench-spread"), Where(address, workers=2))
+distributed.run(options(folder, "bench-spread"), Where(address, workers=2))
 print("done")
 """
 

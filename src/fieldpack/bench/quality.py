@@ -15,11 +15,12 @@ from typing import Any
 
 from fieldpack.bench import budgets, corpora, summary
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.dataset import Query
 from fieldpack.bench.machine import machine, versions
 from fieldpack.bench.measures import Row, measure
+from fieldpack.bench.registry import all_systems, named
 from fieldpack.bench.shards import Shard
-from fieldpack.bench.systems import System, all_systems, named
+from fieldpack.bench.system import System
 from fieldpack.errors import InputError, MissingExtraError, SettingsError
 from fieldpack.protocols import Embedder, Progress
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from fieldpack.bench import budgets, quality
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.measures import Row
+from fieldpack.bench.registry import named
 from fieldpack.bench.shards import Shard
-from fieldpack.bench.systems import named
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.parallel import Where, outcomes
