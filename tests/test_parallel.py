@@ -17,8 +17,8 @@ from parallel_cases import BAD, Letters, content, corpus, tasks, write
 import fieldpack as fp
 from fieldpack.assets import root, verified
 from fieldpack.cli.app import run
-from fieldpack.parallel import Where, cluster, index_corpus, pack_many, rows
-from fieldpack.parallel.cluster import Request, check_reachable, request
+from fieldpack.parallel import ComputeOptions, cluster, index_corpus, pack_many, rows
+from fieldpack.parallel.cluster import PoolSize, check_reachable, pool_size
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 
 PACKER = fp.ContextPacker()
@@ -221,6 +221,16 @@ def test_bad_calls_are_one_clear_error(tmp_path, call, says):
         pack_many(PACKER, call.pop("tasks", tasks(1)), tmp_path / "out", **call)
 
 
+def test_names_of_the_release_before_give_the_new_ones_with_a_warning():
+    import fieldpack.parallel as parallel
+
+    for old, new in (("Where", "ComputeOptions"), ("Work", "Worker"), ("outcomes", "run_jobs")):
+        with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
+            assert getattr(parallel, old) is getattr(parallel, new)
+    with pytest.raises(AttributeError, match="it has ComputeOptions"):
+        parallel.nothing  # noqa: B018
+
+
 def test_rows_of_an_unfinished_run_say_so(tmp_path):
     with pytest.raises(fp.InputError, match="no folder of packs"):
         list(rows(tmp_path))
@@ -333,35 +343,35 @@ def test_a_folder_of_a_transformer_may_use_a_gpu(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("there", "where", "gpu", "wanted"),
+    ("resources", "compute", "gpu", "wanted"),
     [
-        ({"CPU": 8.0}, Where("auto"), "", Request(8, 1.0, 0.0)),
-        ({"CPU": 8.0}, Where("auto", workers=3), "", Request(3, 1.0, 0.0)),
-        ({"CPU": 8.0}, Where("auto", cores=2), "", Request(4, 2, 0.0)),
-        ({"CPU": 8.0}, Where("auto"), "may", Request(8, 1.0, 0.0)),
-        ({"CPU": 32.0, "GPU": 4.0}, Where("auto"), "may", Request(4, 1.0, 1.0)),
-        ({"CPU": 32.0, "GPU": 4.0}, Where("auto"), "", Request(32, 1.0, 0.0)),
-        ({"CPU": 32.0, "GPU": 4.0}, Where("auto", gpus=0.25), "may", Request(16, 1.0, 0.25)),
-        ({"CPU": 8.0, "GPU": 4.0}, Where("auto", gpus=0), "may", Request(8, 1.0, 0)),
-        ({"CPU": 2.0, "GPU": 4.0}, Where("auto"), "must", Request(2, 1.0, 1.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto"), "", PoolSize(8, 1.0, 0.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto", workers=3), "", PoolSize(3, 1.0, 0.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto", cores=2), "", PoolSize(4, 2, 0.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto"), "may", PoolSize(8, 1.0, 0.0)),
+        ({"CPU": 32.0, "GPU": 4.0}, ComputeOptions("auto"), "may", PoolSize(4, 1.0, 1.0)),
+        ({"CPU": 32.0, "GPU": 4.0}, ComputeOptions("auto"), "", PoolSize(32, 1.0, 0.0)),
+        ({"CPU": 32.0, "GPU": 4.0}, ComputeOptions("auto", gpus=0.25), "may", PoolSize(16, 1.0, 0.25)),
+        ({"CPU": 8.0, "GPU": 4.0}, ComputeOptions("auto", gpus=0), "may", PoolSize(8, 1.0, 0)),
+        ({"CPU": 2.0, "GPU": 4.0}, ComputeOptions("auto"), "must", PoolSize(2, 1.0, 1.0)),
     ],
 )
-def test_what_is_asked_of_a_cluster(there, where, gpu, wanted):
-    assert request(there, where, gpu) == wanted
+def test_what_is_asked_of_a_cluster(resources, compute, gpu, wanted):
+    assert pool_size(resources, compute, gpu) == wanted
 
 
 @pytest.mark.parametrize(
-    ("there", "where", "gpu", "says"),
+    ("resources", "compute", "gpu", "says"),
     [
-        ({"CPU": 8.0}, Where("auto"), "must", "1 GPUs a worker and the cluster has 0"),
-        ({"CPU": 8.0, "GPU": 1.0}, Where("auto", gpus=2), "may", "2 GPUs a worker and the cluster has 1"),
-        ({"CPU": 2.0}, Where("auto", cores=4), "", "4 cores and the cluster has 2"),
-        ({}, Where("auto"), "", "the cluster has 0"),
+        ({"CPU": 8.0}, ComputeOptions("auto"), "must", "1 GPUs a worker and the cluster has 0"),
+        ({"CPU": 8.0, "GPU": 1.0}, ComputeOptions("auto", gpus=2), "may", "2 GPUs a worker and the cluster has 1"),
+        ({"CPU": 2.0}, ComputeOptions("auto", cores=4), "", "4 cores and the cluster has 2"),
+        ({}, ComputeOptions("auto"), "", "the cluster has 0"),
     ],
 )
-def test_what_a_cluster_cannot_give_is_said_at_once(there, where, gpu, says):
+def test_what_a_cluster_cannot_give_is_said_at_once(resources, compute, gpu, says):
     with pytest.raises(fp.InputError, match=says):
-        request(there, where, gpu)
+        pool_size(resources, compute, gpu)
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "head:0", "head:99999", "head:port"])
@@ -413,7 +423,7 @@ def test_who_does_not_answer_is_no_cluster(monkeypatch):
     ],
 )
 def test_what_ended_a_run_is_said_in_one_line(said, why):
-    assert why in cluster._why(Exception(said)) and "\n" not in cluster._why(Exception(said))
+    assert why in cluster._cause(Exception(said)) and "\n" not in cluster._cause(Exception(said))
 
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):

@@ -103,7 +103,7 @@ from test_parallel_ray import options
 
 import fieldpack as fp
 from fieldpack.bench import distributed
-from fieldpack.parallel import Where, index_corpus, pack_many
+from fieldpack.parallel import ComputeOptions, index_corpus, pack_many
 
 folder, address = Path(sys.argv[1]), sys.argv[2]
 ray.init(address=address, logging_level="ERROR", log_to_driver=False)
@@ -120,7 +120,7 @@ pack_many(packer, folder / "tasks.jsonl", folder / "spread", batch=4, ray=addres
 assert killed, "nobody was killed"
 index_corpus(fp.ContextPacker(), corpus(), folder / "joined", batch=7, ray=address, workers=2)
 pack_many(fp.ContextPacker(), folder / "asked.jsonl", folder / "over", budget=50, index=folder / "index", ray=address)
-distributed.run(options(folder, "bench-spread"), Where(address, workers=2))
+distributed.run(options(folder, "bench-spread"), ComputeOptions(address, workers=2))
 print("done")
 """
 

@@ -179,7 +179,7 @@ def bench(options: BenchOptions) -> None:
     from fieldpack.bench.distributed import run
     from fieldpack.bench.quality import Options, numbers_of, words_of
     from fieldpack.bench.tables import quality_page
-    from fieldpack.parallel import Where
+    from fieldpack.parallel import ComputeOptions
 
     if options.data is None:
         raise InputError("no data: say --data FOLDER or set FIELDPACK_DATA; benchmarks/README.md has the schema")
@@ -195,5 +195,5 @@ def bench(options: BenchOptions) -> None:
             out=options.out,
             held_out=options.held_out,
         )
-        table = quality_page(run(measured, Where(options.ray, options.workers), progress))
+        table = quality_page(run(measured, ComputeOptions(options.ray, options.workers), progress))
     typer.echo(table)

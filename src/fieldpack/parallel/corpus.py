@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from fieldpack import folder as store
+from fieldpack.checks import whole
 from fieldpack.errors import InputError
 from fieldpack.index import Index
 from fieldpack.inputs import checked_documents
-from fieldpack.parallel.engine import Where, outcomes
+from fieldpack.parallel.jobs import ComputeOptions
 from fieldpack.parallel.join import Part, joined, part_of
-from fieldpack.parallel.shards import Output
+from fieldpack.parallel.run import run_jobs
+from fieldpack.parallel.shards import MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
@@ -51,13 +53,12 @@ def index_corpus(
     goes on from the parts in the folder PARTS of `output`, which go when the index is there; the same call then loads
     it.
 
-    ray, workers, gpus, cores: see `Where`. batch: documents in a part. progress: called as progress("index", documents
-        done, documents).
+    ray, workers, gpus, cores: see `ComputeOptions`. batch: documents in a part.
+    progress: called as progress("index", documents done, documents).
     Raises InputError for bad documents, and when `output` was begun with other documents or settings.
     """
-    where = Where(ray, workers, gpus, cores)
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; give a whole number of documents in a part, 1 or more")
+    compute = ComputeOptions(ray, workers, gpus, cores)
+    whole("batch", batch, 1, MOST_BATCH)
     listed = checked_documents(documents)
     check_text(listed)
     place = Path(output)
@@ -71,7 +72,7 @@ def index_corpus(
         missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
         done = len(listed) - sum(len(out.items(k)) for k in missing)
         jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-        for k, content in outcomes(functools.partial(PartWork, carried), jobs, where, gpu_use(packer.embedder)):
+        for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
             out.write(k, content)
             done += len(out.items(k))
             if progress is not None:
@@ -83,7 +84,7 @@ def index_corpus(
     return Index.load(place, packer, verify=False)
 
 
-class PartWork:
+class PartWorker:
     """Reads the documents of a part. `packer` as it is when the work is done here, else what rebuilds it."""
 
     def __init__(self, packer: ContextPacker | PackerSpec) -> None:
