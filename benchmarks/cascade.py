@@ -24,9 +24,10 @@ import numpy as np
 
 import fieldpack.cascade as tier
 from fieldpack.bench import budgets, quality, tables
-from fieldpack.bench.corpora import Query, load_named, spread
+from fieldpack.bench.corpora import load_named
+from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
-from fieldpack.bench.paired import mean_gap
+from fieldpack.bench.statistics import mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.metrics import evidence_kept
 from fieldpack.pipeline import ContextPacker
@@ -122,8 +123,8 @@ def measured(
     cascade = ContextPacker(embedder=EmbeddingService("cascade", second=model), scorer=weights)
     every = list(pools(cases))
     for asked in every:
-        some = spread(asked, max(1, queries // len(every)))
-        few = spread(some, clocked)
+        some = evenly_spaced(asked, max(1, queries // len(every)))
+        few = evenly_spaced(some, clocked)
         model.hold = False
         static.pack(few[0].query, few[0].passages, 1000)  # tables and counts are loaded
         model.embed([few[0].query])

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 import fieldpack as fp
-from fieldpack.bench.corpora import Query, discover, load, spread
+from fieldpack.bench.corpora import discover, load
+from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
 from fieldpack.embed.onnx import OnnxEmbedder
 
@@ -49,7 +50,7 @@ def cases(folder: Path, limit: int, most: int) -> Iterator[tuple[str, Query]]:
     for name, path in discover(folder).items():
         for query in load(path, limit):
             gold = set(query.gold)
-            rest = {p.id for p in spread([p for p in query.passages if p.id not in gold], most)}
+            rest = {p.id for p in evenly_spaced([p for p in query.passages if p.id not in gold], most)}
             yield name, replace(query, passages=tuple(p for p in query.passages if p.id in gold | rest))
 
 

@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench.corpora import load, records
+from fieldpack.bench.corpora import load
+from fieldpack.bench.dataset import records
 from fieldpack.bench.machine import machine
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.memory import ContextMemoryManager, turns

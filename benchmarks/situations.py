@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench import budgets, ours, quality, systems, tables
+from fieldpack.bench import budgets, fieldpack_systems, quality, registry, tables
 from fieldpack.bench.context import Context, Packed, cut, descending
-from fieldpack.bench.corpora import Query, Span, about_the_same, spread
+from fieldpack.bench.dataset import Query, Span, evenly_spaced, same_pool
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
-from fieldpack.bench.paired import mean_gap
+from fieldpack.bench.statistics import mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.text.tokens import tokenizer
 
@@ -54,7 +54,7 @@ def either(case: Query, spans: Iterable[Span]) -> tuple[Span, ...]:
 
 def copies(cases: Sequence[Query], context: Context) -> dict[str, Found]:
     """{"once" or "twice": {system: evidence}}."""
-    every = [*_switches("without_duplicates"), *systems.named(PEERS)]
+    every = [*_switches("without_duplicates"), *registry.named(PEERS)]
     out: dict[str, Found] = {"once": {}, "twice": {}}
     for case, limits in _limits(cases, context):
         for when, asked in (("once", case), ("twice", twice(case))):
@@ -73,7 +73,7 @@ def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, F
         **{name: _ranked(name, context) for name in FOR_SEVERAL},
     }
     out: dict[str, Found] = {"mean": {}, "least": {}}
-    for group in spread(about_the_same(cases, TOGETHER, TOGETHER), limit):
+    for group in evenly_spaced(same_pool(cases, TOGETHER, TOGETHER), limit):
         limits = next(_limits(group[:1], context))[1]
         for name, pack in arms.items():
             kept = [pack(group, b) for b in limits]
@@ -85,7 +85,7 @@ def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, F
 
 def _switches(*names: str) -> list[Any]:
     """The default and some of its switches."""
-    found = [ours.systems()[0], *(s for s in ours.ablations() if s.name in names)]
+    found = [fieldpack_systems.systems()[0], *(s for s in fieldpack_systems.ablations() if s.name in names)]
     return [replace(s, reuse=True) for s in found]  # type: ignore[type-var]
 
 
@@ -108,7 +108,7 @@ def _apart(system: Any, context: Context) -> Callable[[Sequence[Query], int], tu
 
 def _ranked(name: str, context: Context) -> Callable[[Sequence[Query], int], tuple[Span, ...]]:
     """A peer's order for several questions: by the best place that a passage has for any of them."""
-    (system,) = systems.named((name,))
+    (system,) = registry.named((name,))
 
     def pack(group: Sequence[Query], budget: int) -> tuple[Span, ...]:
         place = np.full(len(group[0].passages), np.inf)
@@ -180,7 +180,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for name in quality.sets_of(options):
         cases = [c for c in quality.cases_of(name, options) if c.mode != "none"]
         context = Context(EmbeddingService("static"), tokenizer(options.encoding), quality.weights_of(name, options))
-        sets[name] = {"copies": copies(spread(cases, o.limit), context)}
+        sets[name] = {"copies": copies(evenly_spaced(cases, o.limit), context)}
         if len({tuple(p.id for p in c.passages) for c in cases}) * TOGETHER <= len(cases):
             sets[name]["several"] = several(cases, o.limit, context)
         print(f"{name}: done", file=sys.stderr, flush=True)

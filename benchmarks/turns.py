@@ -2,7 +2,7 @@
 
 Queries about one document (or one pool) as consecutive turns, the state of each carried to the next. For the default,
 for other weights of the residue (`persist`), for the boundary's admission (the permeability that the state has come
-to), and for every other switch of src/fieldpack/bench/ours.py:
+to), and for every other switch of src/fieldpack/bench/fieldpack_systems.py:
 
 evidence  share of the evidence's characters kept, over all turns
 overlap   tokens of the rows that two consecutive packs share, over those of the rows that either has
@@ -29,12 +29,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fieldpack.bench import budgets, ours, quality, tables
+from fieldpack.bench import budgets, fieldpack_systems, quality, tables
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span, about_the_same, spread
+from fieldpack.bench.dataset import Query, Span, evenly_spaced, same_pool
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
-from fieldpack.bench.paired import Gap, mean_gap
+from fieldpack.bench.statistics import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.field.state import FieldState
 from fieldpack.look import Look
@@ -54,7 +54,7 @@ class Switch(NamedTuple):
     """What a row of the table is: a packer, and how much its residue weighs."""
 
     name: str
-    system: ours.Fieldpack
+    system: fieldpack_systems.Fieldpack
     persist: float = 1.0
     faint: bool = False
     session: bool = False
@@ -62,20 +62,20 @@ class Switch(NamedTuple):
 
 def switches(every: bool = True) -> list[Switch]:
     """The default first. every: with those that have nothing to do with turns."""
-    plain = replace(ours.systems()[0], reuse=True)  # type: ignore[type-var]
-    bounded = replace(plain, name="boundary", bend=ours.boundary)
+    plain = replace(fieldpack_systems.systems()[0], reuse=True)  # type: ignore[type-var]
+    bounded = replace(plain, name="boundary", bend=fieldpack_systems.boundary)
     out = [Switch(DEFAULT, plain)]
     out += [Switch(f"persist {p:g}", plain, p) for p in (0.0, 0.5, 1.5, 2.0, 4.0)]
     out += [Switch(f"faint, persist {p:g}", plain, p, faint=True) for p in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)]
     out += [Switch("Session", plain, session=True)]
     out += [Switch("boundary, persist 1", bounded), Switch("boundary, persist 0", bounded, 0.0)]
-    rest = [s for s in ours.ablations() if s.name != "with_boundary"]
+    rest = [s for s in fieldpack_systems.ablations() if s.name != "with_boundary"]
     return out + [Switch(s.name, s) for s in rest if every]  # type: ignore[arg-type]
 
 
 def talks(cases: Iterable[Query], turns: int, limit: int) -> list[Talk]:
     """Conversations: up to `turns` consecutive queries with the same candidates, `limit` of them at even distances."""
-    return spread(about_the_same((c for c in cases if c.mode != "none"), turns, LEAST), limit)
+    return evenly_spaced(same_pool((c for c in cases if c.mode != "none"), turns, LEAST), limit)
 
 
 def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Row]:

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import fieldpack.cascade as tier
-from fieldpack.bench import ours
+from fieldpack.bench import fieldpack_systems
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query, Span
-from fieldpack.bench.paired import Gap, mean_gap
+from fieldpack.bench.dataset import Query, Span
+from fieldpack.bench.statistics import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError
 from fieldpack.packing.greedy import PackingSettings
@@ -85,9 +85,9 @@ def test_the_mean_of_sets_weighs_sets_alike_and_its_interval_holds_it() -> None:
 
 def test_every_switch_says_what_it_changes_and_only_that() -> None:
     shared, asked = context(), case()
-    default = ours.systems()[0]
-    for system in ours.ablations():
-        assert isinstance(system, ours.Fieldpack) and system.reuse
+    default = fieldpack_systems.systems()[0]
+    for system in fieldpack_systems.ablations():
+        assert isinstance(system, fieldpack_systems.Fieldpack) and system.reuse
         prepared = system.prepared(asked, shared)
         packer = system.packer(prepared, shared)
         same = replace(system, changes={}, packing={}, without=(), bend=None, name=default.name, reuse=False)
@@ -102,8 +102,8 @@ def test_every_switch_says_what_it_changes_and_only_that() -> None:
 
 def test_reading_once_for_all_budgets_changes_no_pack() -> None:
     asked = case()
-    for system in (ours.systems()[0], *ours.ablations()):
-        assert isinstance(system, ours.Fieldpack)
+    for system in (fieldpack_systems.systems()[0], *fieldpack_systems.ablations()):
+        assert isinstance(system, fieldpack_systems.Fieldpack)
         once, anew = context(), context()
         for budget in (30, 60, 90):
             kept = replace(system, reuse=True).select(asked, budget, once)
@@ -116,7 +116,7 @@ def test_the_boundary_lets_in_its_share_of_the_tokens_the_best_first() -> None:
     relevance = ContextPacker().pack_prepared((asked.query,), prepared, 50).relevance
     tokens = prepared.rows.tokens
     for share in (0.1, 0.5, 0.7):
-        inside = np.isfinite(ours.boundary(relevance, prepared, share).logit)
+        inside = np.isfinite(fieldpack_systems.boundary(relevance, prepared, share).logit)
         least = relevance.total[inside].min()
         assert (relevance.total[~inside] < least).all()
         assert tokens[inside].sum() >= share * tokens.sum() - 1e-6
@@ -130,7 +130,7 @@ def test_ablations_resume_and_compare_with_the_default(data: Path, tmp_path: Pat
     first, stored = json.loads(out.read_text()), (rows / "static" / "auto" / "towns.jsonl").read_text()
     ablations.main(given)
     assert json.loads(out.read_text()) == first and (rows / "static" / "auto" / "towns.jsonl").read_text() == stored
-    names = {*(s.name for s in ours.ablations()), "with_0.8_of_the_budget"}
+    names = {*(s.name for s in fieldpack_systems.ablations()), "with_0.8_of_the_budget"}
     assert {r["system"] for r in first["compared"]} == names and first["sets"]["towns"]["queries"] == 2
     page = ablations.table(first)
     assert all(f"| {name} |" in page for name in names) and "| switch | mean |" in page

@@ -21,7 +21,7 @@ LEVELS = [
     {"cli", "server", "mcp", "adapters", "bench"},
 ]
 # A method of the packer, or of its result, that opens the door to a higher level when it is called.
-DOORS = {("pipeline", "index"), ("pipeline", "stream"), ("result", "report"), ("field", "report")}
+DOORS = {("pipeline", "index"), ("pipeline", "stream"), ("result", "report"), ("relevance", "field")}
 # Texts have to be cut and counted to be budgeted and compressed; these import `text` inside functions.
 TEXT_USERS = {"compress", "budget"}
 

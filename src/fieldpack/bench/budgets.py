@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fieldpack.bench.context import SEPARATOR
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.dataset import Query
 from fieldpack.errors import SettingsError
 from fieldpack.protocols import Tokenizer
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.protocols import Embedder, Tokenizer
 from fieldpack.types import Document, FloatArray
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.metrics import all_evidence, answer_kept, evidence_kept, normalised_answer
 
 Row = dict[str, Any]

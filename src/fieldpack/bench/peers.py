@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query
-from fieldpack.bench.systems import Rank, Ranked, System, require
+from fieldpack.bench.dataset import Query
+from fieldpack.bench.system import Rank, Ranked, System, require
 from fieldpack.types import Document, FloatArray
 
 DEPTH = 200

@@ -15,12 +15,13 @@ from typing import Any
 
 from fieldpack.bench import budgets, corpora, summary
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.dataset import Query
 from fieldpack.bench.machine import machine, versions
 from fieldpack.bench.measures import Row, measure
+from fieldpack.bench.registry import all_systems, named
 from fieldpack.bench.shards import Shard
-from fieldpack.bench.systems import System, all_systems, named
-from fieldpack.errors import MissingExtraError, SettingsError
+from fieldpack.bench.system import System
+from fieldpack.errors import InputError, MissingExtraError, SettingsError
 from fieldpack.protocols import Embedder, Progress
 
 QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s", "rrf", "pyversity_mmr", "oracle")
@@ -60,6 +61,22 @@ class Options:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise SettingsError(f"limit is {self.limit}; allowed: 1 or more")
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The names of a comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers_of(text: str) -> tuple[float, ...]:
+    """The budgets of a comma-separated list. Raises InputError for one that is no number."""
+    out = []
+    for word in words_of(text):
+        try:
+            out.append(float(word))
+        except ValueError as error:
+            raise InputError(f"budget {word!r} is no number; give shares (0.25) or tokens (1000)") from error
+    return tuple(out)
 
 
 def run(options: Options, progress: Progress | None = None, embedder: Embedder | None = None) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.peers import llamaindex_embedding
-from fieldpack.bench.systems import System, require
+from fieldpack.bench.system import System, require
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.types import FloatArray
 

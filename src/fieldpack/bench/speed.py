@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack.bench.machine import machine, versions
-from fieldpack.bench.systems import require
+from fieldpack.bench.system import require
 from fieldpack.types import Document
 
 QUERY = "How does the parser report an error in its arguments?"

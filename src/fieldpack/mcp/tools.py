@@ -12,10 +12,9 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from fieldpack.budget import TokenBudgetPlanner
-from fieldpack.cli.work import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
-from fieldpack.request import Pin, checked_documents
+from fieldpack.request import Pin
 from fieldpack.mcp.roots import Roots
 from fieldpack.pipeline import ContextPacker
 from fieldpack.types import Document
@@ -176,7 +175,7 @@ class Tools:
         """What files or texts are about: their attractors (topics), each with its nearest passages."""
         found, skipped = self._documents(paths, documents)
         packer = ContextPacker(embedder=self._service(model), unit="paragraph")
-        view = read_field(packer, checked_documents(found), limit)
+        view = packer.explore(found, limit)
         texts, facts = view.prepared.row_texts(), view.reading.to_dict()
         topics = [
             {

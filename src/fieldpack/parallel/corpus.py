@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack import storage as store
+from fieldpack.checks import whole
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.files import from_bytes, to_bytes
 from fieldpack.errors import InputError
-from fieldpack.parallel.engine import Where, outcomes
-from fieldpack.parallel.shards import Output
+from fieldpack.parallel.jobs import ComputeOptions
+from fieldpack.parallel.run import run_jobs
+from fieldpack.parallel.shards import MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
@@ -50,13 +52,12 @@ def index_corpus(
     goes on from the parts in the folder PARTS of `output`, which go when the index is there; the same call then loads
     it.
 
-    ray, workers, gpus, cores: see `Where`. batch: documents in a part. progress: called as progress("index", documents
-        done, documents).
+    ray, workers, gpus, cores: see `ComputeOptions`. batch: documents in a part.
+    progress: called as progress("index", documents done, documents).
     Raises InputError for bad documents, and when `output` was begun with other documents or settings.
     """
-    where = Where(ray, workers, gpus, cores)
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; give a whole number of documents in a part, 1 or more")
+    compute = ComputeOptions(ray, workers, gpus, cores)
+    whole("batch", batch, 1, MOST_BATCH)
     listed = checked_documents(documents)
     check_text(listed)
     place = Path(output)
@@ -70,22 +71,19 @@ def index_corpus(
         missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
         done = len(listed) - sum(len(out.items(k)) for k in missing)
         jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-        for k, content in outcomes(functools.partial(PartWork, carried), jobs, where, gpu_use(packer.embedder)):
+        for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
             out.write(k, content)
             done += len(out.items(k))
             if progress is not None:
                 progress("index", done, len(listed))
         parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
-        corpus = packer.reader.join(*parts)
-        if not len(corpus.rows):
-            raise InputError(f"{len(listed)} documents and no text in them; give at least one that is not blank")
-        Index(packer, corpus).save(place)
+        Index(packer, packer.reader.join(*parts)).save(place)
         for k in range(len(out)):
             out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
 
 
-class PartWork:
+class PartWorker:
     """Reads the documents of a part. `packer` as it is when the work is done here, else what rebuilds it."""
 
     def __init__(self, packer: ContextPacker | PackerSpec) -> None:

@@ -6,6 +6,7 @@ tasks ──► shards of `batch` ──► workers, each with a packer ──�
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack import storage as store
+from fieldpack.checks import whole
 from fieldpack.errors import BudgetError, EmbeddingError, InputError
 from fieldpack.index import KIND, VERSION
-from fieldpack.parallel.engine import Where, outcomes
-from fieldpack.parallel.shards import MANIFEST, Output
+from fieldpack.request import checked_budget
+from fieldpack.parallel.jobs import ComputeOptions
+from fieldpack.parallel.run import run_jobs
+from fieldpack.parallel.shards import MANIFEST, MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.parallel.tasks import Lines, Source, Task, read
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
-from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 BATCH = 64
@@ -65,8 +68,8 @@ def pack_many(
         ids or [id, start, end]. A task without a budget takes the one given here.
     index: the folder of a saved index that all tasks without documents of their own read, memory-mapped; with Ray it
         must lie at this path on every machine.
-    ray, workers, gpus, cores: see `Where`. batch: tasks in a shard. explain: rows name dropped segments too, with
-        reasons.
+    ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard.
+    explain: rows name dropped segments too, with reasons.
     progress: called as progress("pack", tasks done, tasks).
 
     A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "notes"}, without
@@ -78,9 +81,8 @@ def pack_many(
     settings, and when no cluster answers; MissingExtraError without ray; EmbeddingError when the embedder fails on
     whatever it is given.
     """
-    where = Where(ray, workers, gpus, cores)
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; give a whole number of tasks in a shard, 1 or more")
+    compute = ComputeOptions(ray, workers, gpus, cores)
+    whole("batch", batch, 1, MOST_BATCH)
     budget = None if budget is None else checked_budget(budget)
     lines = Lines(tasks)
     shared = None if index is None else str(Path(index).resolve())
@@ -88,13 +90,13 @@ def pack_many(
     about = {"tasks": lines.sha, "budget": budget, "index": head, "explain": bool(explain), **made_with(packer)}
     out = Output(Path(output), "packs", lines.count, batch, "jsonl", about)
     carried = packer if ray is None else PackerSpec.of(packer)
-    make = functools.partial(PackWork, carried, budget, batch, explain, shared, head)
+    make = functools.partial(PackWorker, carried, budget, batch, explain, shared, head)
     with out.opened():
         missing = out.missing(functools.partial(_whole, out))
         done = lines.count - sum(len(out.items(k)) for k in missing)
         if progress is not None and missing:
             progress("pack", done, lines.count)
-        for k, content in outcomes(make, lines.blocks(batch, missing), where, gpu_use(packer.embedder)):
+        for k, content in run_jobs(make, lines.blocks(batch, missing), compute, gpu_use(packer.embedder)):
             out.write(k, content)
             done += len(out.items(k))
             if progress is not None:
@@ -119,7 +121,7 @@ def rows(output: str | Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in content.splitlines())
 
 
-class PackWork:
+class PackWorker:
     """A packer in a worker. `packer` as it is when the work is done here, else what rebuilds it."""
 
     def __init__(
@@ -174,7 +176,7 @@ class PackWork:
 def index_head(folder: str, packer: ContextPacker) -> str:
     """What names an index: the hash of its head, in which the checksums of its files stand."""
     store.load(folder, KIND, VERSION, verify=False)
-    return store.sha256_of_file(Path(folder) / f"{KIND}.json")[:16]
+    return hashlib.sha256((Path(folder) / f"{KIND}.json").read_bytes()).hexdigest()[:16]
 
 
 def _facts(result: Result, explain: bool) -> dict[str, Any]:

@@ -22,6 +22,8 @@ except ImportError:  # a system without: two runs in one folder are not kept apa
 
 MANIFEST = "manifest.json"
 VERSION = 1
+MOST_BATCH = 1_000_000
+"""Items of one shard at most: each is held in memory as a whole."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Output:
     about: Mapping[str, Any]
 
     def __len__(self) -> int:
-        """Shards."""
+        """The number of shards."""
         return -(-self.count // self.size)
 
     def path(self, shard: int) -> Path:

@@ -12,13 +12,13 @@ from typing import Any
 
 from fieldpack.bench import budgets, quality
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.measures import Row
+from fieldpack.bench.registry import named
 from fieldpack.bench.shards import Shard
-from fieldpack.bench.systems import named
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, MissingExtraError
-from fieldpack.parallel import Where, outcomes
+from fieldpack.parallel import ComputeOptions, run_jobs
 from fieldpack.parallel.spec import gpu_use, weights_file
 from fieldpack.protocols import Embedder, Progress
 from fieldpack.text.tokens import tokenizer
@@ -30,15 +30,18 @@ Limits = dict[str, int]
 
 
 def run(
-    options: quality.Options, where: Where, progress: Progress | None = None, embedder: Embedder | None = None
+    options: quality.Options,
+    compute: ComputeOptions,
+    progress: Progress | None = None,
+    embedder: Embedder | None = None,
 ) -> dict[str, Any]:
-    """As `quality.run`, its rows measured by the workers of `where`. Needs options.out: the rows are kept there.
+    """As `quality.run`, its rows measured by the workers of `compute`. Needs options.out: the rows are kept there.
 
     The rows are those of one process but for their times, which are a worker's on its one core; the time limit of
     `seconds` and `quick` binds only what is left to do here, which is nothing. A system that a worker has not got the
     packages for is left to this process, which says so if it has not got them either.
     """
-    if where.ray is None:
+    if compute.ray is None:
         return quality.run(options, progress, embedder)
     if options.out is None:
         raise InputError("out is None; give a folder: over Ray the rows are collected there")
@@ -48,13 +51,13 @@ def run(
     weights = {job["set"]: quality.weights_of(job["set"], options) for job in jobs}
     carried = embedder if embedder is not None else options.embedder
     make = functools.partial(
-        BenchWork, carried, options.encoding, {name: path.read_bytes() for name, path in weights.items() if path}
+        BenchWorker, carried, options.encoding, {name: path.read_bytes() for name, path in weights.items() if path}
     )
     content = [(k, json.dumps(job, ensure_ascii=True).encode()) for k, job in enumerate(jobs)]
     held: dict[int, bytes] = {}
     at = 0
     service = carried if isinstance(carried, EmbeddingService) else EmbeddingService(carried)
-    for done, (k, rows) in enumerate(outcomes(make, content, where, gpu_use(service)), 1):
+    for done, (k, rows) in enumerate(run_jobs(make, content, compute, gpu_use(service)), 1):
         held[k] = rows
         while at in held:  # in order, so that a shard does not depend on who was faster
             for row in json.loads(held.pop(at)):
@@ -88,7 +91,7 @@ def _plan(options: quality.Options, context: Context) -> tuple[list[dict[str, An
     return jobs, shards
 
 
-class BenchWork:
+class BenchWorker:
     """The benchmark's systems in a worker. weights: of fieldpack's scorer, for the sets that have their own."""
 
     def __init__(self, embedder: Any, encoding: str, weights: Mapping[str, bytes]) -> None:

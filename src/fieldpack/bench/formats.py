@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fieldpack.bench.corpora import Query, Span, open_text, records, spread
+from fieldpack.bench.dataset import Query, Span, evenly_spaced, open_text, records
+from fieldpack.bench.system import require
 from fieldpack.errors import InputError
 from fieldpack.types import Document
 
@@ -99,7 +100,7 @@ def beir(folder: Path, limit: int | None) -> list[Query]:
     corpus = [Document(str(r["_id"]), r["text"], r.get("title") or "") for r in records(folder / "corpus.jsonl")]
     queries = {str(r["_id"]): r["text"] for r in records(folder / "queries.jsonl")}
     judged = _qrels(folder / "qrels" / "test.tsv")
-    wanted = spread([(q, gold) for q, gold in judged.items() if q in queries], limit)
+    wanted = evenly_spaced([(q, gold) for q, gold in judged.items() if q in queries], limit)
     pools = _bm25_pools([queries[q] for q, _ in wanted], corpus)
     out = []
     for (name, gold), pool in zip(wanted, pools, strict=True):
@@ -113,8 +114,8 @@ def _qrels(path: Path) -> dict[str, list[str]]:
     with path.open(encoding="utf-8", newline="") as f:
         for row in csv.DictReader(f, delimiter="\t"):
             if not {"query-id", "corpus-id", "score"} <= row.keys():
-                found = ", ".join(map(str, row))
-                raise InputError(f"{path.name}: expected columns query-id, corpus-id, score; found {found}")
+                columns = ", ".join(map(str, row))
+                raise InputError(f"{path.name}: expected columns query-id, corpus-id, score; found {columns}")
             if float(row["score"]) > 0:
                 judged.setdefault(row["query-id"], []).append(row["corpus-id"])
     return judged
@@ -123,13 +124,11 @@ def _qrels(path: Path) -> dict[str, list[str]]:
 def _bm25_pools(queries: list[str], corpus: list[Document]) -> list[tuple[Document, ...]]:
     if len(corpus) <= BEIR_DEPTH:
         return [tuple(corpus)] * len(queries)
-    from fieldpack.bench.systems import require
-
     bm25s = require("bm25s")
     index = bm25s.BM25()
     texts = [f"{d.title}\n{d.text}" for d in corpus]
     index.index(bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
-    asked = bm25s.tokenize(queries, stopwords="en", show_progress=False)
-    rows, _ = index.retrieve(asked, k=BEIR_DEPTH, show_progress=False)
+    words = bm25s.tokenize(queries, stopwords="en", show_progress=False)
+    rows, _ = index.retrieve(words, k=BEIR_DEPTH, show_progress=False)
     # corpus order, so that no system learns BM25's ranks from the order of the candidates
     return [tuple(corpus[i] for i in sorted(int(j) for j in row)) for row in rows]

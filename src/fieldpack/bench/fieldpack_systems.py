@@ -17,8 +17,8 @@ import numpy as np
 from fieldpack.assets import verified
 from fieldpack.bench.admission import threshold
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span
-from fieldpack.bench.systems import System
+from fieldpack.bench.dataset import Query, Span
+from fieldpack.bench.system import System
 from fieldpack.errors import UnknownNameError
 from fieldpack.field.resonance import per_row
 from fieldpack.relevance.features import standardised

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.bench.context import Context, Packed, cut
-from fieldpack.bench.corpora import Query
-from fieldpack.bench.systems import System
+from fieldpack.bench.dataset import Query
+from fieldpack.bench.system import System
 from fieldpack.types import FloatArray
 
 
