@@ -1,8 +1,7 @@
-"""Running the app: sockets, slow heads, signals. The only place that knows the server it runs on."""
+"""Running the app: its socket, its signals, its log. With protocol.py the only place that knows the server beneath."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import logging
@@ -11,25 +10,23 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.server.settings import Settings
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
-_HEAD_SECONDS = 10.0
+    from fastapi import FastAPI
 
 
 def require() -> None:
     """Raises MissingExtraError for the first package that the service lacks."""
-    for package in ("starlette", "pydantic", "uvicorn"):
+    for package in ("fastapi", "prometheus_client", "uvicorn"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "service")
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI app, for a server of your own. Raises MissingExtraError."""
     require()
     from fieldpack.server.app import create_app as create
@@ -53,19 +50,20 @@ def listening(settings: Settings) -> socket.socket:
 
 
 def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serves until SIGINT or SIGTERM; requests in work are finished first. ready: called with the address.
+    """Serves until SIGINT or SIGTERM; requests at work are finished first. ready: called with the address.
 
     Raises MissingExtraError and InputError before anything is served.
     """
-    if (
-        "numpy" not in sys.modules
-    ):  # see app.one_thread_each; said before the library is loaded it holds for all threads
+    if "numpy" not in sys.modules:
+        # Said before the library is loaded it holds for all its threads; why: see app.one_thread_each.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app = create_app(settings)
     import uvicorn
 
+    from fieldpack.server.protocol import bounded_protocol
+
     sock = listening(settings)
-    app.state.service.work.warm()  # a damaged installation is said here, in one line
+    app.state.service.handlers.warm()  # a damaged installation is reported here, in one line
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
     url = f"http://{host}:{sock.getsockname()[1]}/"
@@ -78,7 +76,8 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
 
     config = uvicorn.Config(
         app,
-        http=_protocol(settings),
+        http=bounded_protocol(settings),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -94,22 +93,3 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
             Server(config).run(sockets=[sock])
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _protocol(settings: Settings) -> type[asyncio.Protocol]:
-    """uvicorn's, with two limits that it lacks: on connections, and on the time the first head may take."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Bounded(H11Protocol):
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            if len(self.connections) > settings.max_connections:
-                transport.close()
-                return
-            self.loop.call_later(_HEAD_SECONDS, self._check_head)
-
-        def _check_head(self) -> None:
-            if self.cycle is None and not self.transport.is_closing():
-                self.transport.close()
-
-    return Bounded
