@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -51,6 +52,8 @@ class Guard:
         try:
             await self._check(scope)
             await self.app(inner, receive, sender)
+        except asyncio.CancelledError:  # the server stops and waits no longer
+            await self._answer_failure(inner, receive, sender, Problem.stopping())
         except Exception as error:
             await self._answer_failure(inner, receive, sender, error)
         finally:

@@ -50,6 +50,7 @@ TITLES = {
     "timeout": (503, "The work took too long"),
     "stopping": (503, "The service is stopping"),
 }
+_MOST_ERRORS = 1000
 _SHOWN_ERRORS = 20
 """Wrong fields that an answer lists at most."""
 
@@ -72,6 +73,13 @@ class Problem(Exception):
     def internal() -> Problem:
         """The answer to an error that nobody foresaw; what it was is for the log alone."""
         return Problem("internal", "the service failed and has logged where; the fault is not in your request")
+
+    @staticmethod
+    def stopping() -> Problem:
+        """The answer to a request that the end of the service came before."""
+        return Problem(
+            "stopping", "the service is being stopped; ask again in a moment", 5, {}, {"connection": "close"}
+        )
 
     @property
     def status(self) -> int:
@@ -120,6 +128,9 @@ def problem_of(error: Exception) -> Problem | None:
 
 def invalid(error: ValidationError) -> Problem:
     """The problem that says where the body is wrong and how, without the values that were sent."""
+    count = error.error_count()
+    if count > _MOST_ERRORS:  # each of them takes about 2 kB when it is written out
+        return Problem("invalid", f"the body has {count:,} errors; most of them are unknown keys or wrong members")
     messages: dict[str, str] = {}
     for entry in error.errors(include_url=False, include_input=False, include_context=False):
         if entry["type"] == "json_invalid":

@@ -20,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from fieldpack.server import schemas
 from fieldpack.server.bodies import ClientDisconnected
+from fieldpack.server.parsing import parsed
 from fieldpack.server.problems import Problem
 from fieldpack.server.streaming import Stages, events
 
@@ -51,13 +52,13 @@ class WorkRoute(APIRoute):
     async def respond(self, service: Service, request: Request, body: bytes) -> Response:
         """The answer to a request whose body has arrived."""
         run = getattr(service, self.limiter).run
-        task = asyncio.ensure_future(run(partial(self.work, body, request.path_params)))
+        task = asyncio.ensure_future(run(partial(self.work, body, request.path_params, service.settings.max_values)))
         await until_done(request, task)
         return self.json(task.result())
 
-    def work(self, body: bytes, parameters: dict[str, str]) -> bytes:
+    def work(self, body: bytes, parameters: dict[str, str], most_values: int) -> bytes:
         """In a thread: parses, checks and works. Raises ValidationError and what the endpoint raises."""
-        records = () if self.model is None else (self.model.model_validate_json(body),)
+        records = () if self.model is None else (parsed(self.model, body, most_values),)
         value = self.endpoint(*parameters.values(), *records)
         return b"" if value is None else to_json(value)
 
@@ -85,7 +86,7 @@ class PackRoute(WorkRoute):
                 streamed.set_result(stream)
 
         def work() -> bytes:
-            record = schemas.PackIn.model_validate_json(body)
+            record = parsed(schemas.PackIn, body, service.settings.max_values)
             streamed.get_loop().call_soon_threadsafe(decide, record.stream or wants_events)
             value = service.handlers.pack(record, on_stage=stages.report)
             service.metrics.packed(value["tokens"])
@@ -106,14 +107,14 @@ class EmbeddingsRoute(WorkRoute):
     async def respond(self, service: Service, request: Request, body: bytes) -> Response:
         handlers, seconds = service.handlers, service.settings.timeout
 
-        def parsed() -> tuple[schemas.EmbeddingsIn, list[str]]:
-            record = schemas.EmbeddingsIn.model_validate_json(body)
+        def checked() -> tuple[schemas.EmbeddingsIn, list[str]]:
+            record = parsed(schemas.EmbeddingsIn, body, service.settings.max_values)
             service.settings.check_model(record.model)
             return record, handlers.texts(record)
 
         try:
             async with asyncio.timeout(seconds):
-                record, texts = await service.small_work.run(parsed)
+                record, texts = await service.small_work.run(checked)
                 rows = await service.batcher(record.model).embed(texts)
                 answer = partial(handlers.embeddings, record, texts, rows)
                 return self.json(await service.small_work.run(lambda: to_json(answer())))

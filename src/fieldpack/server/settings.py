@@ -18,7 +18,7 @@ _COUNTS = (
     *("max_body", "max_buffered", "concurrency", "waiting", "max_connections", "max_documents", "batch_texts"),
     *("max_sessions", "session_bytes"),
 )
-_SECONDS = ("head_timeout", "body_timeout", "timeout", "session_idle", "grace", "batch_wait")
+_SECONDS = ("head_timeout", "body_timeout", "timeout", "session_idle", "grace", "batch_wait", "write_timeout")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Settings:
     model_key: sent to URLs in allow_models and nowhere else. allow_hosts: further names in the Host header.
     batch_wait: how long a request for vectors waits for others. batch_texts: texts of one batch.
     max_sessions, session_idle, session_bytes: of conversations kept; the bytes are those of their documents together.
-    grace: for requests at work when the service is stopped.
+    write_timeout: over so long a client has to take 16 KiB of its answer a second.
+    grace: for requests at work when the service is stopped. access_log: whether `serve` logs every request.
     """
 
     host: str = "127.0.0.1"
@@ -60,7 +61,9 @@ class Settings:
     max_sessions: int = 64
     session_idle: float = 1800.0
     session_bytes: int = 32 << 20
+    write_timeout: float = 20.0
     grace: float = 20.0
+    access_log: bool = False
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
@@ -85,6 +88,11 @@ class Settings:
                 f"host {self.host!r} can be reached by other machines, and the API key has {len(self.api_key)} "
                 f"characters; give one of {LEAST_KEY} or more"
             )
+
+    @property
+    def max_values(self) -> int:
+        """JSON values of one request at most: ten times the documents, which are three texts and an object each."""
+        return 10 * max(self.max_documents, 10_000)
 
     @property
     def loopback(self) -> bool:

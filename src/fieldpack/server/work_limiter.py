@@ -63,7 +63,7 @@ class WorkLimiter:
             await asyncio.wait({answer, abandoned}, timeout=self.timeout, return_when=asyncio.FIRST_COMPLETED)
             if answer.done() and not answer.cancelled():
                 return future.result()
-            raise _stopping() if self._abandoned.is_set() else self._late(future.cancel())
+            raise Problem.stopping() if self._abandoned.is_set() else self._late(future.cancel())
         finally:
             abandoned.cancel()
             future.cancel()  # nothing happens to work that has begun; work that has not need not begin
@@ -71,7 +71,7 @@ class WorkLimiter:
     def _start(self, work: Callable[[], T]) -> Future[T]:
         """Queues `work`. Raises Problem "busy" or "stopping"."""
         if self.stopping:
-            raise _stopping()
+            raise Problem.stopping()
         if self._inside >= self.workers + self.waiting:
             detail = f"{self.workers} requests are at work, {self.waiting} wait, and no more may; ask again later"
             raise Problem("busy", detail, self.retry_after())
@@ -133,7 +133,3 @@ class WorkLimiter:
         finally:
             self.abandon()
         return True
-
-
-def _stopping() -> Problem:
-    return Problem("stopping", "the service is being stopped; ask again in a moment", 5)
