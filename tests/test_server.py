@@ -13,11 +13,13 @@ import pytest
 import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 from serving import ASK, BREAD, TIDES, app, problem, running, running_well
 from starlette.testclient import TestClient
 
 import fieldpack as fp
 from fieldpack.cli.app import app as cli
+from fieldpack.errors import BudgetError
 from fieldpack.server import Settings, schemas
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions
@@ -51,6 +53,20 @@ def test_a_long_list_is_cut_as_the_library_cuts_it(client):
     text = "# List\n\n" + "\n".join(rows) + "\n\nTides are caused by the Moon."
     found = client.post("/v1/pack", json={"query": "tide in harbour 7", "documents": [text], "budget": 80}).json()
     assert found["text"] == fp.ContextPacker().pack("tide in harbour 7", [text], 80).text
+
+
+@pytest.mark.parametrize(("rows", "budget"), [(27, 2), (42, 120), (31, 60)])
+def test_service_and_library_name_the_same_budget_and_it_is_enough(client, rows, budget):
+    """Long runs of blanks in a list: a larger budget cuts it into other pieces, between which blanks are shortened."""
+    blanks = " " * 300
+    text = "".join(f"- item {k} of tide{blanks if k % 3 == 0 else ' '}height {k}\n" for k in range(rows))
+    body = {"query": "tides", "documents": [text], "pins": ["doc-0"]}
+    refused = problem(client.post("/v1/pack", json=body | {"budget": budget}), 422, "budget")
+    with pytest.raises(BudgetError) as own:
+        fp.ContextPacker().pack("tides", [text], budget, pins=["doc-0"])
+    assert (refused["needed"], refused["budget"], refused["detail"]) == (own.value.needed, budget, str(own.value))
+    answer = client.post("/v1/pack", json=body | {"budget": refused["needed"]})
+    assert answer.status_code == 200 and answer.json()["tokens"] <= refused["needed"]
 
 
 def test_every_setting_arrives(client):
@@ -112,7 +128,7 @@ def test_what_is_wrong_is_said(client, change, kind, says):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[" * 100_000, b'{"query": NaN}', b'"\\ud800"', b"\xff\xfe", b"null", b"1e999"]
+    "body", [b"", b"{", b"[" * 90_000, b'{"query": NaN}', b'"\\ud800"', b"\xff\xfe", b"null", b"1e999"]
 )
 def test_broken_json_is_a_problem(client, body):
     answer = client.post("/v1/pack", content=body, headers={"content-type": "application/json"})
@@ -245,30 +261,31 @@ def test_the_openapi_document_is_valid_and_says_what_is_answered(client):
 def test_metrics_are_what_prometheus_reads(client):
     client.post("/v1/pack", json=ASK)
     client.get("/no/such/" + "a" * 50)
-    text = client.get("/metrics").text
-    values = {}
-    for line in text.strip().split("\n"):
-        if line.startswith("#"):
-            assert re.match(r"# (HELP \w+ .+|TYPE \w+ (counter|gauge|histogram))$", line), line
-        else:
-            name, value = re.match(r'(\w+(?:\{(?:\w+="[^"\n]*",?)*\})?) ([0-9.e+-]+)$', line).groups()
-            values[name] = float(value)
-    assert values['fieldpack_requests_total{route="/v1/pack",method="POST",status="200"}'] >= 1
-    assert values["fieldpack_packs_total"] >= 1 and "aaaa" not in text
-    pairs = [(n, v) for n, v in values.items() if n.startswith('fieldpack_request_seconds_bucket{route="/v1/pack"')]
-    counts = [v for _, v in pairs]
-    assert counts == sorted(counts) and pairs[-1][0].endswith('le="+Inf"}')
-    assert counts[-1] == values['fieldpack_request_seconds_count{route="/v1/pack"}']
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = [s for family in text_string_to_metric_families(answer.text) for s in family.samples]
+
+    def value(name, **labels):
+        return next(s.value for s in samples if s.name == name and s.labels.items() >= labels.items())
+
+    assert value("fieldpack_requests_total", route="/v1/pack", method="POST", status="200") >= 1
+    assert value("fieldpack_packs_total") >= 1 and value("fieldpack_packed_tokens_total") >= 1
+    assert value("fieldpack_requests_in_flight") == 1 and value("fieldpack_work_inside") == 0
+    assert "aaaa" not in answer.text, "labels are routes, not what clients make up"
+    buckets = [s for s in samples if s.name.endswith("_bucket") and s.labels["route"] == "/v1/pack"]
+    counts = [s.value for s in buckets]
+    assert counts == sorted(counts) and buckets[-1].labels["le"] == "+Inf"
+    assert counts[-1] == value("fieldpack_request_seconds_count", route="/v1/pack")
 
 
 def test_stopping_lets_requests_finish():
     before = """
-import fieldpack.server.work as w, time
-old = w.Work.pack
-def slow(self, asked, report):
+import fieldpack.server.handlers as h, time
+pack = h.Handlers.pack
+def slow(self, request, on_stage=None):
     time.sleep(1.0)
-    return old(self, asked, report)
-w.Work.pack = slow
+    return pack(self, request, on_stage=on_stage)
+h.Handlers.pack = slow
 """
     with running(before) as (url, process), ThreadPoolExecutor(1) as pool:
         asked = pool.submit(httpx.post, url + "v1/pack", json=ASK, timeout=30)
