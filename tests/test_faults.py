@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fieldpack as fp
-from fieldpack.index import Index
+from fieldpack.pipeline import Index
 from fieldpack.session import Session
 
 QUERY = "How was the tunnel dug?"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fieldpack.embed.testing import HashEmbedder
 from fieldpack.errors import BudgetError, InputError
 from fieldpack.growth import extended
-from fieldpack.index import Index
+from fieldpack.pipeline import Index
 from fieldpack.pipeline import ContextPacker
 from fieldpack.problem import CLOSELY
 from fieldpack.types import Document

@@ -87,7 +87,8 @@ class PackerParts:
     @property
     def reranking_model(self) -> EmbeddingService | None:
         """The `reranker`, or the one that comes with the embedder "cascade"."""
-        return self.embedder.reranker if self.reranker is None else self.reranker
+        model: EmbeddingService | None = self.embedder.reranker if self.reranker is None else self.reranker
+        return model
 
     @property
     def weights(self) -> Scorer:

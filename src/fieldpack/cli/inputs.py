@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack.errors import InputError
-from fieldpack.inputs import Pin
+from fieldpack.request import Pin
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
 from fieldpack.text.read import read as read_files

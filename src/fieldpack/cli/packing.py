@@ -109,7 +109,7 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     if options.stream:
         return packer.pack_stream(queries, streamed_documents(options.encoding_errors), budget, pins=pins)
     if options.index is not None:
-        from fieldpack.index import Index
+        from fieldpack.pipeline import Index
 
         saved = Index.load(options.index, packer)  # in unit auto the unit is that of the index
         return saved.pack(queries, budget, pins=pins_of(pins, saved.documents))

@@ -35,7 +35,7 @@ def field(options: FieldOptions) -> None:
     if options.report is not None:
         from fieldpack.report import field_page
 
-        write_text(options.report, field_page(explored.prepared, explored.reading))
+        write_text(options.report, field_page(explored.corpus, explored.reading))
     if options.as_json:
         typer.echo(json.dumps(explored.to_dict(), ensure_ascii=False, allow_nan=False))
     else:

@@ -176,7 +176,7 @@ class Tools:
         found, skipped = self._documents(paths, documents)
         packer = ContextPacker(embedder=self._service(model), unit="paragraph")
         view = packer.explore(found, limit)
-        texts, facts = view.prepared.row_texts(), view.reading.to_dict()
+        texts, facts = view.corpus.texts(), view.reading.to_dict()
         topics = [
             {
                 **{key: a[key] for key in ("strength", "cohesion", "segments")},
@@ -184,7 +184,7 @@ class Tools:
             }
             for k, a in enumerate(facts["attractors"])
         ]
-        tokens = int(view.prepared.rows.tokens.sum())
+        tokens = int(view.corpus.rows.tokens.sum())
         lines = [f"{len(found)} documents, {len(texts)} segments, {tokens} tokens, {len(topics)} topics."]
         lines += [
             f"{k}. strength {t['strength']:.2f}: {t['passages'][0]}" for k, t in enumerate(topics, 1) if t["passages"]

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fieldpack.arrays import reduce_segments
 from fieldpack.corpus.vocabulary import stem_of
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.shortlist import Candidates
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.types import FloatArray, IntArray
+from fieldpack.types import FloatArray
+
+Numbers = npt.NDArray[np.integer[Any]]
+"""Word numbers, of any integer type."""
 
 BM25_K1, BM25_B = 1.2, 0.75
 """Robertson & Zaragoza 2009, the usual constants."""
@@ -90,13 +95,14 @@ class _Similarity:
     columns of it."""
 
     values: FloatArray
-    words: IntArray
-    titles: IntArray
+    words: Numbers
+    titles: Numbers
 
 
 def _similarity(candidates: Candidates, query: Query) -> _Similarity:
     direction, known = candidates.corpus.vocabulary.direction, query.ids
-    words, titles = candidates.words, candidates.titles.ids
+    words: Numbers = candidates.words
+    titles: Numbers = candidates.titles.ids
     if len(direction) > _MANY_WORDS:
         present = np.zeros(len(direction), np.bool_)
         present[words] = present[titles] = True

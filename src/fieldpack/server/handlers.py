@@ -13,7 +13,7 @@ import numpy as np
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.inputs import Pin, checked_documents
+from fieldpack.request import Pin, checked_documents
 from fieldpack.pipeline import ContextPacker
 from fieldpack.server import schemas
 from fieldpack.server.problems import Problem

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from fieldpack.index import Index
+from fieldpack.pipeline import Index
 from fieldpack.server.problems import Problem
 from fieldpack.session import Session
 
