@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 import fieldpack.cascade as tier
+from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench import budgets, quality, tables
 from fieldpack.bench.corpora import Query, load_named, spread
 from fieldpack.bench.machine import machine
 from fieldpack.bench.paired import mean_gap
 from fieldpack.embed.service import EmbeddingService
-from fieldpack.metrics import evidence_kept
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Embedder
 from fieldpack.types import Document, FloatArray
