@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 
 import fieldpack.cascade as tier
+from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench import budgets, quality, tables
 from fieldpack.bench.corpora import load_named
 from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
 from fieldpack.bench.statistics import mean_gap
 from fieldpack.embed.service import EmbeddingService
-from fieldpack.metrics import evidence_kept
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Embedder
 from fieldpack.types import Document, FloatArray

@@ -29,10 +29,10 @@ import numpy as np
 
 from fieldpack.bench.corpora import load
 from fieldpack.bench.dataset import records
+from fieldpack.analysis.metrics import evidence_kept, paired_bootstrap
 from fieldpack.bench.machine import machine
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.memory import ContextMemoryManager, turns
-from fieldpack.metrics import evidence_kept, paired_bootstrap
 from fieldpack.pipeline import ContextPacker
 from fieldpack.session import Session, common_prefix
 from fieldpack.text.tokens import tokenizer

@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
     {"errors", "types", "settings", "version", "storage", "html", "deprecation"},
-    {"protocols", "assets", "words", "observe", "room", "arrays", "checks"},
-    {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
+    {"protocols", "assets", "words", "observe", "room", "arrays", "checks"}
+    | {"value", "metrics", "experiment", "templates"},
+    {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "pins", "look", "cascade", "pipeline"}
-    | {"shell", "experiment"},
+    | {"shell", "analysis"},
     {"index", "growth", "memory", "parallel", "report", "plot", "stream"},
     {"session"},
     {"cli", "server", "mcp", "adapters", "bench"},
