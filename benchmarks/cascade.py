@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import fieldpack.relevance.rerank as tier
+from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench import budgets, quality, tables
 from fieldpack.bench.corpora import load_named
 from fieldpack.bench.dataset import Query, evenly_spaced
@@ -30,7 +31,6 @@ from fieldpack.bench.machine import machine
 from fieldpack.bench.statistics import mean_gap
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.embed.service import EmbeddingService
-from fieldpack.metrics import evidence_kept
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Embedder
 from fieldpack.request import Request

@@ -27,13 +27,13 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.analysis.metrics import evidence_kept, paired_bootstrap
 from fieldpack.bench.corpora import load
 from fieldpack.bench.dataset import records
 from fieldpack.bench.machine import machine
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.field.couplings import TurnGains
 from fieldpack.memory import ContextMemoryManager, turns
-from fieldpack.metrics import evidence_kept, paired_bootstrap
 from fieldpack.pipeline import ContextPacker
 from fieldpack.session import Session, common_prefix
 from fieldpack.text.tokens import tokenizer

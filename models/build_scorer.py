@@ -21,11 +21,11 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from fieldpack.analysis.metrics import normalised_answer
 from fieldpack.bench.corpora import discover, load_named
 from fieldpack.corpus.build import CorpusReader
 from fieldpack.corpus.corpus import in_rows, texts_of
 from fieldpack.embed.static import StaticEmbedder
-from fieldpack.metrics import normalised_answer
 from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE, paragraph_features, sentence_features
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.scorer import FACTS, LAYERS, Layer, Scorer, facts

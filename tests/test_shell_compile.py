@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldpack.analysis.prompts import shell_prompt
 from fieldpack.budget import TokenBudgetPlanner, presets
 from fieldpack.errors import InputError, SettingsError, UnknownNameError
 from fieldpack.shell import (
@@ -33,7 +34,6 @@ from fieldpack.shell.condition import parse_condition
 from fieldpack.shell.kinds import CONDITION_NAMES
 from fieldpack.shell.settings import SECTIONS, AttractorSettings
 from fieldpack.shell.vocabulary import ACTIONS, SHELLS
-from fieldpack.templates import shell_prompt
 
 DATA = Path(__file__).parent / "data" / "shells"
 KEYS = [

@@ -53,8 +53,10 @@ def verified(relative: str) -> Path:
 
 
 def own_documents() -> list[Path]:
-    """fieldpack's own README and guides, for the demo; without cli.md, which quotes the demo's own question."""
+    """fieldpack's own README and guides, for the demo; without cli.md, which quotes the demo's own question, and the
+    glossary, which is a list."""
     for folder in (_HERE / "_demo", _HERE.parents[1]):
         if (folder / "README.md").is_file():
-            return [folder / "README.md", *sorted(p for p in (folder / "docs").glob("*.md") if p.name != "cli.md")]
+            guides = sorted(p for p in (folder / "docs").glob("*.md") if p.name not in ("cli.md", "glossary.md"))
+            return [folder / "README.md", *guides]
     raise AssetError(f"the documents of fieldpack are missing (looked beside {_HERE}); reinstall the package")

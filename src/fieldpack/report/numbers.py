@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.analysis.token_value import surprisal, uniqueness
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.state import Reading
 from fieldpack.prepared import Prepared
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.types import KINDS, FloatArray, IntArray
-from fieldpack.value import surprisal, uniqueness
 from fieldpack.words import Words
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def columns(prepared: Prepared, reading: Reading, rows: IntArray) -> dict[str, l
 
 
 def density(prepared: Prepared) -> FloatArray:
-    """(n,) information density of every segment in bits per token, see fieldpack.value.surprisal."""
+    """(n,) information density of every segment in bits per token, see fieldpack.analysis.token_value.surprisal."""
     words, starts = prepared.corpus.words, prepared.corpus.starts
     offsets = words.offsets if prepared.sentences else np.append(words.offsets[starts], words.offsets[-1])
     bits = surprisal(Words(words.vocabulary, words.ids, offsets))

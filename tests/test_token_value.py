@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fieldpack.errors import InputError
-from fieldpack.value import (
+from fieldpack.analysis.token_value import (
     deflate_bits,
     segment_values,
     specificity,
@@ -22,6 +21,7 @@ from fieldpack.value import (
     uniqueness,
     zipf,
 )
+from fieldpack.errors import InputError
 from fieldpack.words import words_of
 
 COMMON = re.findall(
@@ -83,7 +83,7 @@ def test_specificity_is_high_for_rare_words_and_zero_without_words():
 
 def coded_bits(texts, i, prior=1000.0, background=None):
     """The code of the docstring, word by word."""
-    from fieldpack.value import _general
+    from fieldpack.analysis.token_value import _general
 
     words = words_of(texts)
     q = _general(words.vocabulary, background)

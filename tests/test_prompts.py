@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fieldpack import shell
+from fieldpack.analysis.prompts import attractor_names, budget_prompt, field_prompt, shell_prompt
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.errors import InputError
 from fieldpack.field.state import FieldState, read
-from fieldpack.templates import attractor_names, budget_prompt, field_prompt, shell_prompt
 
 SOLAR = [
     "Solar panels turn sunlight into power.",
