@@ -30,11 +30,14 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name in the Host header; may be repeated.")
     ] = None,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request to standard error.")] = False,
 ) -> None:
     """Serve packs, vectors, plans and fields over HTTP, and a page for people at /."""
     from fieldpack.server import Settings
     from fieldpack.server.run import serve as run_service
+    from fieldpack.server.settings import check_environment
 
+    check_environment()
     settings = Settings(
         host=host,
         port=port,
@@ -47,6 +50,7 @@ def serve(
         allow_models=tuple(allow_model or ()),
         allow_remote_models=allow_remote_models,
         allow_hosts=tuple(allow_host or ()),
+        access_log=access_log,
     )
     run_service(settings, lambda url: typer.echo(f"fieldpack listens on {url} (Ctrl-C stops it)", err=True))
 
