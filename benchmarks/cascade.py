@@ -20,9 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fieldpack.cascade as tier
 import numpy as np
 
-import fieldpack.cascade as tier
 from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench import budgets, quality, tables
 from fieldpack.bench.corpora import load_named

@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.analysis.metrics import evidence_kept, paired_bootstrap
 from fieldpack.bench.corpora import load
 from fieldpack.bench.dataset import records
-from fieldpack.analysis.metrics import evidence_kept, paired_bootstrap
 from fieldpack.bench.machine import machine
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.memory import ContextMemoryManager, turns

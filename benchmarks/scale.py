@@ -232,6 +232,7 @@ def vectors(folder: Path, rows: int, seed: int = 0) -> np.ndarray:
     """(rows, d) unit static vectors of paragraphs of two recombined sentences, without their texts: the sums of word
     vectors of two heads and two tails."""
     from fieldpack.prepared import shipped_static
+
     from fieldpack.words import sums, words_of
 
     static, rng = shipped_static(), np.random.default_rng(seed)

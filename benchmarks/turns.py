@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from fieldpack.look import Look
 
 from fieldpack.bench import budgets, fieldpack_systems, quality, tables
 from fieldpack.bench.context import Context, Packed
@@ -37,7 +38,6 @@ from fieldpack.bench.measures import measure
 from fieldpack.bench.statistics import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.field.state import FieldState
-from fieldpack.look import Look
 from fieldpack.session import Session, common_prefix
 from fieldpack.text.tokens import tokenizer
 

@@ -10,17 +10,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import fieldpack.cascade as tier
 import numpy as np
 import pytest
+from fieldpack.packing.greedy import PackingSettings
 
-import fieldpack.cascade as tier
 from fieldpack.bench import fieldpack_systems
 from fieldpack.bench.context import Context
 from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.statistics import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError
-from fieldpack.packing.greedy import PackingSettings
 from fieldpack.pipeline import ContextPacker
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
