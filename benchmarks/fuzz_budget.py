@@ -39,12 +39,12 @@ from typing import Any
 import numpy
 import tiktoken
 import tokenizers
+from fieldpack.packing.greedy import TIE
 
 import fieldpack as fp
 from fieldpack.assets import root
 from fieldpack.cli.app import run as command_line
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.packing.greedy import TIE
 from fieldpack.text.segment import READERS
 
 PATTERNS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+from fieldpack.packing.greedy import PackingSettings, Problem, objective
 
 from fieldpack.errors import InputError
-from fieldpack.packing.greedy import PackingSettings, Problem, objective
 from fieldpack.types import IntArray
 
 MOST_ROWS = 16

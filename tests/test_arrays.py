@@ -6,12 +6,11 @@ import pickle
 
 import numpy as np
 import pytest
+from fieldpack.prepared import Prepared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldpack.pipeline import ContextPacker
-from fieldpack.prepared import Prepared
-from fieldpack.arrays import GrowableArrays
 from fieldpack.types import Document
 
 TEXTS = ("The tunnel took nine years.", "Quinces grow by the abbey. Monks boil them.", "A ferry crosses the river.")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fieldpack.packing.coupling import Coupling
+from fieldpack.packing.greedy import PackingSettings, Problem, pack
 
 import fieldpack as fp
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.packing.coupling import Coupling
-from fieldpack.packing.greedy import PackingSettings, Problem, pack
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import fuzz_budget as fuzz

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fieldpack.growth import extended
+from fieldpack.problem import CLOSELY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldpack.embed.testing import HashEmbedder
 from fieldpack.errors import BudgetError, InputError
-from fieldpack.growth import extended
-from fieldpack.pipeline import Index
-from fieldpack.pipeline import ContextPacker
-from fieldpack.problem import CLOSELY
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.types import Document
 
 SENTENCES = (

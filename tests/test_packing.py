@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fieldpack.packing.coupling import Coupling, distinct_names
+from fieldpack.packing.exact import MOST_ROWS, cost_of, exact
+from fieldpack.packing.greedy import PackingSettings, Problem, bound, objective, pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.packing.coupling import Coupling, distinct_names
-from fieldpack.packing.exact import MOST_ROWS, cost_of, exact
-from fieldpack.packing.greedy import PackingSettings, Problem, bound, objective, pack
 
 
 def problem(seed: int, n: int = 8, *, coupled: bool = True, opening: bool = False, pins: int = 0) -> Problem:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from fieldpack.pins import packed_or_needed, pins_need
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fieldpack as fp
-from fieldpack.pins import packed_or_needed, pins_need
 
 ITEMS = "\n".join(
     f"- Item {k} is a long one. It says what barley costs in the month of {k}. It was copied out of the ledger twice."

@@ -22,9 +22,9 @@ from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
 from fieldpack.html import escape
-from fieldpack.request import checked_documents
 from fieldpack.report import field_page, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
+from fieldpack.request import checked_documents
 
 EVIL = 'document.title="PWNED"'
 HOSTILE = [

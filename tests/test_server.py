@@ -185,13 +185,12 @@ def test_a_session_goes_on_where_it_was(client):
         assert found["prompt"]["text"] == own.prompt.text and found["prompt"]["prefix"] == own.prompt.prefix
     state = client.get(f"/v1/sessions/{name}").json()
     assert state["turns"] == 2 and state["documents"] == 2 and state["state"]["turn"] == 2
-    problem(
-        client.post(f"/v1/sessions/{name}/turn", json={"query": "a", "budget": 9, "documents": ["b"]}), 422, "invalid"
-    )
+    given_twice = {"query": "a", "budget": 9, "documents": ["b"]}
+    problem(client.post(f"/v1/sessions/{name}/turn", json=given_twice), 409, "conflict")
     assert client.delete(f"/v1/sessions/{name}").status_code == 204
     problem(client.get(f"/v1/sessions/{name}"), 404, "not-found")
     bare = client.post("/v1/sessions", json={}).json()["id"]
-    problem(client.post(f"/v1/sessions/{bare}/turn", json={"query": "a", "budget": 9}), 422, "invalid")
+    problem(client.post(f"/v1/sessions/{bare}/turn", json={"query": "a", "budget": 9}), 409, "conflict")
     found = client.post(f"/v1/sessions/{bare}/turn", json={"query": "tides", "budget": 30, "documents": [TIDES]})
     assert found.json()["turn"] == 1
 
@@ -214,7 +213,7 @@ def test_sessions_are_bounded_expire_and_cannot_be_guessed():
     assert gone.value.status == 404 and len(kept) == 1, "one was used at 8 and stays"
     with pytest.raises(Problem) as large:
         kept.add(fp.Session(), None, 61)
-    assert "100 bytes" in large.value.detail
+    assert "all may hold 100 together" in large.value.detail
     for wrong in ("", "..", "x" * 43, names[1], names[0] + "\n"):
         with pytest.raises(Problem):
             kept.delete(wrong)
@@ -318,8 +317,9 @@ def test_the_guide_says_what_is_so(client):
     fields = set(schemas.PackIn.model_fields) - {"stream"}
     assert fields == set(re.findall(r"`(\w+)`", DOCS.split("POST /v1/pack`")[1].split("|")[1]))
     s = Settings()
-    bounds = f"| {s.max_body >> 20} MiB |", f"| {s.max_buffered >> 20} MiB |", f"| {s.concurrency}, {s.waiting} |"
-    more = f"| {s.body_timeout:g}, 10 |", f"| {s.timeout:g} |", f"| {s.max_connections} |", f"| {s.max_documents:,} |"
+    bounds = f"| {s.max_body >> 20} MiB |", f"| {s.max_buffered >> 20} MiB each |", f"| {s.concurrency}, {s.waiting} |"
+    more = f"| {s.body_timeout:g}, {s.head_timeout:g} |", f"each {s.write_timeout:g} s |", f"| {s.max_values:,} |"
+    more += f"| {s.timeout:g} |", f"| {s.max_connections} |", f"| {s.max_documents:,} |"
     kept = f"| {s.max_sessions}, {s.session_bytes >> 20} MiB, {s.session_idle / 60:g} min |"
     for said in (*bounds, *more, kept, f"({s.grace:g} s at most)", f"at least {LEAST_KEY} characters"):
         assert said in DOCS, said

@@ -22,8 +22,8 @@ from tokenizers import models, pre_tokenizers, processors
 from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
 from fieldpack.text import tokens
-from fieldpack.text.truncate import longest_prefix
 from fieldpack.text.tokens import check_text, count_in_background, tokenizer
+from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import Document, IntArray
 
 ENCODINGS = ("o200k_base", "cl100k_base")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from fieldpack.checks import choice, number
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
+from fieldpack.deprecation import renamed
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError, SettingsError
@@ -50,7 +50,7 @@ class PackerParts:
 
     def __post_init__(self, persist: float | None) -> None:
         if persist is not None:
-            warnings.warn("persist is now residue_weight; the old name goes in 0.3", DeprecationWarning, stacklevel=3)
+            renamed("persist", "residue_weight", stacklevel=4)
             object.__setattr__(self, "residue_weight", persist)
         choice("unit", self.unit, UNITS)
         choice("order", self.order, ORDERS)

@@ -14,11 +14,11 @@ from pathlib import Path
 from fieldpack.corpus.corpus import Corpus, in_rows
 from fieldpack.corpus.keys import values_of
 from fieldpack.corpus.reading import FieldOverview, read_field
-from fieldpack.deprecated import OldNames
 from fieldpack.errors import InputError
 from fieldpack.field.state import FieldState
 from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
+from fieldpack.old_names import OldNames
 from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import Admission, couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
@@ -101,7 +101,9 @@ class ContextPacker(OldNames, PackerParts):
         bias = bias if extras.bias is None else bias + extras.bias
         problem = problem_of(corpus, relevance, Admission(pinned, self.min_relevance, bias))
         overview = extras.overview if corpus is whole else None
-        scored = Scored(corpus, relevance, problem, vectors, state, self.field, overview=overview, skipped=extras.skipped)
+        scored = Scored(
+            corpus, relevance, problem, vectors, state, self.field, overview=overview, skipped=extras.skipped
+        )
         return observed(self.choose(request, scored, clock))
 
     def choose(self, request: Request, scored: Scored, clock: Clock | None = None) -> Result:
@@ -222,9 +224,7 @@ class Index:
         large = len(self.corpus.paragraphs) > LARGE
         return FieldOverview(self.corpus, self.packer.field) if large else None
 
-    def pack(
-        self, query: Queries, budget: int, *, pins: Sequence[Pin] = (), state: FieldState | None = None
-    ) -> Result:
+    def pack(self, query: Queries, budget: int, *, pins: Sequence[Pin] = (), state: FieldState | None = None) -> Result:
         """As `ContextPacker.pack` over all documents of the index."""
         extras = Extras(overview=self.overview)
         return self.packer.pack_corpus(Request.checked(query, budget, pins), self.corpus, state, extras=extras)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import FieldOverview, absorbed, next_state, of_rows, read_field
+from fieldpack.deprecation import renamed
 from fieldpack.explain import Explanation
 from fieldpack.field.state import FieldSettings, FieldState, Reading
 from fieldpack.packing.fit import Cut, Fitted, Writer
@@ -22,8 +22,6 @@ from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
 from fieldpack.request import Request
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,22 +274,20 @@ class Result:
     @property
     def prepared(self) -> Corpus:
         """Deprecated name of `corpus`."""
-        return _renamed("Result.prepared", "Result.corpus", self.corpus)
+        renamed("Result.prepared", "Result.corpus")
+        return self.corpus
 
     @property
     def passed(self) -> Skipped:
         """Deprecated name of `skipped`."""
-        return _renamed("Result.passed", "Result.skipped", self.skipped)
+        renamed("Result.passed", "Result.skipped")
+        return self.skipped
 
     @property
     def asked(self) -> FloatArray:
         """Deprecated name of `query_vectors`."""
-        return _renamed("Result.asked", "Result.query_vectors", self.query_vectors)
-
-
-def _renamed(old: str, new: str, value: T) -> T:
-    warnings.warn(f"{old} is now {new}; the old name goes in 0.3", DeprecationWarning, stacklevel=3)
-    return value
+        renamed("Result.asked", "Result.query_vectors")
+        return self.query_vectors
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,9 +60,7 @@ class Held:
     segments: int = 0
 
 
-def hold_documents(
-    documents: Iterable[str | Document], request: Request, reader: CorpusReader, hold: Hold
-) -> Held:
+def hold_documents(documents: Iterable[str | Document], request: Request, reader: CorpusReader, hold: Hold) -> Held:
     """The documents of an iterator that can win. Raises InputError for bad documents, and for pins of documents that
     never came."""
     screen: _Screen | None = None

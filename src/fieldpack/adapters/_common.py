@@ -17,7 +17,7 @@ from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import Request
 from fieldpack.result import Extras, Result
-from fieldpack.types import Document, FloatArray
+from fieldpack.types import FloatArray
 
 _ROUNDS = 8
 """Packs tried, at most, where a framework's own lines around the texts take tokens that the packer does not know of."""

@@ -10,8 +10,8 @@ from typing import Any
 from fieldpack.adapters._common import Engine, Sides, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.request import checked_budget
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import checked_budget
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict

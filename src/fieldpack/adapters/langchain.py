@@ -9,8 +9,8 @@ from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.adapters._turns import trimmed
 from fieldpack.errors import InputError, MissingExtraError, SettingsError
-from fieldpack.request import checked_budget
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import checked_budget
 
 try:
     from langchain_core.callbacks import Callbacks

@@ -10,9 +10,9 @@ from typing import Any
 from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError
-from fieldpack.request import checked_budget
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 try:

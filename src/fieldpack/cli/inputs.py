@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack.errors import InputError
-from fieldpack.request import Pin
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
+from fieldpack.request import Pin
 from fieldpack.text.read import read as read_files
 from fieldpack.text.records import stream_records
 from fieldpack.types import Document

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from fieldpack.budget import BudgetPlan
     from fieldpack.compress import Compression
-    from fieldpack.pipeline import Index
     from fieldpack.parallel import Summary
+    from fieldpack.pipeline import Index
     from fieldpack.relevance.calibrate import Calibration
     from fieldpack.result import Explored, Result
 

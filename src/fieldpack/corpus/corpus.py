@@ -188,9 +188,7 @@ class Corpus:
         return texts_of(self.rows, self.documents, rows)
 
 
-def texts_of(
-    spans: Segments, documents: Sequence[Document], rows: Sequence[int] | IntArray | None = None
-) -> list[str]:
+def texts_of(spans: Segments, documents: Sequence[Document], rows: Sequence[int] | IntArray | None = None) -> list[str]:
     """The verbatim texts of spans, or of some of them."""
     if rows is None:
         return spans.texts(documents)

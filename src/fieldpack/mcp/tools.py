@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
-from fieldpack.request import Pin
 from fieldpack.mcp.roots import Roots
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Pin
 from fieldpack.types import Document
 from fieldpack.version import __version__
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from fieldpack import storage as store
 from fieldpack.compress.extract import extract
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.request import Request, checked_budget
 from fieldpack.memory import context, keys
 from fieldpack.memory.messages import Message, checked, exchanges, render
 from fieldpack.memory.turns import Turns
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Request, checked_budget
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 

@@ -223,9 +223,7 @@ class _Selection:
         return out
 
 
-def _run(
-    problem: Problem, budget: int, settings: PackingSettings, rho: float, cache: _CouplingCache | None
-) -> Packing:
+def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, cache: _CouplingCache | None) -> Packing:
     pack = _Selection(problem, settings, cache)
     if cache is not None:
         cache.prefetch(_most_probable(problem, budget))

@@ -17,7 +17,6 @@ from fieldpack import storage as store
 from fieldpack.checks import whole
 from fieldpack.errors import BudgetError, EmbeddingError, InputError
 from fieldpack.index import KIND, VERSION
-from fieldpack.request import checked_budget
 from fieldpack.parallel.jobs import ComputeOptions
 from fieldpack.parallel.run import run_jobs
 from fieldpack.parallel.shards import MANIFEST, MOST_BATCH, Output
@@ -25,6 +24,7 @@ from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.parallel.tasks import Lines, Source, Task, read
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
+from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 BATCH = 64

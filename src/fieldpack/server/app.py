@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from fieldpack.errors import AssetError, FieldpackError
 from fieldpack.server import schemas
@@ -25,7 +26,7 @@ from fieldpack.server.handlers import Handlers
 from fieldpack.server.limits import Guard
 from fieldpack.server.metrics import MEDIA as METRICS_MEDIA
 from fieldpack.server.metrics import Metrics
-from fieldpack.server.openapi import PROBLEMS, described
+from fieldpack.server.openapi import EVENT, PROBLEMS, described
 from fieldpack.server.problems import Problem, log, problem_of
 from fieldpack.server.routes import EmbeddingsRoute, PackRoute, SmallWorkRoute, WorkRoute, to_json
 from fieldpack.server.settings import Settings
@@ -56,6 +57,8 @@ class Service:
         self.packs = WorkLimiter(settings.concurrency, settings.waiting, settings.timeout)
         self.vectors = WorkLimiter(1, queue, settings.timeout)
         self.small_work = WorkLimiter(1, queue, settings.timeout)
+        self.unsent: Callable[[], int] = lambda: 0
+        """Bytes of answers that clients have not taken yet; set by the server beneath."""
         self.limiters = (self.packs, self.vectors, self.small_work)
         self._batchers: dict[str, Batcher] = {}
         self.metrics.watch("sessions", "Sessions kept.", lambda: len(self.handlers.sessions))
@@ -75,6 +78,11 @@ class Service:
         if batcher.waiting >= _QUEUES * (self.settings.waiting + 1):
             raise Problem("busy", "too many requests wait for vectors; ask again later", self.vectors.retry_after())
         return batcher
+
+    def check_unsent(self) -> None:
+        """Raises Problem "overloaded" while clients leave too many bytes of their answers untaken."""
+        if self.unsent() > self.settings.max_buffered:
+            raise Problem("overloaded", "too many answers wait for slow clients; ask again in a moment", 2)
 
     async def health(self) -> Response:
         """Whether the service answers."""
@@ -130,7 +138,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         )
 
     h, work, small = service.handlers, WorkRoute, SmallWorkRoute
-    stream = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+    stream = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
     add("POST", "/v1/pack", "pack", _pack, schemas.PackOut, route_class_override=PackRoute, responses=stream)
     add("POST", "/v1/embeddings", "embed", _embed, schemas.EmbeddingsOut, route_class_override=EmbeddingsRoute)
     add("POST", "/v1/plan", "plan", h.plan, schemas.PlanOut, route_class_override=small)
@@ -177,8 +185,9 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     """What the router refuses."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = dict(error.headers or {})
-        return Problem("method", f"allowed here: {allowed.get('Allow', '')}", headers=allowed).response()
+        routes = [r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(request.url.path)]
+        allowed = ", ".join(sorted({method for route in routes for method in route.methods or ()}))
+        return Problem("method", f"allowed here: {allowed}", headers={"allow": allowed}).response()
     return Problem("not-found", "no such address; /openapi.json lists them all").response()
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.request import Pin, checked_documents
-from fieldpack.pipeline import ContextPacker
 from fieldpack.server import schemas
+from fieldpack.server.held import held_bytes
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions, StoredSession
 from fieldpack.server.settings import Settings
@@ -138,11 +139,11 @@ class Handlers:
         """Open a session; its documents are read once for all turns."""
         packer = self.packer(request)
         documents = self.documents(request.documents) if request.documents is not None else ()
-        size = sum(len(d.text.encode("utf-8", "surrogatepass")) for d in documents)
-        self.sessions.check_space(size)
+        # An index holds its documents and more: what cannot be kept is refused before it is read.
+        self.sessions.check_space(sum(len(d.text) for d in documents))
         index = packer.index(documents) if documents else None
         session = Session(packer) if request.switching is None else Session(packer, switching=request.switching)
-        name = self.sessions.add(session, index, size)
+        name = self.sessions.add(session, index, _held(session, index))
         return self._session(name, session, len(documents))
 
     def turn(self, id: str, request: schemas.TurnIn) -> dict[str, Any]:
@@ -151,14 +152,16 @@ class Handlers:
             documents = self._turn_documents(stored, request)
             session = stored.session
             result = session.turn(_queries(request), documents, request.budget, pins=_pins(request.pins))
+            if session.turns == 1 or stored.index is None:  # the first turn fills what an index makes when it is asked
+                stored.size = _held(session, stored.index)
             prompt = {key: getattr(session.prompt, key) for key in ("text", "tokens", "prefix", "prefix_tokens")}
             return result.to_dict() | {"turn": session.turns, "prompt": prompt}
 
     def _turn_documents(self, stored: StoredSession, request: schemas.TurnIn) -> Any:
         if request.documents is not None and stored.index is not None:
-            raise InputError("the session was opened with its documents; send none with a turn")
+            raise Problem("conflict", "the session was opened with its documents; send none with a turn")
         if request.documents is None and stored.index is None:
-            raise InputError("the session has no documents of its own; send some with each turn")
+            raise Problem("conflict", "the session has no documents of its own; send some with each turn")
         return stored.index if request.documents is None else self.documents(request.documents)
 
     def session(self, id: str) -> dict[str, Any]:
@@ -184,3 +187,9 @@ def _queries(request: schemas.AskIn) -> list[str | tuple[str, float]]:
 
 def _pins(pins: Sequence[str | schemas.PinRange]) -> list[Pin]:
     return [p if isinstance(p, str) else (p.id, p.start, p.end) for p in pins]
+
+
+def _held(session: Session, index: Index | None) -> int:
+    """Bytes of memory that a session and its index hold, without the models that all sessions share."""
+    packer = session.packer
+    return held_bytes((session, index), shared=(packer, packer.embedder, packer.static, packer.tokenizer))

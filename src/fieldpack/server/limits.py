@@ -52,7 +52,10 @@ class Guard:
         try:
             await self._check(scope)
             await self.app(inner, receive, sender)
-        except asyncio.CancelledError:  # the server stops and waits no longer
+        except asyncio.CancelledError:
+            if not scope["app"].state.service.packs.stopping:
+                raise
+            # The server stops and waits no longer.
             await self._answer_failure(inner, receive, sender, Problem.stopping())
         except Exception as error:
             await self._answer_failure(inner, receive, sender, error)
@@ -64,8 +67,12 @@ class Guard:
             log.info("%s %s %d %.1f ms", scope["method"], _route(inner), sender.status, seconds * 1000)
 
     async def _check(self, scope: Scope) -> None:
-        """Raises Problem "forbidden-host", "no-key" or "overloaded"."""
+        """Raises Problem "framing", "forbidden-host", "no-key" or "overloaded"."""
         headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # Two servers in a row may read such a request in two ways: the way in for request smuggling.
+            detail = "both Content-Length and Transfer-Encoding are there; send one of them"
+            raise Problem("framing", detail, headers={"connection": "close"})
         await self._check_host(scope, headers)
         self._check_origin(headers)
         if scope["path"] not in OPEN:
@@ -132,7 +139,13 @@ def _known_hosts(settings: Settings) -> list[str]:
     """
     if not (settings.loopback or settings.allow_hosts):
         return ["*"]
-    names = {"localhost", "127.0.0.1", "::1", settings.host.strip("[]"), *settings.allow_hosts}
+    names = {
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        settings.host.strip("[]"),
+        *(name.strip("[]") for name in settings.allow_hosts),
+    }
     return [f"[{name}]" if ":" in name else name for name in sorted(names)]
 
 

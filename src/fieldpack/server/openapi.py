@@ -20,6 +20,16 @@ PROBLEMS: dict[int | str, Document] = {
     }
 }
 """The answer of every address to a request that fails."""
+EVENT: Document = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {
+        "event": {"enum": ["progress", "result", "problem"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+"""The schema of a server-sent event."""
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -38,7 +48,8 @@ def described(made: Callable[[], Document], settings: Settings) -> Document:
     if settings.api_key is not None:
         document["components"]["securitySchemes"] = _KEYS
     if not settings.allow_remote_models:
-        for schema in schemas.values():
-            if "model" in (properties := schema.get("properties", {})) and schema["title"].endswith("In"):
-                properties["model"]["enum"] = [*MODELS, *settings.shown_models]
+        for title, schema in schemas.items():
+            if "model" in (properties := schema.get("properties", {})) and title.endswith("In"):
+                shipped = [name for name in MODELS if (title, name) != ("EmbeddingsIn", "cascade")]
+                properties["model"]["enum"] = [*shipped, *settings.shown_models]
     return document

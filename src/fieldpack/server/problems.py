@@ -30,12 +30,13 @@ TYPE = "urn:fieldpack:problem:"
 MEDIA = "application/problem+json"
 TITLES = {
     "bad-json": (400, "The body is not JSON"),
+    "framing": (400, "The length of the request is stated twice"),
     "no-key": (401, "The API key is missing or wrong"),
     "forbidden-host": (403, "This host or origin may not use the service"),
     "not-found": (404, "There is nothing here"),
     "method": (405, "This method does not apply here"),
     "slow": (408, "The request took too long to arrive"),
-    "conflict": (409, "The session is in use"),
+    "conflict": (409, "The session cannot take this request now"),
     "too-large": (413, "The request is too large"),
     "media-type": (415, "The body has to be application/json"),
     "invalid": (422, "The request is not valid"),

@@ -44,6 +44,7 @@ class WorkRoute(APIRoute):
     async def answer(self, request: Request) -> Response:
         """The answer to one request. Raises Problem and what the endpoint raises."""
         service: Service = request.app.state.service
+        service.check_unsent()
         if self.model is None:
             return await self.respond(service, request, b"")
         async with service.bodies.read(request) as body:

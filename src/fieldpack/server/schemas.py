@@ -9,16 +9,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-_NOT_BLANK = r"[^\s\x1c-\x1f]"
+from fieldpack.budget.allocate import presets
+
+_NOT_BLANK = r"[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 """A character that is no white space for Python, as a pattern of JSON Schema."""
 _MOST_TOKENS = 1_000_000_000_000
 _MOST_NAMES = 100
 
+
+def _without_fraction(value: Any) -> Any:
+    """5.0 is the integer 5 for JSON Schema, and so it is here."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_without_fraction)
 Text = Annotated[str, Field(max_length=10_000_000)]
 Title = Annotated[str, Field(max_length=2000)]
 Id = Annotated[str, Field(min_length=1, max_length=2000)]
-Tokens = Annotated[int, Field(ge=0, le=_MOST_TOKENS)]
-Budget = Annotated[int, Field(ge=1, le=100_000_000, description="Tokens at most, counted on the text.")]
+Tokens = Annotated[int, Field(ge=0, le=_MOST_TOKENS), _WHOLE]
+Budget = Annotated[int, Field(ge=1, le=100_000_000, description="Tokens at most, counted on the text."), _WHOLE]
 Model = Annotated[str, Field(min_length=1, max_length=300, description="static | minilm | cascade.")]
 Encoding = Literal["o200k_base", "cl100k_base"]
 
@@ -59,12 +68,14 @@ class PinRange(In):
     """Characters (code points) of a document that have to be in: from `start` up to, and without, `end`."""
 
     id: Id
-    start: Annotated[int, Field(ge=0, le=_MOST_TOKENS)]
-    end: Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
+    start: Annotated[int, Field(ge=0, le=_MOST_TOKENS), _WHOLE]
+    end: Annotated[int, Field(ge=1, le=_MOST_TOKENS), _WHOLE]
 
 
 Queries = Annotated[list[Query | WeightedQuery], Field(min_length=1, max_length=64, fail_fast=True)]
-Documents = Annotated[list[Text | DocumentIn], Field(min_length=1, max_length=1_000_000, fail_fast=True)]
+
+
+Documents = Annotated[list[Text | DocumentIn], Field(max_length=1_000_000, fail_fast=True)]
 Pins = Annotated[list[Id | PinRange], Field(max_length=10_000, fail_fast=True)]
 
 
@@ -129,15 +140,19 @@ class EmbeddingsIn(In):
     input: Annotated[Input | Inputs, BeforeValidator(_no_token_ids)]
     model: Model = "static"
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    dimensions: Annotated[int, Field(ge=1, le=1_000_000), _WHOLE] | None = None
     user: Annotated[str, Field(max_length=2000)] | None = None
+
+
+def _presets(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(presets())
 
 
 class PlanIn(In):
     """POST /v1/plan"""
 
-    window: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | Annotated[str, Field(max_length=200)]
-    preset: Annotated[str, Field(max_length=100)] | None = None
+    window: Annotated[int, Field(ge=1, le=_MOST_TOKENS), _WHOLE] | Annotated[str, Field(max_length=200)]
+    preset: Annotated[str, Field(max_length=100, json_schema_extra=_presets)] | None = None
     allocations: Annotated[dict[Title, float], Field(max_length=_MOST_NAMES)] | None = None
     used: Annotated[dict[Title, Tokens], Field(max_length=_MOST_NAMES)] = {}
     output_reserve: Tokens = 0
@@ -150,7 +165,7 @@ class FieldIn(In):
     documents: Documents
     model: Model = "static"
     encoding: Encoding = "o200k_base"
-    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most.")] = 12
+    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most."), _WHOLE] = 12
 
 
 class SessionIn(PackerIn):

@@ -26,7 +26,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 class StoredSession:
     """A session and the documents it was opened with.
 
-    size: bytes of its documents. used: when it was last used, in seconds of the store's clock.
+    size: bytes of memory that both hold. used: when it was last used, in seconds of the store's clock.
     """
 
     session: Session
@@ -37,7 +37,7 @@ class StoredSession:
 
 
 class Sessions:
-    """At most `limit` sessions whose documents have at most `size` bytes together. Safe to share by threads.
+    """At most `limit` sessions that hold at most `size` bytes of memory together. Safe to share by threads.
 
     idle: seconds without a request after which a session is forgotten. clock: seconds, monotonic.
     """
@@ -54,23 +54,28 @@ class Sessions:
             return len(self._stored)
 
     def check_space(self, size: int) -> None:
-        """Raises Problem "sessions-full" when a session with `size` bytes of documents cannot be kept."""
+        """Raises Problem "sessions-full" when a session that holds `size` bytes cannot be kept."""
         with self._lock:
-            self._forget_idle()
-            if len(self._stored) >= self.limit:
-                detail = f"{self.limit} sessions are kept, and no more may be; delete one, or wait until one expires"
-                raise Problem("sessions-full", detail, self._seconds_to_expiry())
-            if sum(s.size for s in self._stored.values()) + size > self.size:
-                detail = (
-                    f"the documents of all sessions may have {self.size:,} bytes together; send them with each turn"
-                )
-                raise Problem("sessions-full", detail, self._seconds_to_expiry())
+            self._check_space(size)
+
+    def _check_space(self, size: int) -> None:
+        self._forget_idle()
+        if len(self._stored) >= self.limit:
+            detail = f"{self.limit} sessions are kept, and no more may be; delete one, or wait until one expires"
+            raise Problem("sessions-full", detail, self._seconds_to_expiry())
+        held = sum(s.size for s in self._stored.values())
+        if held + size > self.size:
+            detail = (
+                f"this session would hold {size:,} bytes of memory, the others hold {held:,}, and all may hold "
+                f"{self.size:,} together; send the documents with each turn instead"
+            )
+            raise Problem("sessions-full", detail, self._seconds_to_expiry())
 
     def add(self, session: Session, index: Index | None, size: int) -> str:
         """Keeps the session and returns its id: 256 random bits in 43 characters. Raises Problem "sessions-full"."""
-        self.check_space(size)
         name = secrets.token_urlsafe(32)
         with self._lock:
+            self._check_space(size)
             self._stored[name] = StoredSession(session, index, size, self._clock())
         return name
 

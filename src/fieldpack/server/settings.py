@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass, field
 
 from fieldpack.checks import number, whole
@@ -18,6 +19,7 @@ _COUNTS = (
     *("max_body", "max_buffered", "concurrency", "waiting", "max_connections", "max_documents", "batch_texts"),
     *("max_sessions", "session_bytes"),
 )
+_HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 _SECONDS = ("head_timeout", "body_timeout", "timeout", "session_idle", "grace", "batch_wait", "write_timeout")
 
 
@@ -26,7 +28,8 @@ class Settings:
     """How a service runs. Sizes are in bytes, times in seconds. Raises SettingsError.
 
     host, port: where it listens. Any host but the loopback needs an api_key; port 0 takes a free one.
-    max_body: of one request. max_buffered: of all request bodies kept at once.
+    max_body: of one request. max_buffered: of all request bodies kept at once, and of all
+    answers that clients have not taken yet.
     head_timeout, body_timeout: for the head and the body of a request to arrive.
     timeout: for a request to wait and be worked on.
     concurrency: requests worked on at once, in threads. waiting: requests that may wait for their turn before 429.
@@ -35,7 +38,7 @@ class Settings:
     allow_remote_models: any hub name and any URL; a client can then make this machine call any address it reaches.
     model_key: sent to URLs in allow_models and nowhere else. allow_hosts: further names in the Host header.
     batch_wait: how long a request for vectors waits for others. batch_texts: texts of one batch.
-    max_sessions, session_idle, session_bytes: of conversations kept; the bytes are those of their documents together.
+    max_sessions, session_idle, session_bytes: of conversations kept; the bytes are the memory that all hold together.
     write_timeout: over so long a client has to take 16 KiB of its answer a second.
     grace: for requests at work when the service is stopped. access_log: whether `serve` logs every request.
     """
@@ -60,7 +63,7 @@ class Settings:
     batch_texts: int = 256
     max_sessions: int = 64
     session_idle: float = 1800.0
-    session_bytes: int = 32 << 20
+    session_bytes: int = 512 << 20
     write_timeout: float = 20.0
     grace: float = 20.0
     access_log: bool = False
@@ -71,6 +74,11 @@ class Settings:
         for name in _SECONDS:
             number(name, getattr(self, name), 0.001, 1e6)
         whole("port", self.port, 0, 65_535)
+        for name in self.allow_hosts:
+            if not _HOST_NAME.fullmatch(name):
+                raise SettingsError(
+                    f"allow_hosts holds {name!r}; allowed: a name, an address, or *.name for all below it"
+                )
         self._check_key()
 
     def _check_key(self) -> None:
@@ -121,6 +129,12 @@ class Settings:
     def key_for(self, model: str) -> str:
         """The key that is sent to a remote model: never this service's own."""
         return self.model_key or "" if model in self.allow_models else ""
+
+
+def check_environment() -> None:
+    """Raises SettingsError when the variable of the API key is there and blank: an empty key would be no key."""
+    if not os.environ.get(KEY_VARIABLE, "key").strip():
+        raise SettingsError(f"{KEY_VARIABLE} is empty; set it to a key, or unset it to serve this machine alone")
 
 
 def _remote_name(name: str) -> bool:

@@ -39,7 +39,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI, settings: Settings, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._limiters = app.state.service.limiters
+        app.state.service.unsent = self._unsent
         self._settings, self._ready = settings, ready
+
+    def _unsent(self) -> int:
+        return sum(one.transport.get_write_buffer_size() for one in self.server_state.connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn; the service listens when it returns."""

@@ -1,11 +1,11 @@
-"""Names of release 0.1 that go in 0.3."""
+"""Methods of release 0.1 under their old names, for one release more."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fieldpack.deprecation import renamed
 from fieldpack.request import Request
 from fieldpack.result import Extras
 
@@ -15,7 +15,7 @@ class OldNames:
 
     def prepare(self: Any, documents: Any, ranges: Sequence[Any] = (), clock: Any = None, budget: Any = None) -> Any:
         """Deprecated name of `read`, with a sentence embedder's rows; the budget has no part in it any more."""
-        _warn("ContextPacker.prepare", "ContextPacker.read")
+        renamed("ContextPacker.prepare", "ContextPacker.read")
         return self.embedded(self.reader.read(tuple(documents), list(ranges)))
 
     def pack_prepared(
@@ -31,7 +31,7 @@ class OldNames:
         field: Any = None,
     ) -> Any:
         """Deprecated name of `pack_corpus`; what `adjust` adds to the log odds is now `Extras.bias`."""
-        _warn("ContextPacker.pack_prepared", "ContextPacker.pack_corpus")
+        renamed("ContextPacker.pack_prepared", "ContextPacker.pack_corpus")
         pins = tuple((prepared.documents[doc].id, start, end) for doc, start, end in ranges)
         request = Request(tuple(queries), tuple(weights) or (1.0,) * len(queries), budget, pins)
         result = self.pack_corpus(request, prepared, state)
@@ -39,7 +39,3 @@ class OldNames:
             return result
         bias = adjust(result.relevance).logit - result.relevance.logit
         return self.pack_corpus(request, prepared, state, extras=Extras(bias=bias))
-
-
-def _warn(old: str, new: str) -> None:
-    warnings.warn(f"{old} is now {new}; the old name goes in 0.3", DeprecationWarning, stacklevel=3)
