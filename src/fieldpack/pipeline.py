@@ -28,7 +28,7 @@ from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, score
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
-from fieldpack.result import Explored, Extras, Result, Scored, Skipped
+from fieldpack.result import NOTHING_MORE, Explored, Extras, Result, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
 from fieldpack.types import Document, FloatArray
@@ -77,7 +77,7 @@ class ContextPacker(OldNames, PackerParts):
         corpus: Corpus,
         state: FieldState | None = None,
         *,
-        extras: Extras = Extras(),
+        extras: Extras = NOTHING_MORE,
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
