@@ -20,8 +20,14 @@ from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, PackingSettings
 from fieldpack.packing.render import ORDERS, Order
+from fieldpack.relevance.query import parse_query
+from fieldpack.relevance.rerank import Reranking, rerank
+from fieldpack.relevance.score import Relevance, Setup, score
 from fieldpack.relevance.scorer import Scorer
+from fieldpack.relevance.turns import with_turn_gains
+from fieldpack.request import Request
 from fieldpack.text.tokens import tokenizer as make_tokenizer
+from fieldpack.types import FloatArray
 
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
@@ -106,6 +112,18 @@ class PackerParts:
         """float32 (q, d): the queries by the model of the field's rows."""
         model = self.embedder if corpus.dense is not None else self.static
         return np.asarray(model.embed(list(queries)), np.float32)
+
+    def relevance(self, request: Request, corpus: Corpus, vectors: FloatArray) -> Relevance:
+        """How probable it is that each row holds evidence. vectors (q, d): the queries by the model of the field's
+        rows."""
+        queries = [parse_query(text, corpus, self.static) for text in request.queries]
+        setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
+        dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]
+        if (model := self.reranking_model) is not None and (dense is None or self.reranker is not None):
+            relevance = rerank(Reranking(request.queries, model), queries, corpus, setup, dense)
+        else:
+            relevance = score(queries, corpus, setup, dense)
+        return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
 
     def writer(self, corpus: Corpus) -> Writer:
         """What writes rows of a corpus in the packer's layout."""

@@ -23,15 +23,11 @@ from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import Admission, couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
-from fieldpack.relevance.query import parse_query
-from fieldpack.relevance.rerank import Reranking, rerank
-from fieldpack.relevance.score import Relevance, Setup, score
-from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
-from fieldpack.result import Explored, Extras, Result, Scored, Skipped
+from fieldpack.result import NOTHING_MORE, Explored, Extras, Result, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
-from fieldpack.types import Document, FloatArray
+from fieldpack.types import Document
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ class ContextPacker(OldNames, PackerParts):
         corpus: Corpus,
         state: FieldState | None = None,
         *,
-        extras: Extras = Extras(),
+        extras: Extras = NOTHING_MORE,
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
@@ -94,7 +90,7 @@ class ContextPacker(OldNames, PackerParts):
         vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
         clock.lap("embed")
         # 3. The relevance of every row.
-        relevance = self._relevance(request, corpus, vectors)
+        relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         bias = self.residue_weight * values_of(corpus, state.residue.strengths() if state is not None else {})
@@ -186,16 +182,6 @@ class ContextPacker(OldNames, PackerParts):
         corpus = self.embedded(replace(self, unit="paragraph").read(checked_documents(documents)))
         settings = self.field if limit is None else replace(self.field, limit=limit)
         return Explored(corpus, read_field(corpus, None, None, settings))
-
-    def _relevance(self, request: Request, corpus: Corpus, vectors: FloatArray) -> Relevance:
-        queries = [parse_query(text, corpus, self.static) for text in request.queries]
-        setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
-        dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]
-        if (model := self.reranking_model) is not None and (dense is None or self.reranker is not None):
-            relevance = rerank(Reranking(request.queries, model), queries, corpus, setup, dense)
-        else:
-            relevance = score(queries, corpus, setup, dense)
-        return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
-"""What callers ask for, checked before any work: queries, budget, documents, pins. Bad input is one clear InputError."""
+"""What callers ask for, checked before any work: queries, budget, documents, pins. Bad input is one clear
+InputError."""
 
 from __future__ import annotations
 

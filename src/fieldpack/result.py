@@ -77,14 +77,18 @@ class Scored:
 
 @dataclass(frozen=True)
 class Extras:
-    """What a caller knows besides texts. bias (n,): log odds for the choice of rows, -inf keeps one out; the scores stay
-    what they are. query_vectors (q, d): of the model of `corpus.dense`. overview: the field of a large index. skipped:
-    what a stream let go."""
+    """What a caller knows besides texts. bias (n,): log odds for the choice of rows, -inf keeps one out; the scores
+    stay what they are. query_vectors (q, d): of the model of `corpus.dense`. overview: the field of a large index.
+    skipped: what a stream let go."""
 
     bias: FloatArray | None = None
     query_vectors: FloatArray | None = None
     overview: FieldOverview | None = None
     skipped: Skipped = Skipped()
+
+
+NOTHING_MORE = Extras()
+"""What a caller of `pack` knows: nothing besides the texts."""
 
 
 class Repacker(Protocol):

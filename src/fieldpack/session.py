@@ -2,8 +2,8 @@
 
 Prompt caches of model providers reuse the longest unchanged prefix of a prompt. Two things keep it long: leaving what
 the last prompt showed has a price (`switching`, in log odds, in proportion to what a cache would lose; beside it the
-packer's `residue_weight` for the residue, which fades with its half-life), and `prompt` puts what was there before first,
-unchanged, and what is new behind it.
+packer's `residue_weight` for the residue, which fades with its half-life), and `prompt` puts what was there before
+first, unchanged, and what is new behind it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Times, traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry loaded.
+"""Times, traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry
+loaded.
 
 Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.segment`, `.words`, `.count`, ...).
 Attributes are sizes; the query is added only where OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is "true". Logs

@@ -24,8 +24,8 @@ SHORTLIST = 2048
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """n rows of one kind. spans: their places in the documents, `tokens` -1 where nobody counted them; offsets (n + 1,):
-    row i has the words [offsets[i], offsets[i + 1]) of the corpus; vectors (n, d): unit rows, the sum of the word
+    """n rows of one kind. spans: their places in the documents, `tokens` -1 where nobody counted them; offsets (n +
+    1,): row i has the words [offsets[i], offsets[i + 1]) of the corpus; vectors (n, d): unit rows, the sum of the word
     vectors. `spans.parent` is the paragraph of a row; of paragraphs it is 0, 1, ..."""
 
     spans: Segments

@@ -17,8 +17,8 @@ Range = tuple[int, int, int]
 
 
 def cut_at(sentences: Segments, documents: Sequence[Document], ranges: Sequence[Range]) -> Segments:
-    """Sentences parted where a range begins or ends inside them; white space at a cut belongs to neither side. Every cut
-    begins a new paragraph, so that a whole paragraph never reaches across it."""
+    """Sentences parted where a range begins or ends inside them; white space at a cut belongs to neither side. Every
+    cut begins a new paragraph, so that a whole paragraph never reaches across it."""
     for doc, start, end in ranges:
         for at in (start, end):
             sentences = _parted(sentences, documents[doc].text, doc, at)

@@ -22,8 +22,8 @@ _COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent")
 
 
 def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str, Any], corpus: Corpus) -> None:
-    """Writes KIND.json with `facts`, documents.jsonl, vocabulary.json and one .npy file for each array. Raises InputError
-    when it cannot."""
+    """Writes KIND.json with `facts`, documents.jsonl, vocabulary.json and one .npy file for each array. Raises
+    InputError when it cannot."""
     documents = [{"id": d.id, "text": d.text, "title": d.title, "metadata": dict(d.metadata)} for d in corpus.documents]
     files = {
         "documents.jsonl": store.lines(documents),
@@ -42,8 +42,8 @@ def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str,
 
 
 def load_corpus(folder: Path, head: Mapping[str, Any]) -> Corpus:
-    """The corpus in a folder whose files were checked (`fieldpack.storage.load`). Raises KeyError, TypeError, ValueError
-    or OSError for files that do not fit each other."""
+    """The corpus in a folder whose files were checked (`fieldpack.storage.load`). Raises KeyError, TypeError,
+    ValueError or OSError for files that do not fit each other."""
 
     def get(name: str) -> npt.NDArray[Any]:
         return store.array(folder, name)
@@ -146,8 +146,8 @@ def to_bytes(corpus: Corpus) -> bytes:
 
 
 def from_bytes(content: bytes, documents: tuple[Document, ...]) -> Corpus:
-    """The corpus that `to_bytes` wrote, with its documents. Raises OSError, ValueError, KeyError, TypeError or BadZipFile
-    for what it did not write."""
+    """The corpus that `to_bytes` wrote, with its documents. Raises OSError, ValueError, KeyError, TypeError or
+    BadZipFile for what it did not write."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     text = arrays["vocabulary"].tobytes().decode("utf-8")

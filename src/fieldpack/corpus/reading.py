@@ -46,8 +46,8 @@ def of_rows(reading: Reading, corpus: Corpus) -> Reading:
 
 
 def next_state(state: FieldState, corpus: Corpus, inside: BoolArray, relevance: FloatArray) -> FieldState:
-    """The state after a pack of the rows `inside` (n,): they become residue at full strength, of more than its limit the
-    most relevant (n,). (With its relevance as its strength residue steadied nothing: benchmarks/turns.py.)"""
+    """The state after a pack of the rows `inside` (n,): they become residue at full strength, of more than its limit
+    the most relevant (n,). (With its relevance as its strength residue steadied nothing: benchmarks/turns.py.)"""
     chosen = np.flatnonzero(inside)
     chosen = chosen[np.argsort(-relevance[chosen], kind="stable")[: state.residue.limit]]
     vectors = corpus.vectors[corpus.paragraph[chosen]]

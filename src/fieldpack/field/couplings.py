@@ -55,7 +55,8 @@ class TurnGains:
 
 
 def turn_gain(logit: FloatArray, document: IntArray, same: BoolArray, gains: TurnGains) -> FloatArray:
-    """(n,) log odds that rows gain from the documents around theirs: an answer seldom repeats the words of its question.
+    """(n,) log odds that rows gain from the documents around theirs: an answer seldom repeats the words of its
+    question.
 
     logit, document (n,): of the rows, documents ascending. same (t - 1,): whether each of the t documents with rows and
     the next one stand one after another in a text.
@@ -132,9 +133,9 @@ class Couplings:
     """Couplings among n rows.
 
     words (m,), offsets (n + 1,): each row's words. paragraph (n,). document (n,): its number among t titles.
-    title_words, title_offsets (t + 1,): their words. idf (u,): what a word is worth. query_ids: the query's words, which
-    link everything and so count nothing. vectors (n, d): unit rows, for copies. has_titles: whether documents are told
-    apart by their titles.
+    title_words, title_offsets (t + 1,): their words. idf (u,): what a word is worth. query_ids: the query's words,
+    which link everything and so count nothing. vectors (n, d): unit rows, for copies. has_titles: whether documents are
+    told apart by their titles.
     """
 
     words: Ids
@@ -205,8 +206,8 @@ class Couplings:
         return Copies(at, np.asarray(share, np.float32))
 
     def _common_words(self, row: int, others: IntArray) -> FloatArray:
-        """(k,) Jaccard's share of the words that `row` and each of `others` have in common: by vectors alone, texts in a
-        script that the table does not know are all copies of one another."""
+        """(k,) Jaccard's share of the words that `row` and each of `others` have in common: by vectors alone, texts in
+        a script that the table does not know are all copies of one another."""
         words, offsets = self._distinct_words
         own = np.zeros(len(self.idf), np.bool_)
         own[words[offsets[row] : offsets[row + 1]]] = True

@@ -58,10 +58,10 @@ SENTENCE_SETTINGS = PackingSettings(chain=5.0)
 @dataclass(frozen=True, eq=False)
 class Problem:
     """n rows. logit (n,): log odds; cost (n,): tokens > 0; header_tokens (n,): what the first row of its document costs
-    once more; max_similarity (q, n): how well each row meets each query word, with word_weight (q,) that sums to 1 or 0;
-    attraction (k, n) and attraction_weight (k,): the same for the field's attractors; paragraph, document (n,); pinned
-    (n,): must be in; eligible (n,): may be in; is_heading (n,): in only with another row of its paragraph; couplings:
-    among the rows, None for none."""
+    once more; max_similarity (q, n): how well each row meets each query word, with word_weight (q,) that sums to 1 or
+    0; attraction (k, n) and attraction_weight (k,): the same for the field's attractors; paragraph, document (n,);
+    pinned (n,): must be in; eligible (n,): may be in; is_heading (n,): in only with another row of its paragraph;
+    couplings: among the rows, None for none."""
 
     logit: FloatArray
     cost: IntArray

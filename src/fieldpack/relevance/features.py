@@ -32,8 +32,8 @@ PARAGRAPH = (
     "length",  # log of the words
 )
 DENSE = ("dense", "maxsim_met", "bm25_met", "dense_met")
-"""More paragraph features, when the packer has a sentence embedder: the cosine of its vectors; and how much more or less
-similar words, exact words and vectors are worth where the best candidate meets more of the query."""
+"""More paragraph features, when the packer has a sentence embedder: the cosine of its vectors; and how much more or
+less similar words, exact words and vectors are worth where the best candidate meets more of the query."""
 RIVALS = 100
 _MET, _MET_UNIT = 0.8, 5.0
 """Token resonance of the best candidate in the middle of labelled queries, and what brings its deviation to about 1."""

@@ -20,9 +20,9 @@ class Query:
     """A query's q distinct words.
 
     ids (q,): their numbers in the corpus's vocabulary, -1 for a word that does not occur. content (q,): False for
-    function words. idf (q,): inverse document frequency. weight (q,): idf x length of the word vector for content words,
-    0 for others; weight_with_stopwords (q,): the same for all. direction (q, d): unit word vectors; vector (d,): the
-    unit sum of the word vectors. pairs: neighbouring words.
+    function words. idf (q,): inverse document frequency. weight (q,): idf x length of the word vector for content
+    words, 0 for others; weight_with_stopwords (q,): the same for all. direction (q, d): unit word vectors; vector (d,):
+    the unit sum of the word vectors. pairs: neighbouring words.
     """
 
     words: tuple[str, ...]

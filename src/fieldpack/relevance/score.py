@@ -46,8 +46,8 @@ class Relevance:
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """How queries are scored. scorer: the weights. weights: of each query, in (0, 1], what its evidence is worth; () for
-    1 each. unit: the rows that are scored."""
+    """How queries are scored. scorer: the weights. weights: of each query, in (0, 1], what its evidence is worth; ()
+    for 1 each. unit: the rows that are scored."""
 
     scorer: Scorer
     unit: Unit

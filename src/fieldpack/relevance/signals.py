@@ -51,7 +51,8 @@ class Signals:
         return np.add.reduceat(self.tf, self.candidates.starts, axis=1)
 
     def pairs(self) -> FloatArray:
-        """(n,) share in [0, 1], by idf, of the query's neighbouring word pairs that stand side by side in a sentence."""
+        """(n,) share in [0, 1], by idf, of the query's neighbouring word pairs that stand side by side in a
+        sentence."""
         candidates, index = self.candidates, self.candidates.corpus.vocabulary.index
         frequencies = candidates.corpus.frequencies
         ids = candidates.words

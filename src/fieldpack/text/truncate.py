@@ -15,7 +15,8 @@ def longest_prefix(counter: Tokenizer, text: str, max_tokens: int) -> int:
 
 
 def fit(count: Callable[[str], int], text: str, max_tokens: int, guess: Callable[[str], int]) -> int:
-    """`longest_prefix` by a guess of where max_tokens end in a head of the text that is too long; keeps clusters whole."""
+    """`longest_prefix` by a guess of where max_tokens end in a head of the text that is too long; keeps clusters
+    whole."""
     if max_tokens <= 0 or not text:
         return 0
     size = 8 * max_tokens + 64
