@@ -24,7 +24,8 @@ from fieldpack.packing.problem import Admission, couplings_of, problem_of, short
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
-from fieldpack.result import NOTHING_MORE, Explored, Extras, Result, Scored, Skipped
+from fieldpack.result import Explored, Result
+from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
 from fieldpack.types import Document

@@ -16,7 +16,8 @@ from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, Sett
 from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import Request
-from fieldpack.result import Extras, Result
+from fieldpack.result import Result
+from fieldpack.scored import Extras
 from fieldpack.types import FloatArray
 
 _ROUNDS = 8
