@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fieldpack.adapters._documents import Piece, Source, arranged, named, pieces
-from fieldpack.embed.rows import unit_rows
 from fieldpack.embed.service import EmbeddingService
+from fieldpack.embed.validate import unit_rows
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
 from fieldpack.inputs import checked_queries
 from fieldpack.pipeline import ContextPacker
