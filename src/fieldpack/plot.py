@@ -16,8 +16,9 @@ from fieldpack.field.attractors import Attractors
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import FieldState, Reading
 from fieldpack.prepared import Prepared
-from fieldpack.report.numbers import by_group, field_rows, group_of, topics
-from fieldpack.report.packs import packs
+from fieldpack.report.numbers import topics
+from fieldpack.report.packs import at_other_budgets
+from fieldpack.report.view import field_view
 from fieldpack.result import Result
 from fieldpack.types import BoolArray, FloatArray
 
@@ -180,11 +181,11 @@ def frontier(
     if isinstance(source, Mapping):
         lines = {name: sorted(found, key=lambda p: p.tokens) for name, found in source.items()}
     else:
-        found = packs(source) if isinstance(source, Result) else sorted(source, key=lambda p: p.tokens)
-        lines = {"": found}
+        packs = _at_budgets(source) if isinstance(source, Result) else sorted(source, key=lambda p: p.tokens)
+        lines = {"": packs}
         if bound:
-            most = [p.packing.bound for p in found]
-            on.plot([p.budget for p in found], most, ":", color=NOBODY, label="no pack is worth more")
+            most = [p.packing.bound for p in packs]
+            on.plot([p.budget for p in packs], most, ":", color=NOBODY, label="no pack is worth more")
     for k, (name, found) in enumerate(lines.items()):
         values = [p.packing.value for p in found]
         on.plot([p.tokens for p in found], values, "o-", color=_colour(k), markersize=4, label=name or "pack")
@@ -224,8 +225,8 @@ def _field(source: Source, reading: Reading | None) -> tuple[FloatArray, Attract
     if reading is None:
         raise InputError("found rows without a reading; pass reading=fieldpack.field.state.read(rows), or a result")
     if isinstance(source, Prepared):
-        found = by_group(source, reading.attractors)
-        return field_rows(source), found, [" ".join(words[:2]) for words in topics(source, found)]
+        view = field_view(source, reading)
+        return view.vectors, view.attractors, [" ".join(words[:2]) for words in topics(view)]
     x = np.asarray(source, np.float32)
     if x.ndim != 2 or len(x) != len(reading.attractors.basin):
         raise InputError(
@@ -235,13 +236,18 @@ def _field(source: Source, reading: Reading | None) -> tuple[FloatArray, Attract
 
 
 def _lit(result: Result) -> BoolArray:
-    group = group_of(result.prepared)
-    return np.asarray(np.bincount(group[result.inside], minlength=len(result.prepared.corpus.starts)) > 0, np.bool_)
+    return field_view(result.prepared, result.reading).paragraphs_of(result.inside)
 
 
-def _drawn(x: FloatArray, found: Attractors, most: int) -> Any:
+def _at_budgets(result: Result) -> list[Result]:
+    """The result and the same pack at other budgets, by budget."""
+    others = at_other_budgets(result.segments.tokens, result.budget, result.repack)
+    return sorted([result, *others], key=lambda p: p.budget)
+
+
+def _drawn(x: FloatArray, attractors: Attractors, most: int) -> Any:
     """Rows in basin order, those of zeros left out, every so many-th of many."""
-    order = basin_order(x, found)
+    order = basin_order(x, attractors)
     order = order[(x[order] ** 2).sum(1) > 0]
     return order if len(order) <= most else order[np.arange(most) * len(order) // most]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -130,16 +130,52 @@ class Result:
             }
         return found
 
-    def to_html(self) -> str:
-        """One self-contained HTML page, see fieldpack.report.result_page."""
-        from fieldpack.report import result_page  # a level above, for the convenience of its users
+    def to_html(self, packs: Sequence[Result] | None = None) -> str:
+        """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
-        return result_page(self)
+        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`).
+        """
+        from fieldpack.report import OtherPack, PackView, at_other_budgets, field_view, pack_page
+
+        if packs is None:
+            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack)
+        relevance, packing, reasons = self.relevance, self.packing, self.reasons
+        return pack_page(
+            PackView(
+                field=field_view(self.prepared, self.reading),
+                queries=self.queries,
+                query_vectors=self.asked,
+                text=self.text,
+                tokens=self.tokens,
+                budget=self.budget,
+                inside=self.inside,
+                cut=self.cut,
+                relevance=relevance.total,
+                log_odds=relevance.logit,
+                parts=relevance.parts,
+                words=relevance.words,
+                word_weights=relevance.word_weight,
+                word_matches=relevance.best,
+                gain=packing.gain,
+                link=packing.link,
+                duplicate=packing.duplicate,
+                pinned=reasons.problem.pinned,
+                filled=reasons.filled,
+                reasons=reasons,
+                value=packing.value,
+                bound=packing.bound,
+                notes=self.notes,
+                timings=self.timings,
+                others=tuple(OtherPack(p.budget, p.tokens, p.inside) for p in packs if p.prepared is self.prepared),
+            )
+        )
 
     def _repr_html_(self) -> str:
-        from fieldpack.report import result_snippet
+        from fieldpack.report import pack_snippet
 
-        return result_snippet(self)
+        return pack_snippet(
+            self.queries, self.kept, self.dropped, tokens=self.tokens, budget=self.budget, notes=self.notes
+        )
 
 
 @dataclass(frozen=True, eq=False)
