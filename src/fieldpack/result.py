@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from fieldpack.relevance.score import Relevance
 from fieldpack.request import Request
 from fieldpack.scored import Scored, Skipped
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
+
+if TYPE_CHECKING:
+    from fieldpack.report import PackView
 
 
 class Repacker(Protocol):
@@ -196,16 +199,56 @@ class Result:
             }
         return out
 
-    def to_html(self) -> str:
-        """One self-contained HTML page, see fieldpack.report.result_page."""
-        from fieldpack.report import result_page
+    def to_html(self, packs: Sequence[Result] | None = None) -> str:
+        """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
-        return result_page(self)
+        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`).
+        """
+        from fieldpack.report import at_other_budgets, pack_page
+
+        if packs is None:
+            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack)
+        return pack_page(self._view(packs))
+
+    def _view(self, packs: Sequence[Result]) -> PackView:
+        """What the page draws."""
+        from fieldpack.report import OtherPack, PackView, field_view
+
+        relevance, packing = self.relevance, self.packing
+        return PackView(
+            field=field_view(self.corpus, self.reading),
+            queries=self.queries,
+            query_vectors=self.query_vectors,
+            text=self.text,
+            tokens=self.tokens,
+            budget=self.budget,
+            inside=self.inside,
+            cut=self.cut,
+            relevance=relevance.total,
+            log_odds=relevance.logit,
+            parts=relevance.parts,
+            words=relevance.words,
+            word_weights=relevance.word_weight,
+            word_matches=relevance.max_similarity,
+            gain=packing.gain,
+            link=packing.link,
+            duplicate=packing.duplicate,
+            pinned=self.scored.problem.pinned,
+            filled=self.fitted.filled,
+            reasons=self.reasons,
+            value=packing.value,
+            bound=packing.bound,
+            notes=self.notes,
+            timings=self.timings,
+            others=tuple(OtherPack(p.budget, p.tokens, p.inside) for p in packs if p.corpus is self.corpus),
+        )
 
     def _repr_html_(self) -> str:
-        from fieldpack.report import result_snippet
+        from fieldpack.report import pack_snippet
 
-        return result_snippet(self)
+        return pack_snippet(
+            self.queries, self.kept, self.dropped, tokens=self.tokens, budget=self.budget, notes=self.notes
+        )
 
     @property
     def prepared(self) -> Corpus:
