@@ -27,7 +27,7 @@ from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, score
 from fieldpack.relevance.turns import with_turn_gains
-from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
+from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
 from fieldpack.result import Explored, Extras, Result, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
@@ -81,6 +81,8 @@ class ContextPacker(OldNames, PackerParts):
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
+        if not len(corpus.rows):
+            raise no_text(len(corpus.documents))
         clock, whole = clock or Clock(), corpus
         # 1. The pins: found from their ranges, before any model runs.
         ranges = request.ranges(corpus.documents)
@@ -143,7 +145,7 @@ class ContextPacker(OldNames, PackerParts):
         cuts = request.ranges(listed) if request is not None else []
         corpus = self.reader.read(listed, cuts, (clock or Clock()).lap)
         if not len(corpus.rows):
-            raise InputError(f"{len(listed)} documents and no text in them; give at least one that is not blank")
+            raise no_text(len(listed))
         return corpus
 
     def pack_stream(
