@@ -51,7 +51,7 @@ def test_a_turn_is_the_pack_of_the_packer_and_carries_its_state():
 
 
 def test_residue_fades_turn_by_turn():
-    session = Session(ContextPacker(persist=0), switching=0)
+    session = Session(ContextPacker(residue_weight=0), switching=0)
     first = session.turn("How many steps did the keeper climb?", DOCS[:1], budget=40)
     best = max(session.state.residue.fragments, key=lambda f: f.strength)
     for _ in range(3):  # the residue's half-life
@@ -65,7 +65,7 @@ def test_switching_costs_keep_the_pack_when_turns_are_alike():
     queries = ["How was the tunnel dug through granite?", "Which trees grow in the orchard of the abbey?"]
 
     def reused(switching: float) -> int:
-        session = Session(ContextPacker(persist=0), switching=switching)
+        session = Session(ContextPacker(residue_weight=0), switching=switching)
         for query in queries:
             session.turn(query, DOCS, budget=45)
         return session.prompt.prefix_tokens
@@ -169,7 +169,7 @@ def test_an_index_serves_many_turns():
 def test_an_index_of_another_kind_is_refused():
     with pytest.raises(InputError, match="embedder"):
         Session().turn("x", ContextPacker(HashEmbedder()).index(DOCS), budget=50)
-    with pytest.raises(InputError, match="sentences"):
+    with pytest.raises(InputError, match="unit 'paragraph'"):
         Session(ContextPacker(unit="sentence")).turn("x", ContextPacker(unit="paragraph").index(DOCS), budget=50)
 
 
