@@ -33,7 +33,8 @@ from fieldpack.bench import tables
 from fieldpack.bench.corpora import discover, load
 from fieldpack.bench.machine import machine
 from fieldpack.errors import FieldpackError
-from fieldpack.pipeline import Clock
+from fieldpack.request import Request
+from fieldpack.telemetry import Clock
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.types import Document
 
@@ -112,9 +113,9 @@ def text_step(folder: Path, segments: int) -> dict[str, Any]:
     packer.pack("warm", "The table, the ranks and the weights are loaded.", 20)
     before = peak()
     clock = Stages()
-    given = tuple(texts)
+    request = Request.checked(QUERY, BUDGET)
     result, spent = measured(
-        lambda: packer.pack_prepared((QUERY,), packer.prepare(given, (), clock, BUDGET), BUDGET, clock=clock)
+        lambda: packer.pack_corpus(request, packer.read(texts, request, clock), clock=clock),
     )
     whole = peak()
     _, field = measured(lambda: result.reading)
@@ -144,7 +145,7 @@ def stream_step(folder: Path, segments: int) -> dict[str, Any]:
     _, alone = measured(lambda: sum(1 for _ in documents(sentences, segments)))
     result, spent = measured(lambda: packer.pack_stream(QUERY, documents(sentences, segments), BUDGET))
     return {
-        "segments": result.passed.segments + len(result.segments),
+        "segments": result.skipped.segments + len(result.segments),
         "held": len(result.segments),
         **spent,
         "making_the_texts": alone,
@@ -231,8 +232,7 @@ def floor_step(folder: Path, segments: int, rounds: int = 3) -> dict[str, Any]:
 def vectors(folder: Path, rows: int, seed: int = 0) -> np.ndarray:
     """(rows, d) unit static vectors of paragraphs of two recombined sentences, without their texts: the sums of word
     vectors of two heads and two tails."""
-    from fieldpack.prepared import shipped_static
-
+    from fieldpack.corpus.build import shipped_static
     from fieldpack.words import sums, words_of
 
     static, rng = shipped_static(), np.random.default_rng(seed)
