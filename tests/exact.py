@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from fieldpack.errors import InputError
+from fieldpack.packing.objective import objective
 from fieldpack.packing.problem import PackingSettings, Problem
-from fieldpack.packing.select import objective
 from fieldpack.types import IntArray
 
 MOST_ROWS = 16

@@ -142,8 +142,9 @@ class TestRefused:
         ContextPacker().index(documents(6)).save(tmp_path)
         return tmp_path
 
-    @pytest.mark.parametrize("name", ["sentences_vectors.npy", "documents.jsonl", "vocabulary.json", "paragraphs_start.npy"])
-    @pytest.mark.parametrize("harm", ["cut", "change", "missing"])
+    @pytest.mark.parametrize(
+        "name", ["sentences_vectors.npy", "documents.jsonl", "vocabulary.json", "paragraphs_start.npy"]
+    ) @ pytest.mark.parametrize("harm", ["cut", "change", "missing"])
     def test_damaged_files(self, folder: Path, name, harm):
         path = folder / name
         body = path.read_bytes()

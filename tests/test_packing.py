@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from exact import MOST_ROWS, cost_of, exact
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from exact import MOST_ROWS, cost_of, exact
 
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.couplings import Couplings
+from fieldpack.packing.objective import CouplingCache, bound, objective
 from fieldpack.packing.problem import PackingSettings, Problem
-from fieldpack.packing.select import _CouplingCache, bound, objective, select
+from fieldpack.packing.select import select
 from fieldpack.types import Document
 
 
@@ -280,9 +280,9 @@ def alike(n: int) -> Problem:
 def test_thousands_of_rows_alike_are_compared_once_and_little_is_kept(monkeypatch):
     """One paragraph again and again: the work must not be that of every pair."""
     compared, caches = [], []
-    plain, make = Couplings.copies, _CouplingCache.__init__
+    plain, make = Couplings.copies, CouplingCache.__init__
     monkeypatch.setattr(Couplings, "copies", lambda self, rows: compared.append(rows) or plain(self, rows))
-    monkeypatch.setattr(_CouplingCache, "__init__", lambda self, c: (make(self, c), caches.append(self))[0])
+    monkeypatch.setattr(CouplingCache, "__init__", lambda self, c: (make(self, c), caches.append(self))[0])
     n = 3000
     p = alike(n)
     found = select(p, n // 2)
@@ -295,8 +295,8 @@ def test_thousands_of_rows_alike_are_compared_once_and_little_is_kept(monkeypatc
 def test_copies_beyond_what_is_kept_are_compared_again_with_the_same_answer(monkeypatch):
     p = problem(4, 9)
     wanted = [duplicates(p.couplings, row).tolist() for row in range(9)]
-    monkeypatch.setattr("fieldpack.packing.select._MOST_COPIES", 0)
-    cache = _CouplingCache(p.couplings)
+    monkeypatch.setattr("fieldpack.packing.objective._MOST_COPIES", 0)
+    cache = CouplingCache(p.couplings)
     cache.prefetch(np.arange(9))
     found = np.zeros((9, 9), np.float32)
     for row in range(9):
@@ -309,6 +309,7 @@ def test_copies_beyond_what_is_kept_are_compared_again_with_the_same_answer(monk
 def test_rows_beyond_those_that_are_followed_are_taken_by_their_own_worth(monkeypatch):
     p = problem(5, 9)
     whole = select(p, 30)
+    monkeypatch.setattr("fieldpack.packing.objective.COUPLED", 0)
     monkeypatch.setattr("fieldpack.packing.select.COUPLED", 0)
     bare = select(p, 30)
     assert (bare.link == 0).all() and (bare.duplicate == 0).all() and (whole.link > 0).any()

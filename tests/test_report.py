@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fieldpack.inputs import checked_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
-from fieldpack.inputs import checked_documents
 from fieldpack.report import field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
 

@@ -13,7 +13,8 @@ from fieldpack.embed.testing import HashEmbedder
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldState
 from fieldpack.pipeline import ContextPacker
-from fieldpack.session import Piece, Prompt, Session, pieces, prices
+from fieldpack.prompt import Piece, Prompt, pieces
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 
@@ -75,8 +76,8 @@ def test_switching_costs_keep_the_pack_when_turns_are_alike():
 
 def test_the_price_of_a_row_is_what_a_cache_would_lose_with_it():
     prompt = Prompt("", 0, 0, 0, (Piece("a", "", ("a:0-6", "a:7-9"), "x" * 30), Piece("b", "", ("b:0-3",), "y" * 10)))
-    assert prices(prompt) == {"a:0-6": 1.0, "a:7-9": 1.0, "b:0-3": 0.25}
-    assert prices(Prompt("", 0, 0, 0)) == {}
+    assert prompt.prices() == {"a:0-6": 1.0, "a:7-9": 1.0, "b:0-3": 0.25}
+    assert Prompt().prices() == {}
 
 
 def test_the_prompt_keeps_its_beginning_and_the_budget():
