@@ -31,7 +31,7 @@ from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
 from fieldpack.embed.onnx import OnnxEmbedder
 from fieldpack.request import Request
-from fieldpack.result import Scored
+from fieldpack.scored import Scored
 from fieldpack.types import FloatArray
 
 WAYS: dict[str, dict[str, str]] = {

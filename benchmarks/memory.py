@@ -35,7 +35,8 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.field.couplings import TurnGains
 from fieldpack.memory import ContextMemoryManager, turns
 from fieldpack.pipeline import ContextPacker
-from fieldpack.session import Session, common_prefix
+from fieldpack.prompt import common_prefix
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 

@@ -38,8 +38,9 @@ from fieldpack.bench.statistics import Gap, mean_gap
 from fieldpack.corpus.reading import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.field.state import FieldState
+from fieldpack.prompt import common_prefix
 from fieldpack.request import Request
-from fieldpack.session import Session, common_prefix
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from fieldpack.packing.greedy import PackingSettings, Problem, objective
 
 from fieldpack.errors import InputError
+from fieldpack.packing.objective import objective
+from fieldpack.packing.problem import PackingSettings, Problem
 from fieldpack.types import IntArray
 
 MOST_ROWS = 16
@@ -22,7 +23,7 @@ def exact(problem: Problem, budget: int, settings: PackingSettings | None = None
     n = len(problem)
     if n > MOST_ROWS:
         raise InputError(f"{n} rows; the exact packer tries all subsets and takes at most {MOST_ROWS}")
-    free = np.flatnonzero(problem.open & ~problem.pinned).tolist()
+    free = np.flatnonzero(problem.eligible & ~problem.pinned).tolist()
     pinned = np.flatnonzero(problem.pinned).tolist()
     best, value = np.array(pinned, np.int64), objective(problem, pinned, settings)
     for size in range(1, len(free) + 1):
@@ -34,6 +35,6 @@ def exact(problem: Problem, budget: int, settings: PackingSettings | None = None
 
 
 def cost_of(problem: Problem, rows: IntArray) -> int:
-    """Tokens of a set by the problem's estimates: each row's own, and the opening of each of its documents once."""
+    """Tokens of a set by the problem's estimates: each row's own, and the header of each of its documents once."""
     _, first = np.unique(problem.document[rows], return_index=True)
-    return int(problem.cost[rows].sum() + problem.opening[rows[first]].sum())
+    return int(problem.cost[rows].sum() + problem.header_tokens[rows[first]].sum())

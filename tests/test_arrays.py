@@ -6,11 +6,13 @@ import pickle
 
 import numpy as np
 import pytest
-from fieldpack.prepared import Prepared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldpack.arrays import GrowableArrays
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.pipeline import ContextPacker
+from fieldpack.relevance.shortlist import exact_words
 from fieldpack.types import Document
 
 TEXTS = ("The tunnel took nine years.", "Quinces grow by the abbey. Monks boil them.", "A ferry crosses the river.")
@@ -19,10 +21,10 @@ TEXTS = ("The tunnel took nine years.", "Quinces grow by the abbey. Monks boil t
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_every_array_handed_out_keeps_its_rows(sizes):
-    room, old, made = Room(), np.arange(3), []
+    buffers, old, made = GrowableArrays(), np.arange(3), []
     for k, size in enumerate(sizes):
-        room = room.claimed(k, k + 1)
-        old = room.added("a", old, np.full(size, k))
+        buffers = buffers.fork(k, k + 1)
+        old = buffers.append("a", old, np.full(size, k))
         made.append((old, old.copy()))
     for array, copy in made:
         np.testing.assert_array_equal(array, copy)
@@ -32,34 +34,46 @@ def test_every_array_handed_out_keeps_its_rows(sizes):
 
 
 def test_rows_are_added_in_place_for_the_last_of_the_line_alone():
-    room = Room().claimed(0, 5)
-    first = room.added("a", np.zeros(4), np.ones(1))
-    assert room.claimed(5, 6) is room
-    second = room.added("a", first, np.full(1, 2.0))
+    buffers = GrowableArrays().fork(0, 5)
+    first = buffers.append("a", np.zeros(4), np.ones(1))
+    assert buffers.fork(5, 6) is buffers
+    second = buffers.append("a", first, np.full(1, 2.0))
     assert second.base is first.base
-    other = room.claimed(5, 6)
-    assert other is not room and other.added("a", first, np.full(1, 3.0)).base is not first.base
+    other = buffers.fork(5, 6)
+    assert other is not buffers and other.append("a", first, np.full(1, 3.0)).base is not first.base
     assert second[-1] == 2.0
-    again = pickle.loads(pickle.dumps(room))
-    assert again.claimed(6, 7) is not again, "another process has other buffers"
+    again = pickle.loads(pickle.dumps(buffers))
+    assert again.fork(6, 7) is not again, "another process has other buffers"
 
 
-def shown(prepared: Prepared) -> list[object]:
-    c = prepared.corpus
-    arrays = (c.raw, c.groups, c.idf, c.stem_idf, c.words.ids, c.titles.offsets, prepared.rows.start, c.postings[1])
-    return [a.tolist() for a in arrays] + [list(prepared.texts), list(c.index)]
+def shown(corpus: Corpus) -> list[object]:
+    frequencies = corpus.frequencies
+    arrays = (
+        corpus.vocabulary.direction,
+        corpus.sentences.vectors,
+        corpus.paragraphs.vectors,
+        frequencies.idf,
+        frequencies.stem_idf,
+        corpus.words,
+        corpus.titles.offsets,
+        corpus.rows.start,
+        corpus.postings.paragraphs,
+    )
+    return [a.tolist() for a in arrays] + [corpus.texts(), list(corpus.vocabulary.index)]
 
 
 @pytest.mark.parametrize("unit", ["sentence", "paragraph"])
-def test_an_index_with_two_children_is_neither_of_them(unit):
+def test_an_index_with_two_children_is_neither_of_them(unit, monkeypatch):
+    monkeypatch.setattr("fieldpack.corpus.build.SHORTLIST", 0)  # an inverted index for however few paragraphs
+    monkeypatch.setattr("fieldpack.relevance.shortlist.SHORTLIST", 2)
     index = ContextPacker(unit=unit).index([Document(f"d{k}", t, f"T{k}") for k, t in enumerate(TEXTS)])
     base = index.add(Document("more", "A cable holds the ferry. It is of steel."))
-    before = shown(base.prepared)
-    assert base.prepared.known > 0.5
+    before = shown(base.corpus)
+    assert base.corpus.known > 0.5
     left = base.add(Document("left", "Glass is blown on the island."))
     right = base.add([Document("right", "The bell weighs eight tonnes. It rings at noon."), Document("blank", " ")])
     last = left.add(Document("last", "Whales were hunted for lamps."))
-    assert shown(base.prepared) == before
+    assert shown(base.corpus) == before
     for grown, names in (
         (left, ("more", "left")),
         (right, ("more", "right", "blank")),
@@ -68,11 +82,11 @@ def test_an_index_with_two_children_is_neither_of_them(unit):
         docs = grown.documents
         assert [d.id for d in docs[3:]] == list(names)
         whole = ContextPacker(unit=unit).index(docs)
-        a, b = grown.prepared, whole.prepared
-        np.testing.assert_allclose(a.corpus.raw, b.corpus.raw, atol=1e-5)
-        assert list(a.rows) == list(b.rows) and list(a.texts) == list(b.texts) and a.numbers == b.numbers
+        a, b = grown.corpus, whole.corpus
+        np.testing.assert_array_equal(a.sentences.vectors, b.sentences.vectors)
+        assert list(a.rows) == list(b.rows) and a.texts() == b.texts() and a.numbers == b.numbers
         assert a.known_words == b.known_words
-        for word, i in b.corpus.index.items():
-            j = a.corpus.index[word]
-            assert a.corpus.exact(np.array([j])).tolist() == pytest.approx(b.corpus.exact(np.array([i])).tolist())
+        for word, i in b.vocabulary.index.items():
+            j = a.vocabulary.index[word]
+            assert exact_words(a, np.array([j])).tolist() == exact_words(b, np.array([i])).tolist()
         assert grown.pack("What did the ferry hang on?", 30).text == whole.pack("What did the ferry hang on?", 30).text

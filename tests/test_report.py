@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fieldpack.inputs import checked_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,10 +22,8 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
-from fieldpack.html import escape
-from fieldpack.report import field_page, result_page, safe
+from fieldpack.report import field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
-from fieldpack.request import checked_documents
 
 EVIL = 'document.title="PWNED"'
 HOSTILE = [
@@ -204,7 +203,7 @@ def test_hostile_documents_run_nothing(packer, tmp_path):
 
 def test_hostile_field_page(packer, tmp_path):
     prepared = replace(packer, unit="paragraph").prepare(checked_documents(HOSTILE))
-    html = field_page(prepared, read(prepared.corpus.groups))
+    html = field_page(field_view(prepared, read(prepared.corpus.groups)))
     title = f"fieldpack: The field of {len(HOSTILE)} documents"
     assert_harmless(html, title)
     dom = rendered(html, tmp_path)
@@ -229,7 +228,7 @@ def test_text_comes_back_as_it_was(value):
         def handle_data(self, data):
             self.seen += data
 
-    escaped = escape(value)
+    escaped = safe.text(value)
     escaped.encode("utf-8")
     for quote in "\"'":
         parser = Collect()
@@ -319,9 +318,19 @@ def test_repacking_is_packing(packer, result):
 
 def test_packs_of_the_caller(result):
     other = result.repack(20)
-    facts = Page(result_page(result, [other])).facts
+    facts = Page(result.to_html([other])).facts
     assert [p["budget"] for p in facts["packs"]] == [20, 40]
-    assert [p["budget"] for p in Page(result_page(result, [])).facts["packs"]] == [40]
+    assert [p["budget"] for p in Page(result.to_html([])).facts["packs"]] == [40]
+
+
+def test_the_page_of_the_release_before_is_the_same_with_a_warning(result):
+    with pytest.warns(DeprecationWarning, match="to_html"):
+        assert result_page(result, []) == result.to_html([])
+
+
+def test_packs_of_other_documents_are_not_shown(packer, result):
+    other = packer.pack("bread", DOCS[:2], 20)
+    assert [p["budget"] for p in Page(result.to_html([other])).facts["packs"]] == [40]
 
 
 def test_a_large_folder_stays_small(packer):
@@ -333,7 +342,7 @@ def test_a_large_folder_stays_small(packer):
     paragraphs = replace(packer, unit="paragraph")
     docs.append(fp.Document("last.md", "Nothing of the query."))
     result = paragraphs.pack("beta and zeta", docs, 600, pins=["last.md"])
-    html = result_page(result, [])
+    html = result.to_html([])
     assert len(html.encode()) < 5_000_000
     page = Page(html)
     assert "are not shown" in html and len(page.segments) <= 4000
@@ -354,7 +363,7 @@ def test_what_is_cut_is_lit_up_to_the_cut(packer):
 
 
 def test_notes_are_shown_and_escaped(result):
-    html = result_page(replace(result, notes=("<b>mind</b> this",)), [])
+    html = replace(result, notes=("<b>mind</b> this",)).to_html([])
     assert "&lt;b&gt;mind&lt;/b&gt; this" in html
 
 
@@ -370,7 +379,7 @@ def test_odd_fields_give_pages(packer, texts):
     result = packer.pack("one", texts, 20)
     Page(result.to_html())
     prepared = packer.prepare(checked_documents(texts))
-    Page(field_page(prepared, read(prepared.corpus.groups)))
+    Page(field_page(field_view(prepared, read(prepared.corpus.groups))))
     for value in (result, result.reading, result.state):
         assert Page(value._repr_html_()).tags
 

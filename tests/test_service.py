@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldpack.embed import EmbeddingService, HashEmbedder
-from fieldpack.embed.rows import pool, unit_rows
 from fieldpack.embed.static import StaticEmbedder
+from fieldpack.embed.validate import pool, unit_rows
 from fieldpack.embed.windows import plan, windows
 from fieldpack.errors import EmbeddingError, InputError, UnknownNameError
 from fieldpack.protocols import Embedder

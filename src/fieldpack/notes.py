@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fieldpack.packing.fit import Fitted
-from fieldpack.result import Scored
+from fieldpack.scored import Scored
 
 _UNKNOWN_LANGUAGE = 0.65
 """Share of known words below which a text is in a language that the static table does not know."""

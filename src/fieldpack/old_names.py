@@ -7,7 +7,7 @@ from typing import Any
 
 from fieldpack.deprecation import renamed
 from fieldpack.request import Request
-from fieldpack.result import Extras
+from fieldpack.scored import Extras
 
 
 class OldNames:

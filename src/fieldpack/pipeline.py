@@ -23,8 +23,9 @@ from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import Admission, couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
-from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
-from fieldpack.result import NOTHING_MORE, Explored, Extras, Result, Scored, Skipped
+from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
+from fieldpack.result import Explored, Result
+from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
 from fieldpack.types import Document
@@ -77,6 +78,8 @@ class ContextPacker(OldNames, PackerParts):
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
+        if not len(corpus.rows):
+            raise no_text(len(corpus.documents))
         clock, whole = clock or Clock(), corpus
         # 1. The pins: found from their ranges, before any model runs.
         ranges = request.ranges(corpus.documents)
@@ -141,7 +144,7 @@ class ContextPacker(OldNames, PackerParts):
         cuts = request.ranges(listed) if request is not None else []
         corpus = self.reader.read(listed, cuts, (clock or Clock()).lap)
         if not len(corpus.rows):
-            raise InputError(f"{len(listed)} documents and no text in them; give at least one that is not blank")
+            raise no_text(len(listed))
         return corpus
 
     def pack_stream(

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import FieldState, Reading
-from fieldpack.prepared import Prepared
-from fieldpack.report.numbers import by_group, field_rows, group_of, topics
-from fieldpack.report.packs import packs
+from fieldpack.report.numbers import topics
+from fieldpack.report.packs import at_other_budgets
+from fieldpack.report.view import field_view
 from fieldpack.result import Result
 from fieldpack.types import BoolArray, FloatArray
 
@@ -34,7 +35,7 @@ COLOURS = (
 NOBODY, KEPT, DROPPED, OVER = "#8b8f96", "#b07d00", "#c9c6be", "#b03a17"
 _MOST_POINTS, _MOST_CELLS, _NAME = 4000, 400, 46
 
-Source = Result | Prepared | FloatArray
+Source = Result | Corpus | FloatArray
 
 
 def field_map(
@@ -48,13 +49,13 @@ def field_map(
     """The rows of a field on their first two principal axes: basins by colour, attractors by number, the query, what is
     kept with a golden edge.
 
-    source: a result (the rest follows from it), prepared documents or rows (n, d) of unit length, these with their
+    source: a result (the rest follows from it), a corpus or rows (n, d) of unit length, these with their
     reading. query: (d,) or (q, d). kept: (n,) of the rows. Raises InputError when rows come without a reading.
     """
     on = _axes(ax, 6.4, 5.2)
     x, found, names = _field(source, reading)
     if isinstance(source, Result):
-        query = source.asked if query is None else query
+        query = source.query_vectors if query is None else query
         kept = _lit(source) if kept is None else kept
     flat = plane(x, found, query)
     rows = _drawn(x, found, _MOST_POINTS)
@@ -155,7 +156,7 @@ def relevance(result: Result, ax: Axes | None = None, *, most: int = 20) -> Axes
     on = _axes(ax, 7.0, 0.3 * min(most, len(result.segments)) + 0.9)
     score = result.relevance.total
     rows = np.lexsort((np.arange(len(score)), -score))[: max(most, 1)][::-1]
-    texts, at = result.prepared.row_texts(), np.arange(len(rows))
+    texts, at = result.corpus.texts(), np.arange(len(rows))
     on.barh(at, score[rows], color=[KEPT if result.inside[r] else DROPPED for r in rows], height=0.72)
     on.set_yticks(at, [_short(texts[r]) for r in rows.tolist()], fontsize=8)
     for label, row in zip(on.get_yticklabels(), rows.tolist(), strict=True):
@@ -180,11 +181,11 @@ def frontier(
     if isinstance(source, Mapping):
         lines = {name: sorted(found, key=lambda p: p.tokens) for name, found in source.items()}
     else:
-        found = packs(source) if isinstance(source, Result) else sorted(source, key=lambda p: p.tokens)
-        lines = {"": found}
+        packs = _at_budgets(source) if isinstance(source, Result) else sorted(source, key=lambda p: p.tokens)
+        lines = {"": packs}
         if bound:
-            most = [p.packing.bound for p in found]
-            on.plot([p.budget for p in found], most, ":", color=NOBODY, label="no pack is worth more")
+            most = [p.packing.bound for p in packs]
+            on.plot([p.budget for p in packs], most, ":", color=NOBODY, label="no pack is worth more")
     for k, (name, found) in enumerate(lines.items()):
         values = [p.packing.value for p in found]
         on.plot([p.tokens for p in found], values, "o-", color=_colour(k), markersize=4, label=name or "pack")
@@ -220,12 +221,12 @@ def _field(source: Source, reading: Reading | None) -> tuple[FloatArray, Attract
     """Rows, their attractors, and a name for each."""
     if isinstance(source, Result):
         reading = reading or source.reading
-        source = source.prepared
+        source = source.corpus
     if reading is None:
         raise InputError("found rows without a reading; pass reading=fieldpack.field.state.read(rows), or a result")
-    if isinstance(source, Prepared):
-        found = by_group(source, reading.attractors)
-        return field_rows(source), found, [" ".join(words[:2]) for words in topics(source, found)]
+    if isinstance(source, Corpus):
+        view = field_view(source, reading)
+        return view.vectors, view.attractors, [" ".join(words[:2]) for words in topics(view)]
     x = np.asarray(source, np.float32)
     if x.ndim != 2 or len(x) != len(reading.attractors.basin):
         raise InputError(
@@ -235,13 +236,18 @@ def _field(source: Source, reading: Reading | None) -> tuple[FloatArray, Attract
 
 
 def _lit(result: Result) -> BoolArray:
-    group = group_of(result.prepared)
-    return np.asarray(np.bincount(group[result.inside], minlength=len(result.prepared.corpus.starts)) > 0, np.bool_)
+    return field_view(result.corpus, result.reading).paragraphs_of(result.inside)
 
 
-def _drawn(x: FloatArray, found: Attractors, most: int) -> Any:
+def _at_budgets(result: Result) -> list[Result]:
+    """The result and the same pack at other budgets, by budget."""
+    others = at_other_budgets(result.segments.tokens, result.budget, result.repack)
+    return sorted([result, *others], key=lambda p: p.budget)
+
+
+def _drawn(x: FloatArray, attractors: Attractors, most: int) -> Any:
     """Rows in basin order, those of zeros left out, every so many-th of many."""
-    order = basin_order(x, found)
+    order = basin_order(x, attractors)
     order = order[(x[order] ** 2).sum(1) > 0]
     return order if len(order) <= most else order[np.arange(most) * len(order) // most]
 

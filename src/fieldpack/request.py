@@ -104,8 +104,13 @@ def checked_documents(documents: Documents, blank: bool = False) -> tuple[Docume
             raise InputError(f"documents {seen[d.id]} and {i} have the same id {d.id!r}; ids must be unique in a call")
         seen[d.id] = i
     if not blank and not any(d.text.strip() for d in out):
-        raise InputError(f"{len(out)} documents and no text in them; give at least one that is not blank")
+        raise no_text(len(out))
     return tuple(out)
+
+
+def no_text(documents: int) -> InputError:
+    """The error for so many documents of which none has text."""
+    return InputError(f"{documents} documents and no text in them; give at least one that is not blank")
 
 
 def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Range]:

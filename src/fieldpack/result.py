@@ -2,93 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.corpus.reading import FieldOverview, absorbed, next_state, of_rows, read_field
+from fieldpack.corpus.reading import next_state
 from fieldpack.deprecation import renamed
 from fieldpack.explain import Explanation
-from fieldpack.field.state import FieldSettings, FieldState, Reading
+from fieldpack.field.state import FieldState, Reading
 from fieldpack.packing.fit import Cut, Fitted, Writer
-from fieldpack.packing.problem import Problem
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
 from fieldpack.request import Request
+from fieldpack.scored import Scored, Skipped
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
 
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Documents of a stream that were read and let go, and their segments: too many to list, so they are counted."""
-
-    documents: int = 0
-    segments: int = 0
-
-    @property
-    def reason(self) -> str:
-        """Why they were let go."""
-        return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
-
-    def __str__(self) -> str:
-        return f"{self.segments:,} segments of {self.documents:,} documents were streamed past: {self.reason}"
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. query_vectors (q,
-    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index."""
-
-    corpus: Corpus
-    relevance: Relevance
-    problem: Problem
-    query_vectors: FloatArray
-    state: FieldState | None
-    settings: FieldSettings
-    overview: FieldOverview | None = None
-    skipped: Skipped = Skipped()
-
-    @property
-    def reading(self) -> Reading:
-        """What the field says of the rows; read at the first call. With the default settings no choice of a pack for a
-        query depends on it, so a pack does not wait for it."""
-        return self._timed[0]
-
-    @property
-    def milliseconds(self) -> float:
-        """What reading the field took."""
-        return self._timed[1]
-
-    @cached_property
-    def _timed(self) -> tuple[Reading, float]:
-        start = time.perf_counter()
-        if self.overview is not None:
-            reading = self.overview.read(self.query_vectors, self.state)
-        else:
-            reading = absorbed(read_field(self.corpus, self.query_vectors, self.state, self.settings), self.corpus)
-        return of_rows(reading, self.corpus), (time.perf_counter() - start) * 1000
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What a caller knows besides texts. bias (n,): log odds for the choice of rows, -inf keeps one out; the scores
-    stay what they are. query_vectors (q, d): of the model of `corpus.dense`. overview: the field of a large index.
-    skipped: what a stream let go."""
-
-    bias: FloatArray | None = None
-    query_vectors: FloatArray | None = None
-    overview: FieldOverview | None = None
-    skipped: Skipped = Skipped()
-
-
-NOTHING_MORE = Extras()
-"""What a caller of `pack` knows: nothing besides the texts."""
+if TYPE_CHECKING:
+    from fieldpack.report import PackView
 
 
 class Repacker(Protocol):
@@ -264,16 +199,56 @@ class Result:
             }
         return out
 
-    def to_html(self) -> str:
-        """One self-contained HTML page, see fieldpack.report.result_page."""
-        from fieldpack.report import result_page
+    def to_html(self, packs: Sequence[Result] | None = None) -> str:
+        """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
-        return result_page(self)
+        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`).
+        """
+        from fieldpack.report import at_other_budgets, pack_page
+
+        if packs is None:
+            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack)
+        return pack_page(self._view(packs))
+
+    def _view(self, packs: Sequence[Result]) -> PackView:
+        """What the page draws."""
+        from fieldpack.report import OtherPack, PackView, field_view
+
+        relevance, packing = self.relevance, self.packing
+        return PackView(
+            field=field_view(self.corpus, self.reading),
+            queries=self.queries,
+            query_vectors=self.query_vectors,
+            text=self.text,
+            tokens=self.tokens,
+            budget=self.budget,
+            inside=self.inside,
+            cut=self.cut,
+            relevance=relevance.total,
+            log_odds=relevance.logit,
+            parts=relevance.parts,
+            words=relevance.words,
+            word_weights=relevance.word_weight,
+            word_matches=relevance.max_similarity,
+            gain=packing.gain,
+            link=packing.link,
+            duplicate=packing.duplicate,
+            pinned=self.scored.problem.pinned,
+            filled=self.fitted.filled,
+            reasons=self.reasons,
+            value=packing.value,
+            bound=packing.bound,
+            notes=self.notes,
+            timings=self.timings,
+            others=tuple(OtherPack(p.budget, p.tokens, p.inside) for p in packs if p.corpus is self.corpus),
+        )
 
     def _repr_html_(self) -> str:
-        from fieldpack.report import result_snippet
+        from fieldpack.report import pack_snippet
 
-        return result_snippet(self)
+        return pack_snippet(
+            self.queries, self.kept, self.dropped, tokens=self.tokens, budget=self.budget, notes=self.notes
+        )
 
     @property
     def prepared(self) -> Corpus:

@@ -22,7 +22,7 @@ from fieldpack.corpus.vocabulary import Frequencies, Vocabulary, idf
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.request import Request, checked_documents
+from fieldpack.request import Request, checked_documents, no_text
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
 from fieldpack.words import split, words_of
 
@@ -198,6 +198,8 @@ class _Screen:
     def result(self) -> Held:
         """What is left at the end of the stream, with the frequencies of the whole stream. Documents between which some
         are missing are no neighbours."""
+        if not self._held:
+            raise no_text(self._documents)
         documents = (*(h.document for h in self._held), *self._blank)
         chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs)
         corpus = replace(self._reader, unit=chosen).read(documents, self._request.ranges(documents))

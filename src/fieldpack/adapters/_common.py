@@ -10,13 +10,14 @@ import numpy as np
 
 from fieldpack.adapters._documents import Piece, Source, arranged, named, pieces
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.embed.rows import unit_rows
 from fieldpack.embed.service import EmbeddingService
+from fieldpack.embed.validate import unit_rows
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
 from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import Request
-from fieldpack.result import Extras, Result
+from fieldpack.result import Result
+from fieldpack.scored import Extras
 from fieldpack.types import FloatArray
 
 _ROUNDS = 8

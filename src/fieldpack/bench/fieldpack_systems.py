@@ -86,7 +86,7 @@ class Fieldpack:
         result = packer.pack_corpus(request, corpus, state)
         if self.bias is None:
             return result
-        from fieldpack.result import Extras
+        from fieldpack.scored import Extras
 
         share = packer.field.permeability if share is None else share
         extras = Extras(bias=self.bias(result.relevance, corpus, share))

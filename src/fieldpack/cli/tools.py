@@ -33,9 +33,9 @@ def field(options: FieldOptions) -> None:
         packer = packer_of(options.model, options.encoding, None, progress, unit="paragraph")
         explored = packer.explore(documents, options.limit)
     if options.report is not None:
-        from fieldpack.report import field_page
+        from fieldpack.report import field_page, field_view
 
-        write_text(options.report, field_page(explored.corpus, explored.reading))
+        write_text(options.report, field_page(field_view(explored.corpus, explored.reading)))
     if options.as_json:
         typer.echo(json.dumps(explored.to_dict(), ensure_ascii=False, allow_nan=False))
     else:

@@ -207,7 +207,7 @@ def unit_for(unit: str, sentences: int, paragraphs: int) -> Unit:
 def paragraphs_of(sentences: Segments) -> Segments:
     """The sentences of each paragraph as one segment; its kind is that of the first that is no heading."""
     starts = run_starts(sentences.parent)
-    last = np.append(starts[1:], len(sentences)) - 1
+    last = np.append(starts, len(sentences))[1:] - 1
     kind = sentences.kind[starts].copy()
     for g in np.flatnonzero((kind == KINDS.index("heading")) & (last > starts)):
         kind[g] = sentences.kind[starts[g] + 1]

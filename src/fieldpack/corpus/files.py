@@ -38,7 +38,7 @@ def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str,
             "sentences": len(corpus.sentences),
         },
     }
-    store.save(folder, kind, version, head, files, _arrays(corpus))
+    store.save(folder, kind, version, facts=head, files=files, arrays=_arrays(corpus))
 
 
 def load_corpus(folder: Path, head: Mapping[str, Any]) -> Corpus:
@@ -108,7 +108,14 @@ def _vocabulary(
     stems: dict[str, int] = {}
     for word in words:
         stems.setdefault(stem_of(word), len(stems))
-    return Vocabulary(words, {w: i for i, w in enumerate(words)}, direction, weight, stem, stems)
+    return Vocabulary(
+        words=words,
+        index={w: i for i, w in enumerate(words)},
+        direction=direction,
+        weight=weight,
+        stem=stem,
+        stems=stems,
+    )
 
 
 def _check(corpus: Corpus, facts: Mapping[str, Any]) -> None:

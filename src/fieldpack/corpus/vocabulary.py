@@ -47,7 +47,14 @@ class Vocabulary:
         direction = np.divide(vectors, np.maximum(weight, 1e-9)[:, None], out=vectors)
         stems: dict[str, int] = {}
         stem = np.array([stems.setdefault(stem_of(w), len(stems)) for w in words], np.int64)
-        return Vocabulary(words, {w: i for i, w in enumerate(words)}, direction, weight, stem, stems)
+        return Vocabulary(
+            words=words,
+            index={w: i for i, w in enumerate(words)},
+            direction=direction,
+            weight=weight,
+            stem=stem,
+            stems=stems,
+        )
 
     def extended(self, other: Vocabulary, buffers: GrowableArrays) -> Vocabulary:
         """This vocabulary followed by the words of `other` that it lacks, in their order there."""

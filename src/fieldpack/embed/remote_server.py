@@ -1,4 +1,4 @@
-"""What is at a URL: which of the two protocols it speaks, under which address, and how much it takes at once."""
+"""The server at a URL: its protocol, the address for embeddings, and how much it takes at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from fieldpack.errors import InputError
 
 @dataclass(frozen=True)
 class Server:
-    """What was learned of a server: how to ask it, and how much at once."""
+    """kind: "openai" or "tei". url: where texts are sent. model, revision: as the server states them, else "".
+
+    Limits: inputs (texts a request), input_tokens (tokens a text), request_tokens (tokens a request, None: no limit).
+    """
 
     kind: str
     url: httpx.URL
@@ -33,7 +36,7 @@ _USUAL_BATCH = 512
 def discover(
     caller: Caller, url: httpx.URL, model: str | None, batch: int | None, max_input_tokens: int | None
 ) -> Server:
-    """The server at `url`: told by the path, else by asking /info. `batch` stays within what it allows."""
+    """The server at `url`, recognised by the path, else by its /info. batch: texts a request, cut to its limit."""
     server = _kind(caller, url, model)
     wanted = batch or (server.inputs if server.kind == "tei" else _USUAL_BATCH)
     return replace(

@@ -1,4 +1,4 @@
-"""EmbeddingService: one face for every way to get vectors. Batches, embeds each text once, checks, caches."""
+"""EmbeddingService: one class for every source of vectors. It batches, embeds each text once, checks and caches."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldpack.embed.adapt import failure
-from fieldpack.embed.choose import Options, choose, each_index, kind_of, name_of
-from fieldpack.embed.rows import RowError, blank_row, check_texts, is_blank, unit_rows
-from fieldpack.errors import FieldpackError, InputError
+from fieldpack.checks import number, whole
+from fieldpack.embed.custom import failure
+from fieldpack.embed.factory import Options, kind_of, make_embedder, name_of
+from fieldpack.embed.validate import RowError, blank_row, check_texts, is_blank, unit_rows
+from fieldpack.errors import FieldpackError
 from fieldpack.protocols import Embedder, Progress
 from fieldpack.types import FloatArray
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from fieldpack.embed.static import StaticEmbedder
 
 _CHUNK = 2048
-"""Texts per call of the embedder when there is progress to show or a cache to fill; sorting by length works within."""
+"""Texts per call of the embedder when there is progress to show or a cache to fill."""
 
 
 class EmbeddingService:
-    """Texts to unit float32 rows by whatever `model` stands for. Construction loads nothing; safe to share by threads.
+    """Texts to unit float32 rows by the embedder of `model`. Construction loads nothing; threads may share a service.
 
     model: "static" (the table that ships with fieldpack) | "minilm" (all-MiniLM-L6-v2: ONNX, else torch) |
         "cascade" ("static" with a `reranker`) | a folder | a Hugging Face name owner/model |
@@ -64,9 +65,11 @@ class EmbeddingService:
         max_cache_bytes: int | None = None,
         second: Any = "minilm",
     ) -> None:
-        for label, number in (("batch_size", batch_size), ("concurrency", concurrency), ("timeout", timeout)):
-            if number is not None and not number > 0:
-                raise InputError(f"{label} is {number}, allowed: above 0")
+        if batch_size is not None:
+            whole("batch_size", batch_size, 1, 1_000_000)
+        if timeout is not None:
+            number("timeout", timeout, 1e-3, 1e9)
+        whole("concurrency", concurrency, 1, 10_000)
         self.kind = kind_of(model)
         self.name = name_of(model)
         self.progress = progress
@@ -77,19 +80,19 @@ class EmbeddingService:
             self.kind, model = "static", "static"
         self._model, self._cache_path, self._max_cache_bytes = model, cache, max_cache_bytes
         self._options = Options(
-            device,
-            batch_size,
-            timeout,
-            api_key,
-            remote_model,
-            allow_hub,
-            allow_remote,
-            tokens,
-            max_input_tokens,
-            concurrency,
+            device=device,
+            batch_size=batch_size,
+            timeout=timeout,
+            api_key=api_key,
+            remote_model=remote_model,
+            allow_hub=allow_hub,
+            allow_remote=allow_remote,
+            tokens=tokens,
+            max_input_tokens=max_input_tokens,
+            concurrency=concurrency,
         )
         if (self.kind == "hub" and not allow_hub) or (self.kind == "remote" and not allow_remote):
-            choose(model, self._options)
+            make_embedder(model, self._options)
         self._start()
 
     def _start(self) -> None:
@@ -102,9 +105,9 @@ class EmbeddingService:
         return f"EmbeddingService({self.name!r}, device={self._options.device!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was asked for, for another process; it loads its own model. The progress callback stays here."""
-        left = ("_lock", "_embedder", "_cache", "_reranker")
-        return {key: value for key, value in vars(self).items() if key not in left} | {"progress": None}
+        """The arguments, for another process; it loads its own model. The progress callback stays here."""
+        loaded = ("_lock", "_embedder", "_cache", "_reranker")
+        return {key: value for key, value in vars(self).items() if key not in loaded} | {"progress": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -115,7 +118,7 @@ class EmbeddingService:
         """The loaded embedder (loads it)."""
         with self._lock:
             if self._embedder is None:
-                self._embedder = choose(self._model, self._options)
+                self._embedder = make_embedder(self._model, self._options)
             return self._embedder
 
     @property
@@ -186,7 +189,7 @@ class EmbeddingService:
         return rows[np.fromiter(map(row_of.__getitem__, listed), np.intp, len(listed))]
 
     def _unique_rows(self, texts: list[str], positions: list[int]) -> FloatArray:
-        """Rows of distinct texts; positions[i] is where the caller has texts[i]. Blank ones reach only the table."""
+        """Rows of distinct texts; positions[i]: the caller's index of texts[i]. Only the static table embeds blanks."""
         if self.static is not None:
             return self._stored_rows(texts, positions)
         full = [i for i, text in enumerate(texts) if not is_blank(text)]
@@ -201,7 +204,7 @@ class EmbeddingService:
 
     def _stored_rows(self, texts: list[str], positions: list[int]) -> FloatArray:
         if self._cache_path is None:
-            return self._fresh_rows(texts, positions, 0, len(texts), None)
+            return self._fresh_rows(texts, positions, total=len(texts))
         from fieldpack.embed.cache import key_of
 
         cache, space = self._open_cache(), self.fingerprint
@@ -218,7 +221,7 @@ class EmbeddingService:
                 cache.put(space, self.dims, [keys[i] for i in missing[start : start + len(part)]], part)
 
             new, where = [texts[i] for i in missing], [positions[i] for i in missing]
-            rows[missing] = self._fresh_rows(new, where, len(known), len(texts), store)
+            rows[missing] = self._fresh_rows(new, where, done=len(known), total=len(texts), store=store)
         return rows
 
     def _open_cache(self) -> VectorCache:
@@ -234,17 +237,20 @@ class EmbeddingService:
         self,
         texts: list[str],
         positions: list[int],
-        done: int,
+        *,
         total: int,
-        store: Callable[[int, FloatArray], None] | None,
+        done: int = 0,
+        store: Callable[[int, FloatArray], None] | None = None,
     ) -> FloatArray:
-        """Rows straight from the embedder, in chunks when somebody watches or stores: a kill then loses one chunk."""
+        """Rows from the embedder, in chunks when there is a progress callback or a cache: a kill loses one chunk.
+
+        done, total: texts, for the progress callback. store: called with the first row of a chunk and its rows."""
         step = len(texts) if store is None and self.progress is None else _CHUNK
         parts: list[FloatArray] = []
         for start in range(0, len(texts), step):
             part = self._call(texts[start : start + step], positions[start : start + step])
             if parts and part.shape[1] != parts[0].shape[1]:
-                part = unit_rows(part, len(part), parts[0].shape[1], self.name, each_index(positions[start:]))
+                part = unit_rows(part, len(part), parts[0].shape[1], self.name, positions[start:].__getitem__)
             parts.append(part)
             if store is not None:
                 store(start, part)
@@ -253,10 +259,10 @@ class EmbeddingService:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _call(self, texts: list[str], positions: list[int]) -> FloatArray:
-        embedder, where = self.embedder, each_index(positions)
+        embedder, where = self.embedder, positions.__getitem__
         try:
             raw = embedder.embed(texts)
-            # An adapted object learns its width here, so that no probe is needed; every other embedder knows it.
+            # A custom object shows its width here, so that no probe is needed; every other embedder knows it.
             dims = None if self.kind == "object" and self._cache_path is None else embedder.dims
             return unit_rows(raw, len(texts), dims, self.name)
         except RowError as error:

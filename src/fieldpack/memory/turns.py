@@ -13,7 +13,8 @@ from fieldpack.field.state import FieldState
 from fieldpack.memory.messages import Message
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import Request
-from fieldpack.result import Extras, Result
+from fieldpack.result import Result
+from fieldpack.scored import Extras
 from fieldpack.types import Document, FloatArray
 
 GAINS = TurnGains(reply=0.4, before=0.1)

@@ -77,7 +77,7 @@ def gpu_use(service: EmbeddingService) -> str:
 
 
 def _use(model: Any, device: str, kind: str | None = None) -> str:
-    from fieldpack.embed.choose import kind_of
+    from fieldpack.embed.factory import kind_of
 
     kind = kind or kind_of(model)
     if kind in ("static", "remote"):

@@ -1,4 +1,4 @@
-"""Foreign objects as embedders: a function, or an object with embed, encode or embed_documents."""
+"""Custom embedders: the caller's own function, or object with embed, encode or embed_documents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fieldpack.embed.rows import RowError, unit_rows
+from fieldpack.embed.validate import RowError, unit_rows
 from fieldpack.errors import EmbeddingError, FieldpackError
 from fieldpack.types import FloatArray
 
@@ -15,24 +15,25 @@ PROBE = "The quick brown fox jumps over the lazy dog; fieldpack 1 2 3."
 """Embedded once to learn the width of an embedder that does not state it."""
 
 METHODS = ("embed", "encode", "embed_documents")
-"""What an object may be called by, in this order; a plain callable comes last."""
+"""Methods of an object that may embed, tried in this order; an object that can be called comes last."""
 
 
 def function_of(model: object) -> Callable[[list[str]], Any] | None:
-    """How `model` turns texts into rows, or None when it cannot."""
+    """The function of `model` from texts to rows, or None when it has none."""
     for method in METHODS:
-        found = getattr(model, method, None)
-        if callable(found):
-            return found  # type: ignore[no-any-return]
+        bound = getattr(model, method, None)
+        if callable(bound):
+            return bound  # type: ignore[no-any-return]
     return model if callable(model) else None
 
 
-class AdaptedEmbedder:
-    """The Embedder face of any object with a function from list[str] to rows.
+class CustomEmbedder:
+    """An Embedder from any object with a function from list[str] to rows.
 
     Width and fingerprint are the object's own where it states them. Else the width is learned from a probe text, and
-    the fingerprint holds a hash of its vector: another function of the same name does not find this one's vectors.
-    `timeout` (seconds, None: wait for ever) bounds one call; the call itself cannot be stopped, only left behind.
+    the fingerprint holds a hash of its vector: another function of the same name does not get this one's cached
+    vectors. timeout: seconds for one call, None waits for ever; a call that takes longer goes on in its thread, because
+    a thread cannot be stopped. Raises EmbeddingError when the object cannot embed.
     """
 
     def __init__(self, model: object, *, timeout: float | None = None) -> None:
@@ -61,7 +62,7 @@ class AdaptedEmbedder:
         return self._fingerprint
 
     def embed(self, texts: Sequence[str]) -> Any:
-        """Whatever the object returns; the service checks and normalises it."""
+        """The object's own answer; the service checks and normalises it."""
         return bounded(lambda: self._function(list(texts)), self._timeout, self.name)
 
     def _probe(self) -> FloatArray:
@@ -75,7 +76,7 @@ class AdaptedEmbedder:
 
 
 def failure(who: str, texts: Sequence[str], error: Exception) -> RowError:
-    """The EmbeddingError for an exception inside an embedder; a text that no encoder can take is named."""
+    """The error for an exception inside the embedder `who`; it names a text that UTF-8 cannot encode."""
     for i, text in enumerate(texts):
         try:
             text.encode()
@@ -99,13 +100,13 @@ def bounded(call: Callable[[], Any], timeout: float | None, who: str) -> Any:
     if timeout is None:
         return call()
     result: list[Any] = []
-    trouble: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
             result.append(call())
         except BaseException as error:
-            trouble.append(error)
+            errors.append(error)
 
     # A daemon: a call that never ends must not keep the process alive.
     thread = threading.Thread(target=run, daemon=True, name="fieldpack-embed")
@@ -113,6 +114,6 @@ def bounded(call: Callable[[], Any], timeout: float | None, who: str) -> Any:
     thread.join(timeout)
     if thread.is_alive():
         raise EmbeddingError(f"{who} did not answer within {timeout:g} s; raise timeout=, or send fewer texts at once")
-    if trouble:
-        raise trouble[0]
+    if errors:
+        raise errors[0]
     return result[0]

@@ -1,16 +1,16 @@
-"""Which embedder a name, path, URL or object stands for. Nothing is loaded that the answer does not need."""
+"""The embedder for a name, path, URL or object. Only its own module is imported and only its own files are read."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldpack.embed.adapt import AdaptedEmbedder, function_of
+from fieldpack.embed.custom import CustomEmbedder, function_of
 from fieldpack.errors import InputError, MissingExtraError, UnknownNameError
 from fieldpack.protocols import Embedder
 
@@ -27,7 +27,7 @@ _HINT = (
 
 @dataclass(frozen=True)
 class Options:
-    """What `EmbeddingService` was asked for, beside the model; see there."""
+    """The arguments of `EmbeddingService` beside the model; see there."""
 
     device: str = "auto"
     batch_size: int | None = None
@@ -68,14 +68,16 @@ def kind_of(model: object) -> str:
     raise UnknownNameError("model", model, NAMES, _HINT)
 
 
-def _folder_kind(path: Path, found: str) -> str:
+def _folder_kind(path: Path, written: str) -> str:
     if not path.expanduser().is_dir():
-        raise InputError(f"model folder {found!r} does not exist; known names: {', '.join(NAMES)}. {_HINT}")
+        raise InputError(f"model folder {written!r} does not exist; known names: {', '.join(NAMES)}. {_HINT}")
     return "folder"
 
 
-def choose(model: Any, options: Options) -> Embedder:
-    """The embedder itself, loaded as far as its class loads at construction."""
+def make_embedder(model: Any, options: Options) -> Embedder:
+    """The embedder of `model`, loaded as far as its class loads at construction.
+
+    Raises InputError or UnknownNameError for a model that is none, MissingExtraError for a missing package."""
     kind = kind_of(model)
     if kind in ("static", "cascade"):
         from fieldpack.embed.static import StaticEmbedder
@@ -114,10 +116,9 @@ def _minilm(options: Options) -> Embedder:
 def _remote(url: str, options: Options) -> Embedder:
     if not options.allow_remote:
         raise InputError("model is a URL, and remote models are switched off here; use one of " + ", ".join(NAMES))
-    from fieldpack.embed.remote import RemoteEmbedder
+    from fieldpack.embed.remote import RemoteEmbedder, RemoteOptions
 
-    return RemoteEmbedder(
-        url,
+    remote = RemoteOptions(
         model=options.remote_model,
         api_key=options.api_key if options.api_key is not None else os.environ.get(KEY_VARIABLE),
         timeout=60.0 if options.timeout is None else options.timeout,
@@ -126,6 +127,7 @@ def _remote(url: str, options: Options) -> Embedder:
         tokens=options.tokens,
         max_input_tokens=options.max_input_tokens,
     )
+    return RemoteEmbedder(url, remote)
 
 
 def _folder(folder: Path, options: Options) -> Embedder:
@@ -152,14 +154,14 @@ def _hub(name: str, options: Options) -> Embedder:
 
 
 def _object(model: Any, options: Options) -> Embedder:
-    # A SentenceTransformer object gets windows and batches of its own; told by what it has, so nothing is imported.
+    # A SentenceTransformer object gets windows and batches; it is recognised by its methods, so nothing is imported.
     if hasattr(model, "encode") and hasattr(model, "max_seq_length") and not hasattr(model, "embed"):
         return _transformer(model, options)
     complete = callable(getattr(model, "embed", None)) and hasattr(model, "dims") and hasattr(model, "fingerprint")
     if complete and options.timeout is None:
-        whole: Embedder = model
-        return whole
-    return AdaptedEmbedder(model, timeout=options.timeout)
+        embedder: Embedder = model
+        return embedder
+    return CustomEmbedder(model, timeout=options.timeout)
 
 
 def _transformer(model: Any, options: Options) -> Embedder:
@@ -182,8 +184,3 @@ def name_of(model: object) -> str:
         return stated
     named: Any = model if hasattr(model, "__qualname__") else type(model)
     return f"{named.__module__}.{named.__qualname__}"
-
-
-def each_index(positions: Sequence[int]) -> Callable[[int], int]:
-    """Row of a part -> index of the caller's text."""
-    return lambda row: positions[row]

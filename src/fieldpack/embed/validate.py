@@ -1,4 +1,4 @@
-"""What every embedder's answer goes through: is it n rows of numbers, finite, not zero? Then unit float32 rows."""
+"""Checks of texts before they are embedded, and of the rows that an embedder returns; then unit float32 rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _UNIT = 4e-6
 
 
 class RowError(EmbeddingError):
-    """Trouble with one text; the message is `head`, its index, `tail`."""
+    """An error about one text; the message is `head`, the text's index, `tail`."""
 
     def __init__(self, head: str, row: int, tail: str) -> None:
         super().__init__(f"{head}{row}{tail}")
         self.head, self.row, self.tail = head, row, tail
 
     def at(self, where: Callable[[int], int]) -> RowError:
-        """The same trouble, with the index that the caller knows the text by."""
+        """The same error with the caller's index of the text: `where` turns row into index."""
         return RowError(self.head, where(self.row), self.tail)
 
 
@@ -50,38 +50,40 @@ def blank_row(dims: int) -> FloatArray:
     return np.full(dims, 1.0 / np.sqrt(dims), np.float32)
 
 
-def same(row: int) -> int:
-    """Row i is text i: the plain `where` of `unit_rows`."""
-    return row
+def unit_rows(raw: Any, n: int, dims: int | None, who: str, where: Callable[[int], int] | None = None) -> FloatArray:
+    """float32 (n, dims) rows of length 1 from the answer of the embedder `who` for n texts.
 
-
-def unit_rows(raw: Any, n: int, dims: int | None, who: str, where: Callable[[int], int] = same) -> FloatArray:
-    """float32 (n, dims) rows of length 1 from what an embedder returned for n texts.
-
-    `dims` None accepts any width above 0. `where` turns a row into the index of the caller's text, for messages.
-    Rows that are unit already keep their bits. Raises EmbeddingError saying which text, what came, what to do.
+    dims: None accepts any width above 0. where: turns a row into the index of the caller's text, for messages; default
+    the row itself. Rows of length 1 keep their bits. Raises RowError: which text, what was found, what to do.
     """
+    try:
+        return _unit_rows(raw, n, dims, who)
+    except RowError as error:
+        raise (error if where is None else error.at(where)) from error.__cause__
+
+
+def _unit_rows(raw: Any, n: int, dims: int | None, who: str) -> FloatArray:
     array = _matrix(raw, who)
     if array.ndim != 2 or len(array) != n:
         raise RowError(
             f"{who} returned an array of shape {array.shape} for {n} texts (from text ",
-            where(0) if n else 0,
+            0,
             f" on), expected ({n}, {dims or 'dims'}): it must return one row of numbers per text, in order",
         )
     if array.shape[1] == 0 or (dims is not None and array.shape[1] != dims):
         raise RowError(
             f"{who} returned rows of {array.shape[1]} numbers for {n} texts (from text ",
-            where(0) if n else 0,
+            0,
             f" on), expected {dims or 'at least 1'}: all vectors of one model have the same length",
         )
     squares = np.einsum("ij,ij->i", array, array, dtype=np.float64)
     if np.all(np.abs(squares - 1.0) <= _UNIT):
         return array.astype(np.float32, copy=False)
-    return _normalised(array, squares, who, where)
+    return _normalised(array, squares, who)
 
 
 def _matrix(raw: Any, who: str) -> np.ndarray[Any, Any]:
-    """Numbers from lists, arrays, generators of rows and torch tensors (told by what they can do: no torch here)."""
+    """Numbers from lists, arrays, generators of rows and torch tensors (recognised by their methods: no torch here)."""
     if hasattr(raw, "detach"):
         raw = raw.detach().cpu().float().numpy()
     elif not hasattr(raw, "__len__") and hasattr(raw, "__iter__"):
@@ -102,16 +104,14 @@ def _matrix(raw: Any, who: str) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" and array.itemsize <= 4 else np.float64)
 
 
-def _normalised(
-    array: np.ndarray[Any, Any], squares: np.ndarray[Any, Any], who: str, where: Callable[[int], int]
-) -> FloatArray:
+def _normalised(array: np.ndarray[Any, Any], squares: np.ndarray[Any, Any], who: str) -> FloatArray:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         values = array[bad[0]]
-        found = "NaN" if np.isnan(values).any() else "an infinite number"
+        kind = "NaN" if np.isnan(values).any() else "an infinite number"
         raise RowError(
-            f"{who} returned {found} in the vector of text ",
-            where(int(bad[0])),
+            f"{who} returned {kind} in the vector of text ",
+            int(bad[0]),
             f" ({len(bad)} of {len(array)} rows): embed that text alone to see whether the model or the text is at "
             "fault (half precision can overflow: try device='cpu')",
         )
@@ -121,7 +121,7 @@ def _normalised(
     if len(zero):
         raise RowError(
             f"{who} returned a vector of zeros for text ",
-            where(int(zero[0])),
+            int(zero[0]),
             f" ({len(zero)} of {len(array)} rows): a zero vector has no direction; give such texts a fixed non-zero "
             "vector, or leave them out",
         )
@@ -133,9 +133,9 @@ def _normalised(
 
 
 def pool(rows: FloatArray, weights: Sequence[int]) -> FloatArray:
-    """(dims,) the direction of sum_i weights[i] rows[i]: windows of one text, weighted by their length.
+    """(dims,) unit vector of sum_i weights[i] rows[i]: the windows (m, dims) of one text, weighted by their length.
 
-    When the windows cancel out, the heaviest one stands for the text.
+    When the windows cancel out, the row of the heaviest one.
     """
     share = np.asarray(weights, np.float64)
     total = share @ rows.astype(np.float64)
