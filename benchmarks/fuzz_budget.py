@@ -461,8 +461,8 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
     )
     source = w.packer.order == "source" or result.fitted.reordered
     promise(not source or shown == sorted(shown), "not in reading order")
-    promise(not result.fitted.reordered or any("that order was used" in n for n in result.notes), "reordered in
-    silence")
+    noted = any("that order was used" in n for n in result.notes)
+    promise(not result.fitted.reordered or noted, "reordered in silence")
 
 
 def _header(packer: fp.ContextPacker, doc: fp.Document, number: int) -> str:

@@ -144,7 +144,8 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         "name", ["sentences_vectors.npy", "documents.jsonl", "vocabulary.json", "paragraphs_start.npy"]
-    ) @ pytest.mark.parametrize("harm", ["cut", "change", "missing"])
+    )
+    @pytest.mark.parametrize("harm", ["cut", "change", "missing"])
     def test_damaged_files(self, folder: Path, name, harm):
         path = folder / name
         body = path.read_bytes()
