@@ -33,25 +33,25 @@ def trimmed(
     """
     memory = ContextMemoryManager(budget, packer, recent=recent)
     _fill(memory, messages)
-    messages = memory.messages
-    together = [m for group in exchanges(messages) for m in group]
+    turns: Sequence[Message] = memory.messages
+    together = [m for group in exchanges(turns) for m in group]
     whole = sorted(together, key=lambda m: int(m.id))
     count = memory.packer.tokenizer.count
     if not whole or count(render(whole)) <= budget:
         return whole
-    draft = Draft(messages, "", budget, count)
-    start = max((k for k, m in enumerate(messages) if m.role == "user"), default=None)
+    draft = Draft(turns, "", budget, count)
+    start = max((k for k, m in enumerate(turns) if m.role == "user"), default=None)
     query = ""
     if start is not None:
-        query = messages[start].text
-        messages = _take_turn(draft, messages, start, query, memory.packer)
+        query = turns[start].text
+        turns = _take_turn(draft, turns, start, query, memory.packer)
 
     def recall(budget: int, taken: set[str]) -> Result | None:
         if not query.strip():
             return None
         return memory.recall(query, budget, exclude=taken | set(draft.inside))
 
-    field(draft, messages, recall, recent)
+    field(draft, turns, recall, recent)
     return draft.settled()
 
 
