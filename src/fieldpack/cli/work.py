@@ -83,17 +83,12 @@ def with_shell(
     path: Path, packer: ContextPacker, budget: int | None, queries: Sequence[str]
 ) -> tuple[ContextPacker, int | None, list[Query]]:
     """A packer set by a shell or fractal.json. What the command line says goes before what the file says."""
-    from fieldpack.shell.check import load
+    from fieldpack.shell import configure, load
 
-    options = load(_text(str(path))).packer_options()
-    field = {k: options[k] for k in ("permeability", "gradient") if options[k] is not None}
-    if options["top_n_attractors"] is not None:
-        field["limit"] = options["top_n_attractors"]
-    packer = replace(packer, field=replace(packer.field, **field))
-    if packer.min_relevance == 0 and options["min_relevance"] is not None:
-        packer = replace(packer, min_relevance=options["min_relevance"])
-    attractors = [(text, max(min(weight, 1.0), 0.01)) for text, weight in options["attractors"] if text.strip()]
-    return packer, budget if budget is not None else options["budget"], [*queries, *attractors]
+    configured = configure(packer, load(_text(str(path))))
+    if packer.min_relevance > 0:
+        configured = replace(configured, packer=replace(configured.packer, min_relevance=packer.min_relevance))
+    return configured.packer, budget if budget is not None else configured.budget, [*queries, *configured.queries]
 
 
 def with_boundary(path: Path, packer: ContextPacker) -> ContextPacker:
