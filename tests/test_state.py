@@ -238,7 +238,7 @@ def test_another_models_rows_are_refused():
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        ({"limit": 0}, "limit is 0; allowed: a whole number from 1"),
+        ({"limit": -1}, "limit is -1; allowed: a whole number from 0"),
         ({"permeability": 0.95}, "0.1 to 0.9"),
         ({"half_life": float("nan")}, "half_life is nan"),
         ({"gradient": True}, "gradient is True"),

@@ -76,7 +76,7 @@ def detect(
     """The attractors of the rows x (n, d), unit length.
 
     mass (n,): weights >= 0 (default: equal). query (d,) or (q, d) with bias gamma >= 0 pulls the field towards it.
-    beta: the scale; default the best of `sharpness * trapping_scale`. limit: at most this many, the strongest.
+    beta: the scale; default the best of `sharpness * trapping_scale`. limit: at most so many, the strongest.
     sample: rows from which attractors are sought (default: n / 4 within 192 and 512, at least 12 limit); they descend
     again in the field of up to 4,096 rows, and all rows are assigned in one pass.
     background (d,): default the mean of the rows; zeros for the raw field. Raises InputError.
@@ -85,7 +85,7 @@ def detect(
     scales = _checked(limit, sharpness, bias, beta)
     weight = _weight(x, mass)
     mu = like(weighted_totals(weight[None], x)[0] if background is None else background, x)
-    if len(x) < 3:
+    if len(x) < 3 or limit == 0:
         return _none(x, mu, beta or 0.0)
     whole = FieldRows.from_rows(x, weight, mu, 0.0)
     order = np.argsort(host(whole.offset), kind="stable")
@@ -146,10 +146,10 @@ def _finish(field: FieldRows, wide: FieldRows, b: Array, z: Array, *, beta: floa
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:
     scales = (sharpness,) if isinstance(sharpness, int | float) else tuple(sharpness)
-    if limit < 1 or not scales or min(scales) <= 0 or not bias >= 0 or (beta is not None and not beta > 0):
+    if limit < 0 or not scales or min(scales) <= 0 or not bias >= 0 or (beta is not None and not beta > 0):
         raise InputError(
             f"limit={limit}, sharpness={sharpness}, bias={bias}, beta={beta}; "
-            "expected limit >= 1, sharpness > 0, bias >= 0, beta > 0 or None"
+            "expected limit >= 0, sharpness > 0, bias >= 0, beta > 0 or None"
         )
     return scales
 

@@ -23,7 +23,7 @@ FORMER_STATES = {"surfaced": "echo", "orphaned": "shadow"}
 SHADOW = 0.25
 """Below this strength an echo is a shadow."""
 GONE = 0.02
-"""Below this strength a fragment is forgotten."""
+"""Below this strength a fragment is forgotten, unless the settings say otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +54,20 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Residue:
-    """The fragments carried, the strongest first (ties by key), at most `limit`. half_life: turns, from 0.001 up."""
+    """The fragments carried, the strongest first (ties by key), at most `limit`.
+
+    half_life: turns, from 0.001 up. min_strength in [0, 1]: weaker fragments are forgotten.
+    """
 
     fragments: tuple[Fragment, ...] = ()
     half_life: float = 3.0
     limit: int = 64
+    min_strength: float = GONE
 
     def __post_init__(self) -> None:
         number("half_life", self.half_life, 1e-3, 1e6)
         whole("limit", self.limit, 0, 1_000_000)
+        number("min_strength", self.min_strength, 0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.fragments)
@@ -83,7 +88,9 @@ class Residue:
             old = carried.get(fragment.key)
             best = fragment.strength if old is None else max(old.strength, fragment.strength)
             carried[fragment.key] = replace(fragment, strength=best)
-        kept = sorted((f for f in carried.values() if f.strength >= GONE), key=lambda f: (-f.strength, f.key))
+        kept = sorted(
+            (f for f in carried.values() if f.strength >= self.min_strength), key=lambda f: (-f.strength, f.key)
+        )
         return replace(self, fragments=tuple(kept[: self.limit]))
 
     def strengths(self) -> dict[str, float]:

@@ -10,13 +10,19 @@ from fieldpack.checks import number, whole
 from fieldpack.deprecation import renamed
 from fieldpack.errors import SettingsError
 from fieldpack.field.boundary import HIGHEST, LOWEST
+from fieldpack.field.residue import GONE
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSettings:
-    """limit: attractors at most, 1 to 4096. bias: pull of the query (gamma), 0 to 10. permeability (0.1 to 0.9) and
-    gradient (0 to 1): where the boundary starts and its largest step. half_life: turns after which carried attractors
-    and fragments weigh half, 0.1 to 1000. fragments: carried at most, 0 to 4096. Raises SettingsError."""
+    """Settings of a field. Raises SettingsError.
+
+    limit: attractors at most, 0 (none is looked for) to 4096. bias: pull of the query (gamma), 0 to 10.
+    permeability (0.1 to 0.9), gradient (0 to 1): where the boundary starts, and its largest step. resonance_scale: the
+    change of resonance that moves the boundary by about 3/4 of the gradient, 0.001 to 2.
+    half_life: turns after which carried attractors and fragments weigh half, 0.1 to 1000. fragments: carried at most, 0
+    to 4096. min_strength: weaker fragments are forgotten, 0 to 1.
+    """
 
     limit: int = 12
     bias: float = 0.1
@@ -24,14 +30,18 @@ class FieldSettings:
     gradient: float = 0.2
     half_life: float = 3.0
     fragments: int = 64
+    resonance_scale: float = 0.1
+    min_strength: float = GONE
 
     def __post_init__(self) -> None:
-        whole("limit", self.limit, 1, 4096)
+        whole("limit", self.limit, 0, 4096)
         number("bias", self.bias, 0.0, 10.0)
         number("permeability", self.permeability, LOWEST, HIGHEST)
         number("gradient", self.gradient, 0.0, 1.0)
         number("half_life", self.half_life, 0.1, 1000.0)
         whole("fragments", self.fragments, 0, 4096)
+        number("resonance_scale", self.resonance_scale, 1e-3, 2.0)
+        number("min_strength", self.min_strength, 0.0, 1.0)
 
     @staticmethod
     def from_mapping(values: Mapping[str, Any]) -> FieldSettings:

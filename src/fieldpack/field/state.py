@@ -20,7 +20,7 @@ from fieldpack.field.attractors import Attractors, detect
 from fieldpack.field.boundary import Boundary
 from fieldpack.field.carry import Carried, merged
 from fieldpack.field.projections import Projections
-from fieldpack.field.residue import FORMER_STATES, STATES, Fragment, Residue
+from fieldpack.field.residue import FORMER_STATES, GONE, STATES, Fragment, Residue
 from fieldpack.field.resonance import mean_of_pairs
 from fieldpack.field.settings import FieldSettings as FieldSettings
 from fieldpack.field.snippets import reading_snippet, state_snippet
@@ -51,8 +51,8 @@ class FieldState:
         """The state before the first turn."""
         s = settings or FieldSettings()
         return FieldState(
-            boundary=Boundary(s.permeability, s.gradient),
-            residue=Residue(half_life=s.half_life, limit=s.fragments),
+            boundary=Boundary(s.permeability, s.gradient, scale=s.resonance_scale),
+            residue=Residue(half_life=s.half_life, limit=s.fragments, min_strength=s.min_strength),
         )
 
     @property
@@ -110,6 +110,7 @@ class FieldState:
             "boundary": asdict(self.boundary),
             "half_life": self.residue.half_life,
             "fragment_limit": self.residue.limit,
+            "min_strength": self.residue.min_strength,
             "fragments": [[f.key, f.strength, f.state, f.age] for f in self.residue.fragments],
         }
         vectors = self.residue.vectors()
@@ -284,7 +285,12 @@ def _rebuilt(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -
         centers=centers,
         strength=strength,
         boundary=Boundary(**facts["boundary"]),
-        residue=Residue(fragments, float(facts["half_life"]), int(facts["fragment_limit"])),
+        residue=Residue(
+            fragments,
+            half_life=float(facts["half_life"]),
+            limit=int(facts["fragment_limit"]),
+            min_strength=float(facts.get("min_strength", GONE)),  # release 0.1 did not save it
+        ),
         count=int(facts["count"]),
         sums=sums,
         squares=float(facts["squares"]),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +23,6 @@ from fieldpack.shell.kinds import (
 )
 from fieldpack.shell.nodes import Entry, Map, Number, Shell, Value
 from fieldpack.shell.settings import (
-    RESIDUE_SHARES,
     SECTIONS,
     AttractorSettings,
     BudgetSettings,
@@ -139,16 +138,16 @@ def _with_budget(
     total = sections.pop("total_tokens", values.get("total_tokens"))
     span = shell.get("allocations") or shell.get("budget") or shell
     try:
-        shares, tokens, total = split_sections(sections, total)
+        split = split_sections(sections, total)
     except SettingsError as error:
         problems.add(span.span, str(error))
         return settings
     budget = BudgetSettings(
-        values.get("intent", ""),
-        total,
-        shares,
-        tokens,
-        values.get("management_rules", ()),
+        intent=values.get("intent", ""),
+        total_tokens=split.total,
+        shares=split.shares,
+        tokens=split.tokens,
+        rules=values.get("management_rules", ()),
         **values.get("monitoring", {}),
     )
     return replace(settings, budget=budget, intent=settings.intent or budget.intent)
@@ -190,25 +189,32 @@ def _sections(besides: tuple[str, ...]) -> Kind:
     return Kind("a map of sections {system=0.15, history=0.4, ...}", read_sections)
 
 
-def split_sections(
-    sections: dict[str, float], total: int | None
-) -> tuple[MappingProxyType[str, float] | None, MappingProxyType[str, int] | None, int | None]:
-    """(shares, tokens, total): one of the first two. SettingsError where they are mixed or do not sum up."""
+@dataclass(frozen=True)
+class Split:
+    """The sections of a budget: `shares` that sum to 1, or `tokens` that sum to `total`; None for the other."""
+
+    shares: Mapping[str, float] | None
+    tokens: Mapping[str, int] | None
+    total: int | None
+
+
+def split_sections(sections: Mapping[str, float], total: int | None) -> Split:
+    """Sections with numbers as shares or tokens. SettingsError where the two are mixed or do not sum up."""
     if not sections:
-        return None, None, total
+        return Split(None, None, total)
     whole = sum(sections.values())
     if all(value <= 1 for value in sections.values()):
         if abs(whole - 1) > _TOLERANCE:
             raise SettingsError(f"the shares sum to {whole:.6g}; they must sum to 1{_repair(1 - whole, sections)}")
-        return MappingProxyType({k: float(v) for k, v in sections.items()}), None, total
+        return Split(MappingProxyType({k: float(v) for k, v in sections.items()}), None, total)
     if any(value != int(value) or 0 < value < 1 for value in sections.values()):
         raise SettingsError("shares (at most 1) and numbers of tokens are mixed; use one of them for all sections")
     if total is not None and whole != total:
         raise SettingsError(f"the sections sum to {whole:g} tokens of {total}{_repair(total - whole, sections)}")
-    return None, MappingProxyType({k: int(v) for k, v in sections.items()}), int(whole)
+    return Split(None, MappingProxyType({k: int(v) for k, v in sections.items()}), int(whole))
 
 
-def _repair(missing: float, sections: dict[str, float]) -> str:
+def _repair(missing: float, sections: Mapping[str, float]) -> str:
     if missing <= 0:
         return f": take {-missing:.6g} away"
     return f": add {missing:.6g} to one" + ("" if "reserve" in sections else f", or reserve={missing:.6g}")
@@ -230,7 +236,7 @@ def _field(problems: Problems, settings: ShellSettings, shell: Shell) -> ShellSe
         rules=boundaries.get("rules", ()),
         residue_tracking=residue.get("tracking"),
         residue_strategy=residue.get("preservation_strategy"),
-        residue_share=residue_share(residue.get("tracking"), residue.get("priority"), residue.get("share")),
+        residue_priority=residue.get("priority"),
         residue_min_strength=residue.get("min_strength"),
         steps=values.get("token_optimization", ()),
     )
@@ -251,16 +257,10 @@ def _attractors(problems: Problems, shell: Shell, values: Iterable[dict[str, Any
     return tuple(found.values())
 
 
-def residue_share(tracking: bool | None, priority: str | None, share: float | None) -> float | None:
-    """The share of the packing budget kept for residue: given, else by its priority, none when it is not tracked."""
-    if tracking is False:
-        return 0.0
-    return share if share is not None or priority is None else RESIDUE_SHARES[priority.replace("medium", "normal")]
-
-
 def field_from_actions(told: FieldShellSettings) -> FieldShellSettings:
     """The numbers that the field's own actions set."""
     setters: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "boundary.adapt": lambda o: {"resonance_change": o.get("threshold")},
         "boundary.filter": lambda o: {"min_score": o.get("min_score")},
         "optimize.by_attractor": lambda o: {"top_n": None if o.get("keep") == "all" else o.get("top_n")},
         "optimize.preserve_residue": lambda o: {"residue_min_strength": o.get("min_strength")},

@@ -21,7 +21,7 @@ def contradictions(manager: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _sections(allocation, f"{_ROOT}.allocation")
     yield from _sections(strategies, f"{_ROOT}.strategies")
     try:
-        split_sections(dict(allocation), manager.get("total_tokens"))
+        split_sections(allocation, manager.get("total_tokens"))
     except SettingsError as error:
         yield f"{_ROOT}.allocation", str(error)
     shared = {SECTIONS.get(name, name) for name in allocation}

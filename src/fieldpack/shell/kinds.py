@@ -196,6 +196,15 @@ def _texts(problems: Problems, node: Value) -> tuple[str, ...]:
     return tuple(_text(problems, entry.value) for entry in node.entries)
 
 
+def refused(instead: str) -> Kind:
+    """A key that nothing obeys; `instead` names the nearest that something does."""
+
+    def read_refused(_: Problems, node: Value) -> Any:
+        raise Wrong("has no effect")
+
+    return Kind(instead, read_refused)
+
+
 FLAG = Kind("true or false", _flag)
 TEXT = Kind("a text", _text)
 TEXTS = Kind("a text or a list of texts", _texts)

@@ -165,17 +165,21 @@ def _manager_field(told: FieldShellSettings, unsaid: list[str]) -> dict[str, Any
             "seeds": seeds or None,
         },
         "resonance": {"target": told.resonance_target},
-        "boundaries": {"permeability": told.permeability, "gradient": told.gradient, "min_score": told.min_score},
+        "boundaries": {
+            "permeability": told.permeability,
+            "gradient": told.gradient,
+            "resonance_change": told.resonance_change,
+            "min_score": told.min_score,
+        },
         "residue": {
             "tracking": told.residue_tracking,
-            "share": told.residue_share if told.residue_tracking is not False else None,
+            "preservation_strategy": told.residue_strategy,
+            "priority": told.residue_priority,
             "min_strength": told.residue_min_strength,
         },
     }
     if told.resonance_target is not None:
         field["resonance"]["amplification"] = True
-    if told.residue_strategy:
-        unsaid.append(f"residue_handling.preservation_strategy {told.residue_strategy}")
     for step in (*told.rules, *told.steps):
         if step.action == "boundary.adapt":
             field["boundaries"]["adaptive"] = True
@@ -188,7 +192,7 @@ def _unsaid_of(step: Step) -> list[str]:
     """The options of a field's action that fractal.json has no key for."""
     options = dict(step.options)
     said: dict[str, dict[str, Any]] = {
-        "boundary.adapt": {"trigger": "resonance_change"},
+        "boundary.adapt": {"trigger": "resonance_change", "threshold": options.get("threshold")},
         "boundary.filter": {"method": "attractor_relevance", "min_score": options.get("min_score")},
         "optimize.by_attractor": {"keep": "strongest", "top_n": options.get("top_n")},
     }

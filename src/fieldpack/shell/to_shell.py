@@ -91,7 +91,7 @@ def _field_shell(told: FieldShellSettings, unsaid: list[str]) -> Shell:
     residue = _map(
         tracking=told.residue_tracking,
         preservation_strategy=told.residue_strategy,
-        share=told.residue_share if told.residue_tracking is not False else None,
+        priority=told.residue_priority,
         min_strength=None if acted else told.residue_min_strength,
     )
     body = _map(

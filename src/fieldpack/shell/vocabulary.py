@@ -16,6 +16,7 @@ from fieldpack.shell.kinds import (
     number,
     record,
     records,
+    refused,
 )
 
 MAX_TOKENS = 100_000_000
@@ -75,11 +76,13 @@ ACTIONS: dict[str, Table] = {
         "keep": TEXTS,
         "level": count(0, 8),
     },
-    "boundary.adapt": {
-        "trigger": choice("resonance_change", "every_turn", "budget_pressure"),
-        "threshold": SHARE,
+    "boundary.adapt": {"trigger": choice("resonance_change"), "threshold": number(0.001, 1)},
+    "boundary.filter": {
+        "method": choice(
+            *("relevance", "relevance_to_context", "relevance_to_query", "relevance_filtering"), "attractor_relevance"
+        ),
+        "min_score": SHARE,
     },
-    "boundary.filter": {"method": _RELEVANCE, "min_score": SHARE},
     "optimize.by_attractor": {"keep": choice("strongest", "all"), "top_n": count(1, 1000)},
     "optimize.preserve_residue": {"min_strength": SHARE},
     "optimize.amplify_resonance": {"target": SHARE},
@@ -102,9 +105,9 @@ _BOUNDARIES: Table = {
 }
 _RESIDUE: Table = {
     "tracking": FLAG,
-    "preservation_strategy": choice("compress_and_retain", "retain", "verbatim", "discard"),
+    "preservation_strategy": choice("compress_and_retain", "retain", "discard"),
     "priority": PRIORITY,
-    "share": SHARE,
+    "share": refused("priority=low, normal or high, which sets the weight of residue"),
     "min_strength": SHARE,
 }
 _HEAD: Table = {"intent": TEXT, "version": TEXT}
