@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench import tables
+from fieldpack.bench import speed_tables, tables
 from fieldpack.bench.corpora import discover, load
 from fieldpack.bench.machine import machine
 from fieldpack.errors import FieldpackError
@@ -319,7 +319,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.page:
         tables.insert(
-            Path(__file__).parent / "README.md", "scale", tables.scale_page(json.loads(given.out.read_text()))
+            Path(__file__).parent / "README.md", "scale", speed_tables.scale_page(json.loads(given.out.read_text()))
         )
         return
     if given.data is None:

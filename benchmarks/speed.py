@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    from fieldpack.bench import speed, tables
+    from fieldpack.bench import speed, speed_tables, tables
 
     warnings.simplefilter("ignore")  # the peers' own deprecations
     parser = argparse.ArgumentParser(description=__doc__)
@@ -22,8 +22,8 @@ def main() -> None:
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     if given.page:
-        tables.insert(HERE / "README.md", "speed", tables.speed_page(results))
-    print(tables.speed_page(results))
+        tables.insert(HERE / "README.md", "speed", speed_tables.speed_page(results))
+    print(speed_tables.speed_page(results))
 
 
 if __name__ == "__main__":

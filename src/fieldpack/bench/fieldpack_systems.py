@@ -69,7 +69,7 @@ class Fieldpack:
 
     def prepared(self, case: Query, context: Context) -> Prepared:
         """The query's candidates made ready."""
-        packer = self._held(context)
+        packer = self._base_packer(context)
         name = f"{self.tier} {self.unit} documents" if self.reuse else self.name
         return context.replay(name, case.passages, lambda: packer.prepare(case.passages))  # type: ignore[no-any-return]
 
@@ -77,7 +77,7 @@ class Fieldpack:
         """The packer with its packing settings: their defaults differ by unit."""
         from fieldpack.pipeline import _SETTINGS
 
-        packer = self._held(context)
+        packer = self._base_packer(context)
         if not self.packing:
             return packer
         return replace(packer, packing=replace(_SETTINGS[prepared.sentences], **self.packing))
@@ -87,15 +87,15 @@ class Fieldpack:
         bend = self.bend
         return None if bend is None else lambda relevance: bend(relevance, prepared, permeability)
 
-    def _held(self, context: Context) -> Any:
-        return context.held(f"{self.name} {context.scorer}", lambda: self._packer(context))
+    def _base_packer(self, context: Context) -> Any:
+        return context.built_once(f"{self.name} {context.scorer}", lambda: self._packer(context))
 
     def _packer(self, context: Context) -> Any:
         from fieldpack.pipeline import ContextPacker
 
         scorer = context.scorer
         if self.without:
-            files = context.held("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
+            files = context.built_once("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
             scorer = Path(files.name) / f"{self.name}-{scorer.stem if scorer else 'shipped'}.json"
             scorer.write_text(json.dumps(_zeroed(self.without, context.scorer)), "utf-8")
         packer = ContextPacker(

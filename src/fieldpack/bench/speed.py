@@ -103,10 +103,10 @@ def _processor_seconds() -> float:
 
 def against_langchain(n: int, words: int, budget: int, rounds: int = 15, cold_rounds: int = 2) -> list[dict[str, Any]]:
     """fieldpack's default against EmbeddingsFilter with MiniLM on the same passages: cold vectors, then kept ones."""
-    import fieldpack as fp
+    from fieldpack.pipeline import ContextPacker
 
     documents = passages(n, words)
-    packer = fp.ContextPacker()
+    packer = ContextPacker()
     index = packer.index(documents)
     cold, cached = filter_with_minilm(documents)
     sides: dict[str, Callable[[], object]] = {
@@ -203,9 +203,9 @@ def _process(command: Sequence[str]) -> Callable[[], object]:
 def imports(top: int = 12, statement: str = PACK) -> list[dict[str, Any]]:
     """The modules that a fresh process spends most on for `statement` (a pack), in milliseconds of their own."""
     command = [sys.executable, "-X", "importtime", "-c", statement]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines()
     rows = []
-    for line in said.splitlines():
+    for line in lines:
         own, _, rest = line.removeprefix("import time:").partition("|")
         if own.strip().isdigit():
             rows.append({"module": rest.partition("|")[2].strip(), "ms": round(int(own) / 1000, 1)})
@@ -217,13 +217,13 @@ def memory() -> list[dict[str, Any]]:
     rows = []
     for what, step in MEMORY.items():
         command = [sys.executable, "-c", "\n".join((_PASSAGES, step, _RSS))]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows.append({"what": what, "mb": round(float(said), 1)})
+        peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        rows.append({"what": what, "mb": round(float(peak), 1)})
     return rows
 
 
 def run() -> dict[str, Any]:
-    """Everything, as the JSON that tables.speed_page draws."""
+    """Everything, as the JSON that speed_tables.speed_page draws."""
     return {
         "kind": "speed",
         "machine": machine(),

@@ -177,7 +177,7 @@ def shell_run(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Jso
 def bench(options: BenchOptions) -> None:
     """Measure fieldpack beside the real peer libraries on labelled sets."""
     from fieldpack.bench.distributed import run
-    from fieldpack.bench.quality import Options, numbers_of, words_of
+    from fieldpack.bench.options import Options, numbers_of, words_of
     from fieldpack.bench.tables import quality_page
     from fieldpack.parallel import ComputeOptions
 

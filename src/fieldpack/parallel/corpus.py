@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,7 @@ def index_corpus(
     Its files are those that `packer.index(documents).save(output)` writes, byte for byte with static vectors; rows of a
     transformer that are computed in other batches may differ in their last bits. Workers cut documents into segments,
     count tokens, split words and embed; this process holds the documents and joins the parts. A run that was stopped
-    goes on from the parts in the folder PARTS of `output`, which go when the index is there; the same call then loads
-    it.
+    goes on from the parts in the folder PARTS of `output`, which go when the index is there; then it is only loaded.
 
     ray, workers, gpus, cores: see `ComputeOptions`. batch: documents in a part.
     progress: called as progress("index", documents done, documents).
@@ -64,24 +63,31 @@ def index_corpus(
     place = Path(output)
     lines = store.lines([_row(d) for d in listed]).splitlines()
     sha = hashlib.sha256(b"\n".join(lines)).hexdigest()
-    out = Output(place / PARTS, "part", len(listed), batch, "npz", {"documents": sha, **made_with(packer)})
-    carried = packer if ray is None else PackerSpec.of(packer)
+    about = {"documents": sha, **made_with(packer)}
+    out = Output(place / PARTS, "part", count=len(listed), size=batch, ending="npz", about=about)
     with out.opened():
-        if (place / "index.json").is_file():
-            return Index.load(place, packer, verify=False)
-        missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
-        done = len(listed) - sum(len(out.items(k)) for k in missing)
-        jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-        for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
-            out.write(k, content)
-            done += len(out.items(k))
-            if progress is not None:
-                progress("index", done, len(listed))
-        parts = [_unpacked(out.path(k)) for k in range(len(out))]
-        Index(packer, joined(listed, parts, packer)).save(place)
-        for k in range(len(out)):
-            out.path(k).unlink(missing_ok=True)
+        if not (place / "index.json").is_file():
+            _read_parts(out, lines, packer, compute, progress)
+            parts = [_unpacked(out.path(k)) for k in range(len(out))]
+            Index(packer, joined(listed, parts, packer)).save(place)
+            for k in range(len(out)):
+                out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
+
+
+def _read_parts(
+    out: Output, lines: Sequence[bytes], packer: ContextPacker, compute: ComputeOptions, progress: Progress | None
+) -> None:
+    """Writes the parts that are missing."""
+    carried = packer if compute.ray is None else PackerSpec.of(packer)
+    missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
+    done = len(lines) - sum(len(out.items(k)) for k in missing)
+    jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
+    for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
+        out.write(k, content)
+        done += len(out.items(k))
+        if progress is not None:
+            progress("index", done, len(lines))
 
 
 class PartWorker:
@@ -117,8 +123,8 @@ def _packed(part: Part) -> bytes:
 
 def _unpacked(path: Path) -> Part:
     try:
-        with np.load(path, allow_pickle=False) as found:
-            arrays: dict[str, Any] = {name: found[name] for name in found.files}
+        with np.load(path, allow_pickle=False) as saved:
+            arrays: dict[str, Any] = {name: saved[name] for name in saved.files}
         for name in ("vocabulary", "title_vocabulary"):
             text = arrays[name].tobytes().decode("utf-8")
             arrays[name] = text.split("\n") if text else []
