@@ -73,7 +73,7 @@ def _lines(path: Path) -> list[Query]:
 
 
 def _pooled(path: Path) -> list[Query]:
-    """NAME.queries.jsonl beside NAME.passages.jsonl: a query with `doc` has that document's passages as candidates."""
+    """NAME.queries.jsonl and NAME.passages.jsonl of one folder: a query with `doc` has that document's passages."""
     pool_path = path.with_name(path.name.replace(".queries.", ".passages."))
     if not pool_path.is_file():
         raise InputError(f"{path.name} needs {pool_path.name} beside it")

@@ -17,7 +17,7 @@ class Options:
 
     data: a data set or a folder of them. limit: queries of each set; limits: of single sets. embedder: what every
     system that needs vectors is given (any name that EmbeddingService takes). out: folder for shards and vectors, which
-    make a run resumable. redo: systems whose stored rows are measured anew. seconds: when they are over no new query is
+    make a run resumable. redo: systems whose stored rows are measured again. seconds: after them no new query is
     begun, but for three of each set. quick: few queries and systems, static vectors, two minutes. held_out: a folder of
     SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out); a set that has none
     there is measured with the shipped weights.

@@ -1,6 +1,6 @@
 """The peer libraries, called as their users call them; one function each, gives the library's own order.
 
-Most know no token budget: they are asked for all passages in their order, and the budget is cut from it. All share the
+Most know no token budget: they rank all passages, and the budget is cut from that order. All share the
 run's embedder through the thin adapters at the end of this file.
 """
 # mypy: disable-error-code="misc,no-any-return,valid-type"
@@ -20,7 +20,7 @@ from fieldpack.bench.system import Rank, Ranked, System, require
 from fieldpack.types import Document, FloatArray
 
 DEPTH = 200
-"""Passages that a diversity ranking is asked for: more than any budget of the benchmark holds."""
+"""Passages of a diversity ranking: more than any budget of the benchmark holds."""
 
 Embed = Callable[[Sequence[str]], FloatArray]
 
@@ -96,7 +96,7 @@ def llamaindex_render(passages: Sequence[Document]) -> str:
 
 # --- Haystack
 def haystack(strategy: str) -> Rank:
-    """SentenceTransformersDiversityRanker with its defaults and every document asked for."""
+    """SentenceTransformersDiversityRanker with its defaults, over every document."""
 
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         document = require("haystack").Document
@@ -115,7 +115,7 @@ def haystack_render(passages: Sequence[Document]) -> str:
 
 # --- pyversity
 def pyversity(strategy: str, diversity: float = 0.5) -> Rank:
-    """diversify() over all passages, at its default setting of diversity unless told."""
+    """diversify() over all passages, at its default diversity unless one is named."""
 
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         pool = context.similarities(case)

@@ -154,7 +154,7 @@ def cases_of(name: str, options: Options) -> list[Query]:
 
 
 def systems_for(cases: Sequence[Query], systems: Sequence[System]) -> list[System]:
-    """The systems that are asked about pools of this size: a system answers all queries of a set or none."""
+    """The systems whose limit allows pools of this size: a system answers all queries of a set or none."""
     largest = max(len(c.passages) for c in cases)
     return [s for s in systems if s.most >= largest]
 

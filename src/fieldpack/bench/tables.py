@@ -54,9 +54,9 @@ def set_table(results: Results, name: str) -> str:
 def mean_table(results: Results, measure: str) -> str:
     """Mean over the sets that have a budget and the measure, then over all of them; in brackets how many figures.
 
-    Blank where a system was not asked about one of them.
+    Blank where a system was not measured on one of them.
     """
-    found = {(c["system"], c["set"], c["budget"]): c[measure] for c in results["cells"] if measure in c}
+    cells = {(c["system"], c["set"], c["budget"]): c[measure] for c in results["cells"] if measure in c}
     columns: dict[str, list[tuple[str, str]]] = {}
     for place in dict.fromkeys((c["set"], c["budget"]) for c in results["cells"] if measure in c):
         columns.setdefault(place[1], []).append(place)
@@ -64,7 +64,7 @@ def mean_table(results: Results, measure: str) -> str:
     columns["all"] = [place for places in columns.values() for place in places]
     lines = []
     for system in results["systems"]:
-        values = [[found.get((system, *place)) for place in places] for places in columns.values()]
+        values = [[cells.get((system, *place)) for place in places] for places in columns.values()]
         means = [None if None in column else sum(column) / len(column) for column in values]  # type: ignore[arg-type]
         if any(m is not None for m in means):
             lines.append((system, means))
@@ -100,19 +100,19 @@ def _gap(difference: float, interval: Sequence[float]) -> str:
 
 
 def _verdict(cells: Sequence[Cell]) -> str:
-    ahead, behind = sum(c["ahead_ci"][0] > 0 for c in cells), sum(c["ahead_ci"][1] < 0 for c in cells)
-    return f"{ahead}, {len(cells) - ahead - behind}, {behind}"
+    ahead, worse = sum(c["ahead_ci"][0] > 0 for c in cells), sum(c["ahead_ci"][1] < 0 for c in cells)
+    return f"{ahead}, {len(cells) - ahead - worse}, {worse}"
 
 
 def ablation_table(results: Results) -> str:
     """Evidence of other fieldpack rows minus the default's, mean over the budgets; * where the 95 % CI leaves 0 out."""
-    found = {(r["system"], r["set"]): r for r in results["against_default"]}
-    sets = [name for name in results["sets"] if any(s == name for _, s in found)]
+    gaps = {(r["system"], r["set"]): r for r in results["against_default"]}
+    sets = [name for name in results["sets"] if any(s == name for _, s in gaps)]
     lines = []
-    for system in dict.fromkeys(s for s, _ in found):
+    for system in dict.fromkeys(s for s, _ in gaps):
         line = [system]
         for name in sets:
-            r = found.get((system, name))
+            r = gaps.get((system, name))
             line.append("" if r is None else _gap(r["difference"], r["ci"]))
         lines.append(line)
     return markdown(["system", *sets], lines)
@@ -147,7 +147,7 @@ def cost_table(results: Results) -> str:
 
 
 def embedding_ms(cell: Cell, results: Results) -> float:
-    """What embedding the texts that a system asked for costs with no cache, at the rate measured on the set."""
+    """Milliseconds of embedding a system's texts with no cache, at the rate measured on the set."""
     rate = results["sets"][cell["set"]].get("embedding_ms_per_1000_chars", 0.0)
     return float(rate) * float(cell["embedded_chars"]) / 1000
 

@@ -30,7 +30,7 @@ from fieldpack.result import Result
 BATCH = 64
 """Tasks in a shard: what a stopped run loses at most for each worker."""
 _OWN = ("InputError", "BudgetError")
-"""Errors that are the task's own: they come again however often it is done."""
+"""Errors of the task itself: they come again however often it is done."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def pack_many(
     tasks: a file of JSON Lines (also .gz) or Parquet, or an iterable of dicts: {"query", "documents", "budget", "id",
         "pins"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title", "metadata"}; pins:
         ids or [id, start, end]. A task without a budget takes the one given here.
-    index: the folder of a saved index that all tasks without documents of their own read, memory-mapped; with Ray it
-        must lie at this path on every machine.
+    index: the folder of a saved index, for tasks without documents; with Ray it is at this path on every machine.
     ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard. explain: rows name dropped segments too.
     progress: called as progress("pack", tasks done, tasks).
 
@@ -219,7 +218,7 @@ def _errors(content: bytes) -> list[dict[str, Any]]:
 
 
 def _is_complete(out: Output, shard: int, content: bytes) -> bool:
-    """Whether a shard has all its rows, and no task that failed through no fault of its own."""
+    """Whether a shard has all its rows, and no error but those of the tasks themselves."""
     try:
         same = content.endswith(b"\n") and content.count(b"\n") == len(out.items(shard))
         first = json.loads(content[: content.index(b"\n")]) if same else {}

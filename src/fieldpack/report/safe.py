@@ -17,8 +17,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def text(value: object) -> str:
     """For element content and quoted attributes: markup escaped, control characters and lone surrogates replaced."""
-    plain = _SURROGATES.sub("\ufffd", _RETURNS.sub("\n", str(value)).translate(_CONTROLS))
-    return html.escape(plain, quote=True)
+    printable = _SURROGATES.sub("\ufffd", _RETURNS.sub("\n", str(value)).translate(_CONTROLS))
+    return html.escape(printable, quote=True)
 
 
 def data(value: Any) -> str:
