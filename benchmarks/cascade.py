@@ -89,12 +89,9 @@ def kept(packer: ContextPacker, prepared: Any, case: Query) -> float:
     result, out = None, []
     for budget in map(int, budgets.ABSOLUTE):
         result = packer.pack_prepared((case.query,), prepared, budget) if result is None else result.repack(budget)
-        out.append(max(evidence_kept(spans, [k[:3] for k in map(_span, result.kept)]) for spans in wanted(case)))
+        kept_spans = [(k.doc_id, k.start, k.end) for k in result.kept]
+        out.append(max(evidence_kept(spans, kept_spans) for spans in wanted(case)))
     return float(np.mean(out))
-
-
-def _span(k: Any) -> tuple[str, int, int]:
-    return k.doc_id, k.start, k.end
 
 
 def wanted(case: Query) -> list[list[Any]]:
@@ -198,7 +195,7 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown([*head, "static s", "minilm s", "cascade s", "cascade / minilm"], lines)
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--pools", default=POOLS, help="SET:PASSAGES, separated by commas")
@@ -208,11 +205,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "cascade.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None, model: Embedder | None = None) -> None:
+    o = arguments(argv)
     if model is None:
         from fieldpack.embed.onnx import OnnxEmbedder
 

@@ -17,11 +17,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=HERE / "results" / "speed.json")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
-    given = parser.parse_args()
+    options = parser.parse_args()
     results = speed.run()
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    if given.page:
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    if options.page:
         tables.insert(HERE / "README.md", "speed", speed_tables.speed_page(results))
     print(speed_tables.speed_page(results))
 
