@@ -112,10 +112,10 @@ def compact(rows: Iterator[Row]) -> Iterator[Row]:
 
 def by_query(rows: Sequence[Row], measure: str) -> dict[str, dict[str, float]]:
     """{system: {query: mean over the budgets}}."""
-    found: dict[str, dict[str, list[float]]] = {}
+    values: dict[str, dict[str, list[float]]] = {}
     for r in rows:
-        found.setdefault(r["system"], {}).setdefault(r["id"], []).append(r[measure])
-    return {s: {q: sum(v) / len(v) for q, v in each.items()} for s, each in found.items()}
+        values.setdefault(r["system"], {}).setdefault(r["id"], []).append(r[measure])
+    return {s: {q: sum(v) / len(v) for q, v in each.items()} for s, each in values.items()}
 
 
 def compared(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
@@ -174,7 +174,7 @@ def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str, tier: st
     return {**head, "default": default, "compared": compared(rows)}
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
@@ -189,11 +189,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, default=Path("bench-out/ablations"), help="rows, for resuming")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "ablations.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None) -> None:
+    o = arguments(argv)
     first, *rest = o.limit.split(",")
     limits = {name: int(n) for name, _, n in (part.partition("=") for part in rest)}
     sets = tuple(filter(None, o.sets.split(",")))

@@ -36,12 +36,12 @@ def scored(packer, cases):
         yield result.relevance.total.astype(float), label
 
 
-def reliability(found):
+def reliability(scored_queries):
     """Rows (from, to, candidates, mean probability, share of evidence) and the expected calibration error, with every
     query weighing the same."""
-    p = np.concatenate([a for a, _ in found])
-    y = np.concatenate([b for _, b in found])
-    w = np.concatenate([np.full(len(a), 1 / len(a)) for a, _ in found])
+    p = np.concatenate([a for a, _ in scored_queries])
+    y = np.concatenate([b for _, b in scored_queries])
+    w = np.concatenate([np.full(len(a), 1 / len(a)) for a, _ in scored_queries])
     w /= w.sum()
     at = np.digitize(p, BINS) - 1
     rows, error = [], 0.0
@@ -69,12 +69,12 @@ def abstention(with_evidence, without):
     }
 
 
-def coverage(found, alpha=0.1):
+def coverage(scored_queries, alpha=0.1):
     """Conformal boundary of a random half of the queries; share of the other half's evidence that it lets in, and the
     share of all candidates that enter."""
-    order = np.random.default_rng(0).permutation(len(found))
-    half = [found[i] for i in order[: len(order) // 2]]
-    rest = [found[i] for i in order[len(order) // 2 :]]
+    order = np.random.default_rng(0).permutation(len(scored_queries))
+    half = [scored_queries[i] for i in order[: len(order) // 2]]
+    rest = [scored_queries[i] for i in order[len(order) // 2 :]]
     cut = conformal(np.concatenate([p[y] for p, y in half]), alpha)
     kept = np.concatenate([p[y] >= cut for p, y in rest])
     enter = np.concatenate([p >= cut for p, _ in rest])

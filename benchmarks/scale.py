@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench import tables
+from fieldpack.bench import speed_tables, tables
 from fieldpack.bench.corpora import discover, load
 from fieldpack.bench.machine import machine
 from fieldpack.errors import FieldpackError
@@ -323,39 +323,39 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=1_000_000, help="segments at most")
     parser.add_argument("--page", action="store_true", help="only put what was measured into benchmarks/README.md")
     parser.add_argument("--step", nargs=2, metavar=("NAME", "SIZE"), help="one measurement, in this process")
-    given = parser.parse_args()
-    if given.page:
+    options = parser.parse_args()
+    if options.page:
         tables.insert(
-            Path(__file__).parent / "README.md", "scale", tables.scale_page(json.loads(given.out.read_text()))
+            Path(__file__).parent / "README.md", "scale", speed_tables.scale_page(json.loads(options.out.read_text()))
         )
         return
-    if given.data is None:
+    if options.data is None:
         parser.error("--data or FIELDPACK_DATA must name a folder of data sets")
     try:
-        if given.step:
-            print(json.dumps(STEPS[given.step[0]][0](given.data, int(given.step[1]))))
+        if options.step:
+            print(json.dumps(STEPS[options.step[0]][0](options.data, int(options.step[1]))))
             return
-        _all(given)
+        _all(options)
     except FieldpackError as error:
         parser.error(str(error))
 
 
-def _all(given: argparse.Namespace) -> None:
-    results = json.loads(given.out.read_text()) if given.out.is_file() else {}
-    for name in given.only.split(","):
+def _all(options: argparse.Namespace) -> None:
+    results = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    for name in options.only.split(","):
         rows = []
         for size in STEPS[name][1]:
-            if size > given.most:
+            if size > options.most:
                 continue
-            command = [sys.executable, __file__, "--data", str(given.data), "--step", name, str(size)]
+            command = [sys.executable, __file__, "--data", str(options.data), "--step", name, str(size)]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             rows.append({**json.loads(said.splitlines()[-1]), "load": round(os.getloadavg()[0], 1)})
             print(name, json.dumps(rows[-1]), flush=True)
         results["machine"] = {**machine(), "blas_threads": os.environ.get("OMP_NUM_THREADS", "all")}
         results["command"] = "python benchmarks/scale.py --data FOLDER"
         results[name] = {"rows": rows, "exponents": fitted(rows)}
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(results, indent=1) + "\n")
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
         print(name, "exponents", results[name]["exponents"], flush=True)
 
 

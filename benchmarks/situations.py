@@ -86,8 +86,8 @@ def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, F
 
 def _switches(*names: str) -> list[Any]:
     """The default and some of its switches."""
-    found = [fieldpack_systems.systems()[0], *(s for s in fieldpack_systems.ablations() if s.name in names)]
-    return [replace(s, reuse=True) for s in found]  # type: ignore[type-var]
+    chosen = [fieldpack_systems.systems()[0], *(s for s in fieldpack_systems.ablations() if s.name in names)]
+    return [replace(s, reuse=True) for s in chosen]  # type: ignore[type-var]
 
 
 def _together(system: Any, context: Context) -> Callable[[Sequence[Query], int], tuple[Span, ...]]:
@@ -168,7 +168,7 @@ def table(results: Mapping[str, Any], kind: str) -> str:
     return tables.markdown(["system", *(h for v in views for h in (v, "minus fieldpack"))], lines)
 
 
-def main(given: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
@@ -176,7 +176,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "situations.json")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
-    o = parser.parse_args(given)
+    o = parser.parse_args(argv)
     sets: dict[str, dict[str, Any]] = {}
     options = quality.Options(o.data, tuple(filter(None, o.sets.split(","))), limit=None, held_out=o.held_out)
     for name in quality.sets_of(options):

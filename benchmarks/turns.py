@@ -121,8 +121,8 @@ def weakened(result: Any) -> FieldState:
     """The next state, what was just packed with its relevance as its strength."""
     score = {f"{k.doc_id}:{k.start}-{k.end}": k.score for k in result.kept}
     residue = result.state.residue
-    found = tuple(replace(f, strength=score.get(f.key, f.strength)) if f.age == 0 else f for f in residue.fragments)
-    return replace(result.state, residue=replace(residue, fragments=found))
+    fragments = tuple(replace(f, strength=score.get(f.key, f.strength)) if f.age == 0 else f for f in residue.fragments)
+    return replace(result.state, residue=replace(residue, fragments=fragments))
 
 
 def scored(case: Query, result: Any, budget: int, context: Context) -> Row:
@@ -173,8 +173,8 @@ def compared(sets: Mapping[str, Any]) -> list[Row]:
     return out
 
 
-def _gaps(found: Mapping[str, Mapping[str, list[float]]], name: str, m: str) -> np.ndarray:
-    return np.array(found[name][m]) - np.array(found[DEFAULT][m])
+def _gaps(talks: Mapping[str, Mapping[str, list[float]]], name: str, m: str) -> np.ndarray:
+    return np.array(talks[name][m]) - np.array(talks[DEFAULT][m])
 
 
 def summary(sets: Mapping[str, Any], command: str) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown(["switch", *MEASURES, *(f"{s}: evidence, overlap" for s in sets)], lines)
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--sets", default=SETS, help="names, separated by commas")
@@ -213,11 +213,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--few", action="store_true", help="residue and boundary only")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "turns.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None) -> None:
+    o = arguments(argv)
     options = quality.Options(o.data, tuple(filter(None, o.sets.split(","))), limit=None, held_out=o.held_out)
     command = f"python benchmarks/turns.py --data FOLDER --turns {o.turns} --conversations {o.conversations}"
     sets: dict[str, Any] = {}

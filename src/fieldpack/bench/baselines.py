@@ -28,7 +28,7 @@ def shuffled(case: Query, budget: int, context: Context) -> Iterable[int]:
 
 def dense(case: Query, budget: int, context: Context) -> Iterable[int]:
     """Cosine with the query, until full."""
-    return descending(context.cosines(case)[0])
+    return descending(context.similarities(case).cosines)
 
 
 def dense_titled(case: Query, budget: int, context: Context) -> Iterable[int]:
@@ -58,7 +58,7 @@ def bm25(case: Query, budget: int, context: Context) -> Iterable[int]:
 def rrf(case: Query, budget: int, context: Context) -> Iterable[int]:
     """Reciprocal rank fusion of dense and BM25: sum of 1 / (60 + rank) (Cormack et al. 2009)."""
     total = np.zeros(len(case.passages))
-    for scores in (context.cosines(case)[0], bm25_scores(case)):
+    for scores in (context.similarities(case).cosines, bm25_scores(case)):
         total[descending(scores)] += 1 / (60 + np.arange(len(scores)))
     return descending(total)
 
@@ -70,7 +70,7 @@ def oracle(case: Query, budget: int, context: Context) -> Iterable[int]:
     for span in case.evidence():
         worth[at[span.doc_id]] += span.end - span.start
     costs = np.array([max(1, context.count(p.text)) for p in case.passages])
-    return descending(np.where(worth > 0, 2 + worth / costs, np.clip(context.cosines(case)[0], -1, 1)))
+    return descending(np.where(worth > 0, 2 + worth / costs, np.clip(context.similarities(case).cosines, -1, 1)))
 
 
 def systems() -> tuple[System, ...]:

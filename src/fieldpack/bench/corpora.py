@@ -73,7 +73,7 @@ def _lines(path: Path) -> list[Query]:
 
 
 def _pooled(path: Path) -> list[Query]:
-    """NAME.queries.jsonl beside NAME.passages.jsonl: a query with `doc` has that document's passages as candidates."""
+    """NAME.queries.jsonl and NAME.passages.jsonl of one folder: a query with `doc` has that document's passages."""
     pool_path = path.with_name(path.name.replace(".queries.", ".passages."))
     if not pool_path.is_file():
         raise InputError(f"{path.name} needs {pool_path.name} beside it")
@@ -115,7 +115,15 @@ def _query(row: Mapping[str, Any], passages: tuple[Document, ...], path: Path) -
         # answers of another type than spans of the text (summaries, labels) are no strings to look for
         answers = row.get("answers") or () if row.get("answer_type", "excerpts") == "excerpts" else ()
         gold, mode = tuple(map(str, row["gold"])), row.get("mode") or "all"
-        return Query(str(row["id"]), row["query"], passages, gold, spans, tuple(answers), mode)
+        return Query(
+            id=str(row["id"]),
+            query=row["query"],
+            passages=passages,
+            gold=gold,
+            gold_spans=spans,
+            answers=tuple(answers),
+            mode=mode,
+        )
     except (KeyError, TypeError) as error:
         raise InputError(f"{path.name}: query {row.get('id')!r} needs id, query and gold; wrong: {error}") from None
 

@@ -50,6 +50,11 @@ class Query:
         if self.mode not in MODES:
             raise InputError(f"query {self.id!r}: mode is {self.mode!r}; it must be one of {', '.join(MODES)}")
 
+    @staticmethod
+    def without_evidence(name: str, query: str, passages: tuple[Document, ...]) -> Query:
+        """A question that its passages do not answer (mode none)."""
+        return Query(id=name, query=query, passages=passages, gold=(), gold_spans=(), answers=(), mode="none")
+
     def evidence(self) -> tuple[Span, ...]:
         """The labelled spans, and whole passages for gold that has none."""
         labelled = {s.doc_id for s in self.gold_spans}

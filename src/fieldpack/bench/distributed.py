@@ -54,13 +54,13 @@ def run(
         BenchWorker, carried, options.encoding, {name: path.read_bytes() for name, path in weights.items() if path}
     )
     content = [(k, json.dumps(job, ensure_ascii=True).encode()) for k, job in enumerate(jobs)]
-    held: dict[int, bytes] = {}
+    waiting: dict[int, bytes] = {}
     at = 0
     service = carried if isinstance(carried, EmbeddingService) else EmbeddingService(carried)
     for done, (k, rows) in enumerate(run_jobs(make, content, compute, gpu_use(service)), 1):
-        held[k] = rows
-        while at in held:  # in order, so that a shard does not depend on who was faster
-            for row in json.loads(held.pop(at)):
+        waiting[k] = rows
+        while at in waiting:  # in order, so that a shard does not depend on who was faster
+            for row in json.loads(waiting.pop(at)):
                 shards[jobs[at]["set"], row["system"]].add([row])
             at += 1
         if progress is not None:
@@ -104,7 +104,7 @@ class BenchWorker:
         job = json.loads(content)
         context = self._context
         context.scorer = self._weights.get(job["set"])
-        cases = [_case(item["case"]) for item in job["todo"]]
+        cases = [_case_from_json(item["case"]) for item in job["todo"]]
         context.embed([*(p.text for c in cases for p in c.passages), *(c.query for c in cases)])
         rows: list[Row] = []
         for case, item in zip(cases, job["todo"], strict=True):
@@ -135,15 +135,13 @@ def _to_json(case: Query) -> dict[str, Any]:
     }
 
 
-def _case(found: Mapping[str, Any]) -> Query:
-    passages = tuple(Document(*p) for p in found["passages"])
-    spans = tuple(Span(*s) for s in found["spans"])
+def _case_from_json(facts: Mapping[str, Any]) -> Query:
     return Query(
-        found["id"],
-        found["query"],
-        passages,
-        tuple(found["gold"]),
-        spans,
-        tuple(found["answers"]),
-        found["mode"],
+        id=facts["id"],
+        query=facts["query"],
+        passages=tuple(Document(*p) for p in facts["passages"]),
+        gold=tuple(facts["gold"]),
+        gold_spans=tuple(Span(*s) for s in facts["spans"]),
+        answers=tuple(facts["answers"]),
+        mode=facts["mode"],
     )

@@ -50,7 +50,9 @@ def _hotpot(row: Mapping[str, Any]) -> Query:
         passages.append(Document(f"{name}#{i}", "".join(parts), title))
     gold = tuple(dict.fromkeys(s.doc_id for s in spans))
     answers = (row["answer"],) if row.get("answer") else ()
-    return Query(name, row["question"], tuple(passages), gold, tuple(spans), answers)
+    return Query(
+        id=name, query=row["question"], passages=tuple(passages), gold=gold, gold_spans=tuple(spans), answers=answers
+    )
 
 
 def musique_row(row: Mapping[str, Any]) -> Query:
@@ -63,8 +65,10 @@ def musique_row(row: Mapping[str, Any]) -> Query:
             gold.append(passages[-1].id)
     answers = tuple(a for a in (row.get("answer"), *row.get("answer_aliases", ())) if a)
     if not row.get("answerable", True):
-        return Query(name, row["question"], tuple(passages), (), (), (), "none")
-    return Query(name, row["question"], tuple(passages), tuple(gold), (), answers)
+        return Query.without_evidence(name, row["question"], tuple(passages))
+    return Query(
+        id=name, query=row["question"], passages=tuple(passages), gold=tuple(gold), gold_spans=(), answers=answers
+    )
 
 
 def _squad(articles: list[Mapping[str, Any]], file: str) -> Iterator[Query]:
@@ -83,13 +87,14 @@ def _squad(articles: list[Mapping[str, Any]], file: str) -> Iterator[Query]:
 
 
 def _squad_query(question: Mapping[str, Any], passage: Document, passages: tuple[Document, ...]) -> Query:
+    name, text = str(question["id"]), question["question"]
     if question.get("is_impossible"):
-        return Query(str(question["id"]), question["question"], passages, (), (), (), "none")
+        return Query.without_evidence(name, text, passages)
     # annotators mark the same fact with longer and shorter spans: the first is the evidence, all are accepted answers
     first = question["answers"][0]
     span = Span(passage.id, first["answer_start"], first["answer_start"] + len(first["text"]))
     answers = tuple(dict.fromkeys(a["text"] for a in question["answers"]))
-    return Query(str(question["id"]), question["question"], passages, (passage.id,), (span,), answers)
+    return Query(id=name, query=text, passages=passages, gold=(passage.id,), gold_spans=(span,), answers=answers)
 
 
 def beir(folder: Path, limit: int | None) -> list[Query]:
@@ -105,7 +110,11 @@ def beir(folder: Path, limit: int | None) -> list[Query]:
     out = []
     for (name, gold), pool in zip(wanted, pools, strict=True):
         inside = {d.id for d in pool}
-        out.append(Query(name, queries[name], pool, tuple(g for g in gold if g in inside), (), (), "topical"))
+        known = tuple(g for g in gold if g in inside)
+        topical = Query(
+            id=name, query=queries[name], passages=pool, gold=known, gold_spans=(), answers=(), mode="topical"
+        )
+        out.append(topical)
     return [q for q in out if q.gold]
 
 

@@ -35,13 +35,13 @@ class FieldAwareContextManager:
     def detect_attractors(self, text: str, threshold: float = 0.8) -> list[dict[str, Any]]:
         sections = text.split("\n\n")
         rows = [self.embed_text(section) for section in sections]
-        found = []
+        attractors = []
         for i, (section, row) in enumerate(zip(sections, rows, strict=True)):
             similarities = [cosine_similarity(row, other) for j, other in enumerate(rows) if i != j]
             average = np.mean(similarities) if similarities else 0
             if average > threshold:
-                found.append({"text": section, "embedding": row, "strength": average})
-        return found
+                attractors.append({"text": section, "embedding": row, "strength": average})
+        return attractors
 
     def calculate_resonance(self, text: str) -> float:
         sections = text.split("\n\n")

@@ -31,7 +31,7 @@ class Gap(NamedTuple):
 
 def mean_gap(differences: Mapping[str, FloatArray], seed: int = 0) -> Gap:
     """The mean over sets of their mean difference. differences: {set: (n,)}, each of something drawn independently (a
-    query, a conversation). Percentile bootstrap: these are drawn anew within each set, the sets stay.
+    query, a conversation). Percentile bootstrap: they are resampled within each set, the sets stay.
 
     Raises InputError where a set has none.
     """

@@ -18,7 +18,7 @@ Rank = Callable[[Query, int, Context], Iterable[int]]
 class System(Protocol):
     """A way to spend a budget. `family` names the library; baselines and the oracle are families of their own.
 
-    `most`: the largest pool that it is asked about, for those whose time grows with the square of the pool.
+    `most`: the largest pool that it is measured on, for systems whose time grows with the square of the pool.
     """
 
     @property
@@ -37,7 +37,7 @@ class System(Protocol):
 class Ranked:
     """A system that gives passages an order; the budget is cut from it, and its rendering is the library's own.
 
-    `budgeted`: the order depends on the budget, so it is made anew for each.
+    `budgeted`: the order depends on the budget, so it is made for each.
     """
 
     name: str

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,7 @@ def field(explored: Explored) -> None:
     if not facts["attractors"]:
         console.print("no attractor: these segments gather around nothing more than chance would have them")
         return
-    table = _table("strength", "", "segments", "cohesion", "nearest")
+    table = _table(("strength", "", "segments", "cohesion", "nearest"))
     strongest = max(a["strength"] for a in facts["attractors"])
     texts = {d.id: d.text for d in explored.corpus.documents}
     for a in facts["attractors"]:
@@ -180,17 +181,17 @@ def compression(shorter: Compression) -> None:
 
 def models(shipped: list[dict[str, Any]], verified: bool) -> None:
     """The shipped models, and whether their checksums hold."""
-    table = _table("model", "what", "dims", "size", "licence", *(["checksum"] if verified else []))
+    table = _table(["model", "what", "dims", "size", "licence", *(["checksum"] if verified else [])])
     for m in shipped:
         state = [] if not verified else ["[green]ok[/]" if m["verified"] else f"[red]{_escaped(m['problem'])}[/]"]
-        table.add_row(
+        facts = [
             m["name"],
             m.get("kind", ""),
             str(m.get("dims", "")),
             f"{m['bytes'] / 1e6:.1f} MB",
             m.get("license", ""),
-            *state,
-        )
+        ]
+        table.add_row(*facts, *state)
     _console().print(table)
 
 
@@ -220,13 +221,13 @@ def _summary(console: Console, result: Result) -> None:
 
 
 def _decisions(result: Result, most: int | None) -> Table:
-    table = _table("", "relevance", "", "tokens", "where", "why")
+    table = _table(("", "relevance", "", "tokens", "where", "why"))
     kept = sorted(result.kept, key=lambda k: -k.score) if most else list(result.kept)
     dropped = sorted(result.dropped, key=lambda d: -d.score)
     for mark, style, items in (("+", "green", kept[:most]), ("-", "dim", dropped[:most])):
         for item in items:
             where = f"{item.doc_id}:{item.start}-{item.end}"
-            table.add_row(
+            cells = (
                 f"[{style}]{mark}[/]",
                 f"{item.score:.2f}",
                 f"[{'cyan' if mark == '+' else 'dim'}]{bar(item.score)}[/]",
@@ -234,6 +235,7 @@ def _decisions(result: Result, most: int | None) -> Table:
                 f"{_escaped(where)}\n[dim]{_escaped(_one_line(item.text, 70))}[/]",
                 f"[{style if mark == '-' else 'default'}]{_escaped(item.reason)}[/]",
             )
+            table.add_row(*cells)
     return table
 
 
@@ -241,7 +243,7 @@ def _one_line(text: str, length: int) -> str:
     return " ".join(text.split())[:length]
 
 
-def _table(*columns: str) -> Table:
+def _table(columns: Sequence[str]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

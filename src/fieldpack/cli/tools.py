@@ -138,14 +138,15 @@ def calibrate(options: CalibrateOptions) -> None:
             for case in load(options.examples)
             if case.gold
         ]
-        found = calibration.calibrate(examples, packer, options.alpha, progress=progress, source=str(options.examples))
-    facts = {**found.to_dict(), "model": options.model, "unit": options.unit}
+        source = str(options.examples)
+        boundary = calibration.calibrate(examples, packer, options.alpha, progress=progress, source=source)
+    facts = {**boundary.to_dict(), "model": options.model, "unit": options.unit}
     if options.out is not None:
         write_text(options.out, json.dumps(facts, indent=1) + "\n")
     if options.as_json:
         typer.echo(json.dumps(facts))
     else:
-        show.calibration(found)
+        show.calibration(boundary)
 
 
 @shell_app.command("check")
@@ -177,7 +178,7 @@ def shell_run(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Jso
 def bench(options: BenchOptions) -> None:
     """Measure fieldpack beside the real peer libraries on labelled sets."""
     from fieldpack.bench.distributed import run
-    from fieldpack.bench.quality import Options, numbers_of, words_of
+    from fieldpack.bench.options import Options, numbers_of, words_of
     from fieldpack.bench.tables import quality_page
     from fieldpack.parallel import ComputeOptions
 

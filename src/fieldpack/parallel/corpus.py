@@ -49,8 +49,7 @@ def index_corpus(
     Its files are those that `packer.index(documents).save(output)` writes, byte for byte with static vectors; rows of a
     transformer that are computed in other batches may differ in their last bits. Workers cut documents into segments,
     count tokens, split words and embed; this process holds the documents and joins the parts. A run that was stopped
-    goes on from the parts in the folder PARTS of `output`, which go when the index is there; the same call then loads
-    it.
+    goes on from the parts in the folder PARTS of `output`, which go when the index is there; then it is only loaded.
 
     ray, workers, gpus, cores: see `ComputeOptions`. batch: documents in a part.
     progress: called as progress("index", documents done, documents).
@@ -63,8 +62,8 @@ def index_corpus(
     place = Path(output)
     lines = store.lines([_row(d) for d in listed]).splitlines()
     sha = hashlib.sha256(b"\n".join(lines)).hexdigest()
-    out = Output(place / PARTS, "part", len(listed), batch, "npz", {"documents": sha, **made_with(packer)})
-    carried = packer if ray is None else PackerSpec.of(packer)
+    about = {"documents": sha, **made_with(packer)}
+    out = Output(place / PARTS, "part", count=len(listed), size=batch, ending="npz", about=about)
     with out.opened():
         if (place / "index.json").is_file():
             return Index.load(place, packer, verify=False)
@@ -81,6 +80,21 @@ def index_corpus(
         for k in range(len(out)):
             out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
+
+
+def _read_parts(
+    out: Output, lines: Sequence[bytes], packer: ContextPacker, compute: ComputeOptions, progress: Progress | None
+) -> None:
+    """Writes the parts that are missing."""
+    carried = packer if compute.ray is None else PackerSpec.of(packer)
+    missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
+    done = len(lines) - sum(len(out.items(k)) for k in missing)
+    jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
+    for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
+        out.write(k, content)
+        done += len(out.items(k))
+        if progress is not None:
+            progress("index", done, len(lines))
 
 
 class PartWorker:

@@ -1,4 +1,4 @@
-"""An output folder: a manifest that says what is made there, and one file for each shard, whole or not there at all."""
+"""An output folder: a manifest of the run, and one file for each shard, complete or absent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_BATCH = 1_000_000
 class Output:
     """Shard k holds items [k * size, (k + 1) * size) of `count`.
 
-    about: what the shards are made from; a folder that was begun with something else is refused.
+    about: the input and settings of the run; a folder that was begun with others is refused.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Output:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """The folder made or checked, and nobody else's while inside. Raises InputError when it holds another run."""
+        """Makes or checks the folder, and locks it while inside. Raises InputError when it holds another run."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _alone(self.folder):
@@ -84,15 +84,15 @@ class Output:
             write_file(path, content, durable=True)
             return
         try:
-            found = json.loads(path.read_text("utf-8"))
+            written = json.loads(path.read_text("utf-8"))
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
+            written = None
+        if not isinstance(written, dict):
             raise InputError(f"{path} is damaged; give a new folder")
-        for name in {**wanted, **found}:
-            if found.get(name) != wanted.get(name):
+        for name in {**wanted, **written}:
+            if written.get(name) != wanted.get(name):
                 raise InputError(
-                    f"{self.folder} was begun with another {name}: {_short(found.get(name))}, "
+                    f"{self.folder} was begun with another {name}: {_short(written.get(name))}, "
                     f"now {_short(wanted.get(name))}; use what it was begun with, or give a new folder"
                 )
 

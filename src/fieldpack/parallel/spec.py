@@ -1,4 +1,4 @@
-"""How a packer travels: as what it was made from. Nothing that was loaded goes along; a worker loads its own."""
+"""A packer as the settings it was made from, to be sent to another process, which loads its own model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PackerSpec:
 
     @staticmethod
     def of(packer: ContextPacker) -> PackerSpec:
-        """The cache of vectors stays behind: it is a file of this machine."""
+        """The spec of a packer, without its cache of vectors: that is a file of this machine."""
         settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
         weights = None if packer.scorer is None else Path(packer.scorer).read_bytes()
         return PackerSpec(settings, _bare(packer.embedder), packer.tokenizer, weights)
@@ -52,9 +52,9 @@ def weights_file(weights: bytes) -> Path:
 
 
 def made_with(packer: ContextPacker) -> dict[str, Any]:
-    """What decides the packs of `packer`, as JSON: two that are equal give the same rows. Loads no transformer."""
+    """All that the packs of `packer` depend on, as JSON: equal ones give the same rows. Loads no transformer."""
     settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
-    plain = {name: v if isinstance(v, bool | int | float | str | None) else repr(v) for name, v in settings.items()}
+    values = {name: v if isinstance(v, bool | int | float | str | None) else repr(v) for name, v in settings.items()}
     model: Any = getattr(packer.tokenizer, "model", None)
     counts = _digest(model.to_str().encode()) if hasattr(model, "to_str") else ""
     return {
@@ -63,7 +63,7 @@ def made_with(packer: ContextPacker) -> dict[str, Any]:
         "embedder": _model(packer.embedder),
         "tokenizer": f"{packer.tokenizer.name} {counts}".strip(),
         "scorer": "shipped" if packer.scorer is None else _digest(Path(packer.scorer).read_bytes()),
-        **plain,
+        **values,
     }
 
 

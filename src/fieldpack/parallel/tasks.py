@@ -1,4 +1,4 @@
-"""Tasks: one query each, with documents, a budget and pins. Lines of JSON, judged one by one by who does them."""
+"""Tasks: one query each, with documents, a budget and pins. Lines of JSON, each checked by the worker that packs it."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def line_of(task: Any) -> bytes:
     try:
         text = json.dumps(task, ensure_ascii=False, default=_to_json)
     except (TypeError, ValueError, RecursionError) as error:
-        found = task.get("id") if isinstance(task, Mapping) else None
-        name = found if isinstance(found, str | int) else None
+        name = task.get("id") if isinstance(task, Mapping) else None
+        name = name if isinstance(name, str | int) else None
         text = json.dumps({"id": name, "not JSON": str(error)}, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace")  # a lone surrogate as JSON's own escape
 
@@ -108,11 +108,11 @@ def read(line: bytes) -> tuple[str | int | None, Task | InputError]:
         return None, InputError(f"the task is no JSON: {error}")
     if not isinstance(row, dict):
         return None, InputError(f"the task is a {type(row).__name__}; give an object with the keys {', '.join(KEYS)}")
-    found = row.get("id")
-    name = found if isinstance(found, str | int) and not isinstance(found, bool) else None
+    value = row.get("id")
+    name = value if isinstance(value, str | int) and not isinstance(value, bool) else None
     try:
-        if name is None and found is not None:
-            raise InputError(f"the id is {str(found)[:80]!r}; give a string or a whole number")
+        if name is None and value is not None:
+            raise InputError(f"the id is {str(value)[:80]!r}; give a string or a whole number")
         return name, _task(row)
     except InputError as error:
         return name, error

@@ -139,7 +139,7 @@ def _queries(places: Sequence[tuple[float, float]], labels: _Labels) -> str:
 
 
 class _Labels:
-    """Names beside their marks, each at the first of a few places where it covers nothing that is named already."""
+    """Names next to their marks, each at the first of four places where it covers no other name or mark."""
 
     def __init__(self, marks: Sequence[tuple[float, float, float]]) -> None:
         self._taken = [(x - r, y - r, x + r, y + r) for x, y, r in marks]
