@@ -92,7 +92,9 @@ def kept(packer: ContextPacker, corpus: Corpus, case: Query) -> float:
     base = packer.pack_corpus(Request.checked(case.query, first), corpus)
     out = []
     for result in (base, *map(base.repack, larger)):
-        out.append(max(evidence_kept(spans, [k[:3] for k in map(_span, result.kept)]) for spans in wanted(case)))
+        out.append(
+            max(evidence_kept(spans, [(k.doc_id, k.start, k.end) for k in result.kept]) for spans in wanted(case))
+        )
     return float(np.mean(out))
 
 

@@ -82,8 +82,8 @@ def packed(options: argparse.Namespace) -> dict[str, Any]:
         total = sum(packer.tokenizer.count_many([p.text for p in query.passages]))
         budgets = [max(20, int(share * total)) for share in SHARES]
         key = f"{name}|{query.id}"
-        if given.way == "changed":
-            found[key] = changed(packer, query, budgets)
+        if options.way == "changed":
+            digests[key] = changed(packer, query, budgets)
             continue
         for budget, result in zip(budgets, results(packer, query, options.way, budgets), strict=True):
             shown = result.to_dict()
@@ -121,7 +121,7 @@ def with_noise(scored: Scored, size: float, rng: np.random.Generator) -> Scored:
     return replace(scored, relevance=relevance, problem=replace(scored.problem, logit=logit, max_similarity=similarity))
 
 
-def elsewhere(given: argparse.Namespace, model: str, limit: int, settings: dict[str, str], cache: str = "") -> Any:
+def elsewhere(options: argparse.Namespace, model: str, limit: int, settings: dict[str, str], cache: str = "") -> Any:
     """`packed` in a process of its own."""
     threads = settings.get("threads", "1")
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")

@@ -28,7 +28,7 @@ def candidate_tokens(cases: Sequence[Query], tokenizer: Tokenizer) -> list[int]:
 
 
 def choose(choice: Sequence[float], totals: Sequence[int]) -> tuple[float, ...]:
-    """The budgets that were chosen, or those that suit a set of this size. Below 1 they are shares of the candidates."""
+    """The budgets chosen, or those that suit a set of this size. Below 1 they are shares of the candidates."""
     if bad := [b for b in choice if not b > 0]:
         raise SettingsError(f"a budget must be above 0 (a share below 1, or tokens); found {bad[0]:g}")
     if choice:

@@ -86,9 +86,9 @@ class Context:
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
         """What a system builds once a run (a packer with its model)."""
-        if name not in self._held:
-            self._held[name] = make()
-        return self._held[name]
+        if name not in self._built:
+            self._built[name] = make()
+        return self._built[name]
 
     def count(self, text: str) -> int:
         """Tokens of a passage, kept for the next system."""

@@ -175,7 +175,7 @@ class Tools:
         """What files or texts are about: their attractors (topics), each with its nearest passages."""
         files, skipped = self._documents(paths, documents)
         packer = ContextPacker(embedder=self._service(model), unit="paragraph")
-        view = packer.explore(found, limit)
+        view = packer.explore(files, limit)
         texts, facts = view.corpus.texts(), view.reading.to_dict()
         topics = [
             {
@@ -185,7 +185,7 @@ class Tools:
             for k, a in enumerate(facts["attractors"])
         ]
         tokens = int(view.corpus.rows.tokens.sum())
-        lines = [f"{len(found)} documents, {len(texts)} segments, {tokens} tokens, {len(topics)} topics."]
+        lines = [f"{len(files)} documents, {len(texts)} segments, {tokens} tokens, {len(topics)} topics."]
         lines += [
             f"{k}. strength {t['strength']:.2f}: {t['passages'][0]}" for k, t in enumerate(topics, 1) if t["passages"]
         ]

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,14 +67,7 @@ def index_corpus(
     with out.opened():
         if (place / "index.json").is_file():
             return Index.load(place, packer, verify=False)
-        missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
-        done = len(listed) - sum(len(out.items(k)) for k in missing)
-        jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-        for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
-            out.write(k, content)
-            done += len(out.items(k))
-            if progress is not None:
-                progress("index", done, len(listed))
+        _read_parts(out, lines, packer, compute, progress)
         parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
         Index(packer, packer.reader.join(*parts)).save(place)
         for k in range(len(out)):
