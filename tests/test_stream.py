@@ -133,7 +133,7 @@ def test_evidence_is_kept_as_by_the_pack_of_the_whole():
     assert found["stream"] >= found["whole"] >= 20
 
 
-def test_what_is_pinned_and_what_is_named_is_memory_of():
+def test_what_is_pinned_and_what_is_named_is_held():
     rng = random.Random(3)
     docs = [fp.Document(f"n{k}", noise(rng, k), f"Book {k}") for k in range(2000)]
     docs[400] = fp.Document("dam", "Its keeper has lived there since.", "Ebba Sundqvist")
@@ -146,7 +146,7 @@ def test_what_is_pinned_and_what_is_named_is_memory_of():
         packer.pack_stream(QUERY, iter(docs), 60, pins=["nobody"], hold=32, block=1000)
 
 
-def test_a_sentence_embedder_reads_only_what_is_memory_of():
+def test_a_sentence_embedder_reads_only_what_is_held():
     read = []
 
     class Watched(HashEmbedder):
