@@ -21,7 +21,7 @@ import fieldpack as fp
 from fieldpack.cli.app import run as run_cli
 from fieldpack.errors import SettingsError
 from fieldpack.server import Settings
-from fieldpack.server.held import held_bytes
+from fieldpack.server.object_size import object_bytes
 from fieldpack.server.parsing import has_more_values
 from fieldpack.server.run import listening, url_of
 
@@ -138,17 +138,17 @@ def test_values_are_counted_over_the_borders_of_parts(size, texts):
 def test_memory_that_is_held_is_counted_once_and_in_full():
     rows = np.zeros((1000, 8), np.float32)
     views = [rows[:1], rows[1:], rows]
-    assert 32_000 < held_bytes(views) < 33_000, "views of one array are one array"
-    assert held_bytes(rows[:1]) > 32_000, "a view keeps the whole array"
+    assert 32_000 < object_bytes(views) < 33_000, "views of one array are one array"
+    assert object_bytes(rows[:1]) > 32_000, "a view keeps the whole array"
     shared = {"table": np.zeros(10_000)}
-    assert held_bytes([shared, "a"]) > 80_000 > 500 > held_bytes([shared, "a"], shared=[shared])
+    assert object_bytes([shared, "a"]) > 80_000 > 500 > object_bytes([shared, "a"], shared=[shared])
     loop = []
     loop.append(loop)
-    assert held_bytes(loop) < 200 and held_bytes(held_bytes) == 0
+    assert object_bytes(loop) < 200 and object_bytes(object_bytes) == 0
     texts = [" ".join(f"w{k * n:x}" for k in range(2000)) for n in (3, 5, 7)]
     index = fp.ContextPacker().index(texts)
     packer = index.packer
-    held = held_bytes(index, (packer, packer.embedder, packer.static, packer.tokenizer))
+    held = object_bytes(index, (packer, packer.embedder, packer.static, packer.tokenizer))
     assert held > 20 * sum(map(len, texts)), "words have vectors"
     assert held < 500 * sum(map(len, texts)), "and the table that all share is not counted"
 

@@ -16,7 +16,7 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.request import Pin, checked_documents
 from fieldpack.server import schemas
-from fieldpack.server.held import held_bytes
+from fieldpack.server.object_size import object_bytes
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions, StoredSession
 from fieldpack.server.settings import Settings
@@ -143,7 +143,7 @@ class Handlers:
         self.sessions.check_space(sum(len(d.text) for d in documents))
         index = packer.index(documents) if documents else None
         session = Session(packer) if request.switching is None else Session(packer, switching=request.switching)
-        name = self.sessions.add(session, index, _held(session, index))
+        name = self.sessions.add(session, index, _memory_of(session, index))
         return self._session(name, session, len(documents))
 
     def turn(self, id: str, request: schemas.TurnIn) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Handlers:
             session = stored.session
             result = session.turn(_queries(request), documents, request.budget, pins=_pins(request.pins))
             if session.turns == 1 or stored.index is None:  # the first turn fills what an index makes when it is asked
-                stored.size = _held(session, stored.index)
+                stored.size = _memory_of(session, stored.index)
             prompt = {key: getattr(session.prompt, key) for key in ("text", "tokens", "prefix", "prefix_tokens")}
             return result.to_dict() | {"turn": session.turns, "prompt": prompt}
 
@@ -189,7 +189,7 @@ def _pins(pins: Sequence[str | schemas.PinRange]) -> list[Pin]:
     return [p if isinstance(p, str) else (p.id, p.start, p.end) for p in pins]
 
 
-def _held(session: Session, index: Index | None) -> int:
+def _memory_of(session: Session, index: Index | None) -> int:
     """Bytes of memory that a session and its index hold, without the models that all sessions share."""
     packer = session.packer
-    return held_bytes((session, index), shared=(packer, packer.embedder, packer.static, packer.tokenizer))
+    return object_bytes((session, index), shared=(packer, packer.embedder, packer.static, packer.tokenizer))

@@ -27,6 +27,7 @@ class _CountingTransport:
         self.written = 0
 
     def write(self, data: bytes) -> None:
+        """Called by uvicorn with each part of an answer."""
         self.written += len(data)
         self._transport.write(data)
 

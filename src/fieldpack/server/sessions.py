@@ -63,10 +63,10 @@ class Sessions:
         if len(self._stored) >= self.limit:
             detail = f"{self.limit} sessions are kept, and no more may be; delete one, or wait until one expires"
             raise Problem("sessions-full", detail, self._seconds_to_expiry())
-        held = sum(s.size for s in self._stored.values())
-        if held + size > self.size:
+        others = sum(s.size for s in self._stored.values())
+        if others + size > self.size:
             detail = (
-                f"this session would hold {size:,} bytes of memory, the others hold {held:,}, and all may hold "
+                f"this session would hold {size:,} bytes of memory, the others hold {others:,}, and all may hold "
                 f"{self.size:,} together; send the documents with each turn instead"
             )
             raise Problem("sessions-full", detail, self._seconds_to_expiry())

@@ -63,7 +63,7 @@ class WorkLimiter:
             await asyncio.wait({answer, abandoned}, timeout=self.timeout, return_when=asyncio.FIRST_COMPLETED)
             if answer.done() and not answer.cancelled():
                 return future.result()
-            raise Problem.stopping() if self._abandoned.is_set() else self._late(future.cancel())
+            raise Problem.stopping() if self._abandoned.is_set() else self._overdue(future.cancel())
         finally:
             abandoned.cancel()
             future.cancel()  # nothing happens to work that has begun; work that has not need not begin
@@ -100,7 +100,7 @@ class WorkLimiter:
         finally:
             self._mean += 0.1 * (time.perf_counter() - start - self._mean)
 
-    def _late(self, never_begun: bool) -> Problem:
+    def _overdue(self, never_begun: bool) -> Problem:
         if never_begun:
             detail = f"no place became free in {self.timeout:g} s; ask again later"
         else:

@@ -13,7 +13,7 @@ import numpy as np
 _SHARED_TYPES = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 
 
-def held_bytes(value: object, shared: Iterable[object] = ()) -> int:
+def object_bytes(value: object, shared: Iterable[object] = ()) -> int:
     """Bytes of `value` and of all that it refers to, each object once.
 
     Arrays count with the whole memory behind them. Left out are types, modules, functions, and `shared` with all that
