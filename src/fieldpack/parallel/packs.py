@@ -96,7 +96,9 @@ def pack_many(
         done = lines.count - sum(len(out.items(k)) for k in missing)
         if progress is not None and missing:
             progress("pack", done, lines.count)
-        for k, content in run_jobs(make, lines.blocks(batch, missing), compute, gpu_use(packer.embedder)):
+        for k, content in run_jobs(
+            make, lines.blocks(batch, missing), compute, gpu_use(packer.embedder, packer.reranker)
+        ):
             out.write(k, content)
             done += len(out.items(k))
             if progress is not None:
