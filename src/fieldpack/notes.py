@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fieldpack.packing.fit import Fitted
 from fieldpack.scored import Scored
 
@@ -28,8 +30,11 @@ def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) 
 def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
     problem = scored.problem
     if not problem.eligible.any():
+        best = scored.relevance.total[problem.logit > -np.inf]
+        if not len(best):
+            return "all segments were kept out by the caller"
         return (
-            f"nothing is relevant enough: the best segment has relevance {float(scored.relevance.total.max()):.2f}, "
+            f"nothing is relevant enough: the best segment has relevance {float(best.max()):.2f}, "
             f"the boundary is at {min_relevance:.2f}"
         )
     least = int(problem.cost[problem.eligible].min()) - 1

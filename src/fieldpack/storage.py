@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def array(folder: str | Path, name: str) -> npt.NDArray[Any]:
     try:
         # Reads .npy and nothing else: no zip archive, and no objects, which would be pickles.
         mapped = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as e:
+    except (OSError, ValueError, EOFError, SyntaxError, OverflowError, TokenError) as e:  # numpy tokenizes the head
         why = str(e).partition("\n")[0]
         raise InputError(f"{path} is no array: {why}; make the folder anew") from e
     return np.asarray(mapped)

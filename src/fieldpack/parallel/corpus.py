@@ -83,7 +83,9 @@ def _read_parts(
     missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
     done = len(lines) - sum(len(out.items(k)) for k in missing)
     jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-    for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
+    for k, content in run_jobs(
+        functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder, packer.reranker)
+    ):
         out.write(k, content)
         done += len(out.items(k))
         if progress is not None:

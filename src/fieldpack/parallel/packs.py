@@ -115,7 +115,7 @@ def _run(
             progress("pack", done, lines.count)
         jobs = lines.blocks(setup.size, missing)
         for k, content in run_jobs(
-            functools.partial(PackWorker, carried, setup), jobs, compute, gpu_use(packer.embedder)
+            functools.partial(PackWorker, carried, setup), jobs, compute, gpu_use(packer.embedder, packer.reranker)
         ):
             out.write(k, content)
             done += len(out.items(k))
