@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fieldpack.inputs import checked_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
 from fieldpack.report import field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
+from fieldpack.request import checked_documents
 
 EVIL = 'document.title="PWNED"'
 HOSTILE = [

@@ -117,20 +117,20 @@ class _QueryScreen:
     cosine: float = 0.0
     squares: float = 0.0
 
-    def add(self, held: BoolArray, cosine: FloatArray) -> None:
+    def add(self, holds: BoolArray, cosine: FloatArray) -> None:
         """Further paragraphs: the words they hold (k, q) and their cosines (k,)."""
-        as_numbers = held.astype(np.float64)
+        as_numbers = holds.astype(np.float64)
         self.both += as_numbers.T @ as_numbers
         self.cosine += float(cosine.sum(dtype=np.float64))
         self.squares += float((cosine.astype(np.float64) ** 2).sum())
 
-    def score(self, held: BoolArray, cosine: FloatArray, weight: FloatArray, count: int) -> FloatArray:
-        """(k,) the rule of the shortlist for paragraphs with the words held (k, q), whose idf is weight (q,); the mean
+    def score(self, holds: BoolArray, cosine: FloatArray, weight: FloatArray, count: int) -> FloatArray:
+        """(k,) the rule of the shortlist for paragraphs that hold words (k, q), whose idf is weight (q,); the mean
         and deviation are those of all `count` paragraphs."""
         idf = weight.astype(np.float64)
         mean = float(np.diag(self.both) @ idf) / count
         deviation = np.sqrt(max(float(idf @ self.both @ idf) / count - mean * mean, 0.0))
-        out = (held @ idf - mean) / deviation if deviation > 1e-9 else np.zeros(len(held))
+        out = (holds @ idf - mean) / deviation if deviation > 1e-9 else np.zeros(len(holds))
         mean = self.cosine / count
         deviation = np.sqrt(max(self.squares / count - mean * mean, 0.0))
         return np.asarray(out + ((cosine - mean) / deviation if deviation > 1e-9 else 0.0), np.float32)
@@ -214,11 +214,11 @@ class _Screen:
         if again := [d.id for d in documents if d.id in known]:
             raise InputError(f"two documents of the stream have the id {again[0]!r}; ids must be unique")
 
-    def _scores(self, held: Sequence[BoolArray], cosine: Sequence[FloatArray]) -> FloatArray:
+    def _scores(self, holds: Sequence[BoolArray], cosine: Sequence[FloatArray]) -> FloatArray:
         """(k,) the best score that any of the queries gives."""
         each = [
             q.score(words, similarity, self._counts.idf(q.words), self._counts.paragraphs)
-            for q, words, similarity in zip(self._queries, held, cosine, strict=True)
+            for q, words, similarity in zip(self._queries, holds, cosine, strict=True)
         ]
         return np.asarray(np.max(each, 0), np.float32)
 

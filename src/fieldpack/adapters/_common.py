@@ -101,11 +101,11 @@ class Engine:
         result = self.packer.pack_corpus(request, corpus, extras=extras)
         return self._fitted(result, budget, measure or (lambda kept: self.count([p.text for p in kept])))
 
-    def _query_vector(self, query: str, given: Any) -> FloatArray:
+    def _query_vector(self, query: str, vector: Any) -> FloatArray:
         """(d,) the query's row."""
         assert self.embedding is not None
-        if given is not None:
-            row: FloatArray = unit_rows([given], 1, None, "the query's embedding")[0]
+        if vector is not None:
+            row: FloatArray = unit_rows([vector], 1, None, "the query's embedding")[0]
             return row
         return self.embedding.queries.embed_one(query)
 
@@ -162,7 +162,7 @@ def engine(
     embedder: Any = None,
     embedding: Sides | None = None,
     reuse: bool | None = None,
-    spread: bool = True,
+    spread_vectors: bool = True,
 ) -> Engine:
     """The engine for an adapter's settings. packer: one, its keyword arguments, or None for the default. embedder: what
     EmbeddingService takes, in place of the packer's. embedding: of a framework, in place of both.
@@ -183,16 +183,20 @@ def engine(
         )
     # Documents are put in order here, whole; within a document it is always reading order.
     return Engine(
-        replace(made, order="source"), made.order, embedding, embedding is not None and reuse is not False, spread
+        replace(made, order="source"),
+        made.order,
+        embedding,
+        embedding is not None and reuse is not False,
+        spread_vectors,
     )
 
 
-def _packer(given: ContextPacker | Mapping[str, Any] | None) -> ContextPacker:
-    if isinstance(given, ContextPacker):
-        return given
-    if given is not None and not isinstance(given, Mapping):
-        raise InputError(f"packer is a {type(given).__name__}; give a ContextPacker or its keyword arguments")
-    options = dict(given or {})
+def _packer(packer: ContextPacker | Mapping[str, Any] | None) -> ContextPacker:
+    if isinstance(packer, ContextPacker):
+        return packer
+    if packer is not None and not isinstance(packer, Mapping):
+        raise InputError(f"packer is a {type(packer).__name__}; give a ContextPacker or its keyword arguments")
+    options = dict(packer or {})
     known = {f.name for f in fields(ContextPacker)}
     if unknown := sorted(set(map(str, options)) - known):
         raise SettingsError(f"packer has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")

@@ -102,9 +102,9 @@ def pieces(result: Result, count: Callable[[str], int]) -> list[Piece]:
     return out
 
 
-def arranged(found: list[Piece], order: Order) -> list[Piece]:
+def arranged(pieces: list[Piece], order: Order) -> list[Piece]:
     """Documents as given, the best first, or the best first and last and the weakest in the middle."""
     if order == "source":
-        return found
-    ranked = sorted(found, key=lambda p: (-p.score, p.number))
+        return pieces
+    ranked = sorted(pieces, key=lambda p: (-p.score, p.number))
     return ranked if order == "relevance" else ranked[::2] + ranked[1::2][::-1]

@@ -158,8 +158,8 @@ def _is_component(model: Any) -> bool:
 
 
 def _sides(text: Any, document: Any) -> Sides:
-    def query(said: str) -> Any:
-        return text.run(text=said)["embedding"]
+    def query(answer: str) -> Any:
+        return text.run(text=answer)["embedding"]
 
     def rows(texts: list[str]) -> Any:
         if document is None:

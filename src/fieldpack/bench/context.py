@@ -65,7 +65,7 @@ class Context:
         self.embedded_chars += sum(map(len, texts))
         return rows
 
-    def held(self, name: str, make: Callable[[], Any]) -> Any:
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
         """What a system builds once a run (a packer with its model)."""
         if name not in self._held:
             self._held[name] = make()

@@ -86,7 +86,7 @@ def _plan(options: quality.Options, context: Context) -> tuple[list[dict[str, An
                 for s in systems
             }
             if missing := {system: found for system, found in missing.items() if found}:
-                todo.append({"case": _plain(case), "limits": missing})
+                todo.append({"case": _to_json(case), "limits": missing})
         jobs += [{"set": name, "todo": todo[i : i + BATCH]} for i in range(0, len(todo), BATCH)]
     return jobs, shards
 
@@ -122,7 +122,7 @@ class BenchWorker:
         return rows
 
 
-def _plain(case: Query) -> dict[str, Any]:
+def _to_json(case: Query) -> dict[str, Any]:
     passages = [[p.id, p.text, p.title, dict(p.metadata)] for p in case.passages]
     return {
         "id": case.id,

@@ -69,14 +69,14 @@ class Fieldpack:
 
     def corpus(self, case: Query, context: Context) -> Corpus:
         """The query's candidates, read."""
-        packer = self._held(context)
+        packer = self._kept_packer(context)
         name = f"{self.tier} {self.unit} documents" if self.reuse else self.name
         read = context.replay(name, case.passages, lambda: packer.embedded(packer.read(case.passages)))
         return read  # type: ignore[no-any-return]
 
     def packer(self, corpus: Corpus, context: Context) -> Any:
         """The packer with its packing settings: their defaults differ by unit."""
-        packer = self._held(context)
+        packer = self._kept_packer(context)
         if not self.packing:
             return packer
         return replace(packer, packing=replace(packer.packing_for(corpus), **self.packing))
@@ -92,15 +92,15 @@ class Fieldpack:
         extras = Extras(bias=self.bias(result.relevance, corpus, share))
         return packer.pack_corpus(request, corpus, state, extras=extras)
 
-    def _held(self, context: Context) -> Any:
-        return context.held(f"{self.name} {context.scorer}", lambda: self._packer(context))
+    def _kept_packer(self, context: Context) -> Any:
+        return context.keep(f"{self.name} {context.scorer}", lambda: self._packer(context))
 
     def _packer(self, context: Context) -> Any:
         from fieldpack.pipeline import ContextPacker
 
         scorer = context.scorer
         if self.without:
-            files = context.held("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
+            files = context.keep("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
             scorer = Path(files.name) / f"{self.name}-{scorer.stem if scorer else 'shipped'}.json"
             scorer.write_text(json.dumps(_zeroed(self.without, context.scorer)), "utf-8")
         packer = ContextPacker(

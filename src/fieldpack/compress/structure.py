@@ -119,11 +119,11 @@ def _lines(found: Sequence[Fact | str]) -> Iterator[str]:
         yield f"{'- ' if subject else ''}{item.field}: {item.value}"
 
 
-def _grouped(found: Sequence[Fact | str]) -> list[Fact | str]:
+def _grouped(blocks: Sequence[Fact | str]) -> list[Fact | str]:
     """Facts of one subject whose fields share a head ("endpoint for ...") as one fact, at the place of the first."""
     places: dict[tuple[str, str], int] = {}
     merged: list[Fact | str] = []
-    for item in found:
+    for item in blocks:
         shared = _SHARED.fullmatch(item.field) if isinstance(item, Fact) else None
         if shared is None or isinstance(item, str):
             merged.append(item)

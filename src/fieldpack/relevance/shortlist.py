@@ -54,9 +54,9 @@ class Candidates:
         """(g,) words of each paragraph."""
         return np.diff(paragraph_offsets(self.offsets, self.starts)).astype(np.float32)
 
-    def texts(self, some: IntArray | None = None) -> list[str]:
-        """The verbatim text of each sentence, or of some of them."""
-        rows = self.sentences if some is None else self.sentences[some]
+    def texts(self, positions: IntArray | None = None) -> list[str]:
+        """The verbatim text of each sentence, or of those at some positions."""
+        rows = self.sentences if positions is None else self.sentences[positions]
         return texts_of(self.corpus.sentences.spans, self.corpus.documents, rows)
 
 
