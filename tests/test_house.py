@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
     {"errors", "types", "settings", "version", "storage", "html", "deprecation"},
-    {"protocols", "assets", "words", "observe", "room", "arrays", "checks"}
-    | {"value", "metrics", "experiment", "templates"},
+    {"protocols", "assets", "words", "telemetry", "room", "arrays", "checks"}
+    | {"value", "metrics", "experiment", "templates", "observe"},  # places of release 0.1
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "pins", "look", "cascade", "pipeline"}
     | {"shell", "analysis"},

@@ -22,7 +22,6 @@ from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.field.state import read as read_field
 from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.look import Look, Reader
-from fieldpack.observe import observed
 from fieldpack.packing.greedy import Packing, PackingSettings, Problem, first_of_best, pack
 from fieldpack.pins import packed_or_needed, pins_need
 from fieldpack.prepared import Prepared, Range, prepare, shipped_static
@@ -33,6 +32,7 @@ from fieldpack.relevance.scorer import Scorer
 from fieldpack.render import ORDERS, Order, Rendered, render
 from fieldpack.result import Explored, Result
 from fieldpack.settle import Settled, settle
+from fieldpack.telemetry import observed
 from fieldpack.text.prefix import prefix
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray

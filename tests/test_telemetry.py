@@ -9,7 +9,7 @@ import pytest
 from opentelemetry import trace
 
 import fieldpack as fp
-from fieldpack.observe import CONTENT_VARIABLE, observed
+from fieldpack.telemetry import CONTENT_VARIABLE, observed
 
 TEXTS = ["Tides are caused by the Moon.\n\nBread is baked.", "The Sun raises tides too."]
 
