@@ -1,11 +1,12 @@
-"""Times, traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry
-loaded.
+<<<<<<<< HEAD:src/fieldpack/telemetry.py
+"""Times, traces and logs of packs. Without OpenTelemetry in the program they cost one look-up in `sys.modules`.
+========
+"""The place of `fieldpack.telemetry` in release 0.1: names are found there, with a DeprecationWarning."""
+>>>>>>>> g-ground:src/fieldpack/observe.py
 
-Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.segment`, `.words`, `.count`, ...).
-Attributes are sizes; the query is added only where OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is "true". Logs
-go to the logger "fieldpack", which is silent until the program around configures it.
-"""
+from fieldpack.deprecation import moved_module
 
+<<<<<<<< HEAD:src/fieldpack/telemetry.py
 from __future__ import annotations
 
 import logging
@@ -44,9 +45,9 @@ class Clock:
 
 
 def observed(result: R) -> R:
-    """The result, after it was told to the log (level DEBUG) and to the tracer, if there are any.
+    """The result, after it was written to the log (level DEBUG) and sent to the tracer, where there are any.
 
-    A tracer that fails is logged and otherwise ignored: watching must not break what is watched.
+    A tracer that fails is logged and otherwise ignored: it must not break a pack.
     """
     if log.isEnabledFor(logging.DEBUG):
         log.debug("packed %s", " ".join(f"{k.removeprefix('fieldpack.')}={v}" for k, v in sizes(result).items()))
@@ -60,7 +61,7 @@ def observed(result: R) -> R:
 
 
 def sizes(result: Any) -> dict[str, int | float]:
-    """What may be told of any pack: numbers, no names and no text."""
+    """The sizes of a pack: numbers, no names and no text."""
     return {
         "fieldpack.documents": len(result.corpus.documents),
         "fieldpack.segments": len(result.segments),
@@ -92,3 +93,6 @@ def _traced(trace: Any, result: Any) -> None:
 
 def _nanoseconds(milliseconds: float) -> int:
     return round(milliseconds * 1e6)
+========
+__getattr__ = moved_module("fieldpack.observe", "fieldpack.telemetry")
+>>>>>>>> g-ground:src/fieldpack/observe.py

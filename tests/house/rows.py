@@ -2,7 +2,7 @@
 
 ROWS = (
     "version", "errors", "types", "deprecation", "html", "arrays", "checks", "protocols", "assets", "words", "storage",
-    "telemetry",
+    "telemetry", "observe",
     "text", "embed", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",

@@ -60,6 +60,20 @@ class Attractors:
         field = FieldRows.from_rows(x, library(x).ones_like(x[:, 0]), like(self.background, x), 0.0)
         return host(field.affinity(like(self.centers, x))).astype(np.float32)
 
+    def demand(self, query: Array | None) -> npt.NDArray[np.float32]:
+        """(k,) share of a query (d,) or of queries (q, d) in each attractor, sums to 1: strength times affinity.
+
+        Without a query by strength alone; equal shares where no attractor has any.
+        """
+        if len(self) == 0:
+            return np.zeros(0, np.float32)
+        weight = self.strength.astype(np.float64)
+        if query is not None:
+            q = np.atleast_2d(host(query)).astype(np.float32)
+            weight = weight * np.maximum(self.affinity(q), 0).mean(0)
+        whole = weight.sum()
+        return np.asarray(weight / whole if whole > 0 else np.full(len(self), 1 / len(self)), np.float32)
+
 
 def detect(
     x: Array,
