@@ -1,12 +1,10 @@
-<<<<<<<< HEAD:src/fieldpack/telemetry.py
 """Times, traces and logs of packs. Without OpenTelemetry in the program they cost one look-up in `sys.modules`.
-========
-"""The place of `fieldpack.telemetry` in release 0.1: names are found there, with a DeprecationWarning."""
->>>>>>>> g-ground:src/fieldpack/observe.py
 
-from fieldpack.deprecation import moved_module
+Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.segment`, `.words`, `.count`, ...).
+Attributes are sizes; the query is added only where OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is "true". Logs
+go to the logger "fieldpack", which is silent until the program configures it.
+"""
 
-<<<<<<<< HEAD:src/fieldpack/telemetry.py
 from __future__ import annotations
 
 import logging
@@ -93,6 +91,3 @@ def _traced(trace: Any, result: Any) -> None:
 
 def _nanoseconds(milliseconds: float) -> int:
     return round(milliseconds * 1e6)
-========
-__getattr__ = moved_module("fieldpack.observe", "fieldpack.telemetry")
->>>>>>>> g-ground:src/fieldpack/observe.py
