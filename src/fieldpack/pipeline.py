@@ -101,7 +101,14 @@ class ContextPacker(OldNames, PackerParts):
         problem = problem_of(corpus, relevance, Admission(pinned, self.min_relevance, bias))
         overview = extras.overview if corpus is whole else None
         scored = Scored(
-            corpus, relevance, problem, vectors, state, self.field, overview=overview, skipped=extras.skipped
+            corpus=corpus,
+            relevance=relevance,
+            problem=problem,
+            query_vectors=vectors,
+            state=state,
+            settings=self.field,
+            overview=overview,
+            skipped=extras.skipped,
         )
         return observed(self.choose(request, scored, clock))
 
