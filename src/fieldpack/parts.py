@@ -12,6 +12,7 @@ import numpy as np
 from fieldpack.checks import choice, number
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.keys import values_of
 from fieldpack.deprecation import renamed
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
@@ -124,6 +125,12 @@ class PackerParts:
         else:
             relevance = score(queries, corpus, setup, dense)
         return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+
+    def bias(self, corpus: Corpus, state: FieldState | None, outside: FloatArray | None) -> FloatArray:
+        """(n,) log odds from outside the relevance: residue of earlier turns, and what the caller knows."""
+        residue = {} if state is None else state.residue.strengths()
+        bias = self.residue_weight * values_of(corpus, residue)
+        return bias if outside is None else bias + outside
 
     def writer(self, corpus: Corpus) -> Writer:
         """What writes rows of a corpus in the packer's layout."""

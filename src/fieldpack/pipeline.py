@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 from fieldpack.corpus.corpus import Corpus, in_rows
-from fieldpack.corpus.keys import values_of
 from fieldpack.corpus.reading import FieldOverview, read_field
 from fieldpack.errors import InputError
 from fieldpack.field.state import FieldState
@@ -96,18 +95,15 @@ class ContextPacker(OldNames, PackerParts):
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
-        bias = self.residue_weight * values_of(corpus, state.residue.strengths() if state is not None else {})
-        bias = bias if extras.bias is None else bias + extras.bias
-        problem = problem_of(corpus, relevance, Admission(pinned, self.min_relevance, bias))
-        overview = extras.overview if corpus is whole else None
+        admission = Admission(pinned, self.min_relevance, self.bias(corpus, state, extras.bias))
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
-            problem=problem,
+            problem=problem_of(corpus, relevance, admission),
             query_vectors=vectors,
             state=state,
             settings=self.field,
-            overview=overview,
+            overview=extras.overview if corpus is whole else None,
             skipped=extras.skipped,
         )
         return observed(self.choose(request, scored, clock))
