@@ -116,15 +116,25 @@ class CorpusReader:
         if not affected:
             return corpus
         same_unit = replace(self, unit=corpus.unit)
-        parts, start = [], 0
+        parts, start, known = [], 0, corpus.known_words
         for doc in affected:
             inner = [(0, first, last) for d, first, last in ranges if d == doc]
             parts += [part_of(corpus, start, doc), same_unit.read(corpus.documents[doc : doc + 1], inner)]
+            known += parts[-1].known_words - self._known_words(part_of(corpus, doc, doc + 1))
             start = doc + 1
         out = same_unit.join(*parts, part_of(corpus, start, len(corpus.documents)))
         paragraph = np.repeat(np.arange(len(out.paragraphs)), out.paragraphs.lengths)
         frequencies = Frequencies.count(out.words.astype(np.int64), paragraph, out.vocabulary, len(out.paragraphs))
-        return replace(out, frequencies=frequencies, known_words=corpus.known_words)
+        return replace(out, frequencies=frequencies, known_words=known)
+
+    def _known_words(self, corpus: Corpus) -> int:
+        """How many words of a corpus the static table holds whole, counted anew."""
+        different, ids = np.unique(corpus.words, return_inverse=True)
+        spelled = [corpus.vocabulary.words[i] for i in different.tolist()]
+        return self._known(Words(spelled, ids.astype(np.int32), offsets_of(np.array([len(ids)]))))
+
+    def _known(self, words: Words) -> int:
+        return round(self.static.known(words) * len(words.ids))
 
     def _numbers(
         self, documents: tuple[Document, ...], sentences: Segments, paragraphs: Segments, texts: list[str]
@@ -150,7 +160,7 @@ class CorpusReader:
             frequencies=Frequencies.count(ids, paragraph, vocabulary, len(starts)),
             order=Order.of_documents(documents),
             unit="paragraph",
-            known_words=round(self.static.known(text_words) * len(text_words.ids)),
+            known_words=self._known(text_words),
         )
         if len(starts) <= SHORTLIST:
             return corpus

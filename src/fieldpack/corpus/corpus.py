@@ -155,6 +155,12 @@ class Corpus:
         """Share in [0, 1] of the words that the static table holds whole: low in a language it does not know."""
         return self.known_words / max(len(self.words), 1)
 
+    def holds(self, word: int) -> bool:
+        """Whether a word of the vocabulary stands in a text or a title: one that a cut has parted does not any more."""
+        if self.frequencies.words[word] > 0:
+            return True
+        return bool((self.words == word).any() or (self.titles.ids == word).any())
+
     @cached_property
     def is_code(self) -> bool:
         """Whether most of the text is source code."""

@@ -48,7 +48,8 @@ def parse_query(text: str, corpus: Corpus, static: StaticEmbedder) -> Query:
     content = np.array([w not in STOPWORDS for w in words], np.bool_)
     if not content.any():
         content[:] = True
-    ids = np.array([corpus.vocabulary.index.get(w, -1) for w in words], np.int64)
+    index = corpus.vocabulary.index
+    ids = np.array([i if (i := index.get(w, -1)) >= 0 and corpus.holds(i) else -1 for w in words], np.int64)
     known, unseen = corpus.frequencies.idf, corpus.frequencies.unseen_idf
     idf = np.array([known[i] if i >= 0 else unseen for i in ids], np.float32)
     vectors = static.word_vectors(words) if words else np.zeros((0, corpus.vocabulary.direction.shape[1]), np.float32)
