@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fieldpack.checks import whole
 from fieldpack.compress.counting import Counting, tokenizer_of
 from fieldpack.compress.extract import cut_prefix
 from fieldpack.compress.protect import Span
@@ -44,10 +45,8 @@ def progressive_loading(
     between words. Together they cover everything but white space. Raises InputError unless 0 <= overlap < chunk_size,
     or when a single character is more than a chunk.
     """
-    if not 0 <= overlap < chunk_size:
-        raise InputError(
-            f"overlap {overlap} and chunk_size {chunk_size}: overlap must be 0 or more and below chunk_size"
-        )
+    whole("chunk_size", chunk_size, 1, 1 << 40)
+    whole("overlap", overlap, 0, chunk_size - 1)
     counter = tokenizer_of(tokenizer)
     spans = [s for u in read_units(document) for s in _fitting(document, u.start, u.end, chunk_size, counter)]
     cut = _Chunking(document, spans, chunk_size, overlap, counter)

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.checks import number, whole
 from fieldpack.errors import InputError
 from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
 from fieldpack.field.basins import FieldRows
@@ -160,11 +161,14 @@ def _finish(field: FieldRows, wide: FieldRows, b: Array, z: Array, *, beta: floa
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:
     scales = (sharpness,) if isinstance(sharpness, int | float) else tuple(sharpness)
-    if limit < 0 or not scales or min(scales) <= 0 or not bias >= 0 or (beta is not None and not beta > 0):
-        raise InputError(
-            f"limit={limit}, sharpness={sharpness}, bias={bias}, beta={beta}; "
-            "expected limit >= 0, sharpness > 0, bias >= 0, beta > 0 or None"
-        )
+    if not scales:
+        raise InputError("sharpness is empty; give one number above 0, or several")
+    whole("limit", limit, 0, 1 << 31)
+    number("bias", bias, 0, 1e9)
+    for scale in scales:
+        number("sharpness", scale, 1e-9, 1e9)
+    if beta is not None:
+        number("beta", beta, 1e-9, 1e9)
     return scales
 
 
