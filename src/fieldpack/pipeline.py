@@ -87,10 +87,11 @@ class ContextPacker(OldNames, PackerParts):
         require_pins(self.writer(corpus), pinned, request.budget)
         # 2. Vectors of the paragraphs and the queries.
         corpus = self.embedded(corpus, whole)
+        if corpus.dense is not whole.dense:
+            clock.lap("embed")
         check_state(state, corpus)
         vectors = extras.query_vectors
         vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
-        clock.lap("embed")
         # 3. The relevance of every row.
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
@@ -192,11 +193,8 @@ class ContextPacker(OldNames, PackerParts):
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Documents segmented, counted and embedded once. Frozen: `add` gives another index.
-
-    Memory: about 1 KB a sentence for the vectors (256 dims float32) and as much again a paragraph; a loaded index maps
-    its arrays from the folder instead.
-    """
+    """Documents segmented, counted and embedded once. Frozen: `add` gives another index. Its vectors take about 1 KB a
+    sentence and as much a paragraph; a loaded index maps its arrays from the folder instead."""
 
     packer: ContextPacker
     corpus: Corpus
