@@ -19,7 +19,7 @@ from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
 from fieldpack.old_names import OldNames
 from fieldpack.packing.fit import fit, header_tokens, require_pins
-from fieldpack.packing.problem import Admission, couplings_of, problem_of, shortlist_rows, with_attractors
+from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
@@ -96,11 +96,10 @@ class ContextPacker(OldNames, PackerParts):
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
-        admission = Admission(pinned, self.min_relevance, self.bias(corpus, state, extras.bias))
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
-            problem=problem_of(corpus, relevance, admission),
+            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, extras.bias)),
             query_vectors=vectors,
             state=state,
             settings=self.field,
