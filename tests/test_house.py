@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 LEVELS = [
     {"errors", "types", "settings", "version"},
-    {"protocols", "assets", "words", "observe", "room", "arrays", "checks"},
+    {"protocols", "assets", "words", "observe", "room", "arrays", "checks", "files"},
     {"text", "embed", "field", "relevance", "packing", "render", "budget", "compress", "value", "metrics", "templates"},
     {"prepared", "result", "reasons", "settle", "problem", "inputs", "pins", "look", "cascade", "pipeline"}
     | {"shell", "experiment"},
