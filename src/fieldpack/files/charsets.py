@@ -77,6 +77,7 @@ _IN_PYTHON = re.compile(rb"(?:[^\n]{0,200}\n)?[ \t\f]{0,99}#[^\n]{0,200}?coding[
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x08\x1b"))
 _TEXT_HINT = "give text: .txt .md .html .json or source code"
 _SAMPLE = 65_536  # bytes
+_LEAST_ZEROS = 4
 _LEAST_SURE = 0.03  # below this the detector's answer is no better than the most common one
 _MOST_COMMON = "cp1252"
 
@@ -129,7 +130,7 @@ def checked_charset(name: str) -> str:
         info = codecs.lookup(_labels().get(name.strip().lower(), name))
     except (LookupError, ValueError, UnicodeError):
         info = None
-    if info is None or not getattr(info, "_is_text_encoding", True) or info.name in _NO_CHARSETS:
+    if info is None or not getattr(info, "_is_text_encoding", True) or info.name.replace("-", "_") in _NO_CHARSETS:
         raise InputError(f"charset {name[:60]!r} is not known; give one such as utf-8, windows-1252 or shift_jis")
     return info.name
 
@@ -170,7 +171,7 @@ def _without_mark(place: str, data: bytes) -> Decoded:
     for charset, start in (("utf-16-le", 1), ("utf-16-be", 0)):
         head = data[:4096]
         zeros = head[start::2].count(0)
-        if zeros > 0.3 * len(head) / 2 and not head[1 - start :: 2].count(0):
+        if zeros > max(_LEAST_ZEROS, 0.3 * len(head) / 2) and not head[1 - start :: 2].count(0):
             text = _attempt(data, charset)
             if text is not None and "\0" not in text:
                 return Decoded(text, charset, f"read as {_shown(charset)} (no byte order mark; detected)")

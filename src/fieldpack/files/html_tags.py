@@ -9,8 +9,8 @@ from fieldpack.files.html_scan import attributes, names
 
 HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 BLOCKS = names("""address article aside blockquote body caption center col colgroup dd details dialog dir div dl dt
-    fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre
-    search section summary table tbody td tfoot th thead tr ul xmp""")
+    fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p
+    pre search section summary table tbody td tfoot th thead tr ul xmp""")
 VOID = names("area base br col embed hr img input link meta param source track wbr")
 
 _SCRIPTED = names("""script style noscript template svg iframe object canvas applet audio video noembed noframes
@@ -50,7 +50,7 @@ _HIDDEN_CLASS = re.compile(
 )
 _SHOWN_CLASS = re.compile(r":(?:block|flex|grid|inline|table)|\bd-(?:sm|md|lg|xl)-")  # hidden on small screens only
 _PARTS = names("div section ul ol dl aside header form table td details")
-TELLING = frozenset((*_SCRIPTED, *_TAG_REASONS, "main", "article", "dialog"))
+TELLING = frozenset((*_SCRIPTED, *_TAG_REASONS, "main", "article", "dialog", "title"))
 _STYLE = re.compile(r"display\s*+:\s*+none|visibility\s*+:\s*+hidden", re.IGNORECASE)
 _MAIN_NAMES = frozenset(("content", "main", "main-content", "maincontent", "page-content", "article", "post-content"))
 _WORTH_A_LOOK = re.compile(r"hidden|style|class|\bid\b|role", re.IGNORECASE)
@@ -82,6 +82,8 @@ def _main_kind(name: str, values: dict[str, str]) -> str:
 def _hidden_reason(name: str, values: dict[str, str]) -> str:
     if name in _SCRIPTED:
         return "script"
+    if name == "title":
+        return "head"
     closed = name == "dialog" and "open" not in values
     return "hidden" if closed or _is_hidden(values) or _hidden_by_class(values) else ""
 

@@ -139,6 +139,8 @@ def _files(
         if str(given) == "-":
             yield "-", True
             continue
+        if "\0" in str(given):
+            raise InputError(f"cannot read {str(given)!r}: no path has a NUL in it")
         path = existing_path(given)
         if os.path.isdir(path):
             yield from ((name, False) for name in walk(path, options.everything, skip))

@@ -30,7 +30,7 @@ class _Ignored:
     def matches(self, path: str, is_folder: bool) -> bool:
         """Does the last rule that speaks of the path ignore it? A deeper file goes before one above it."""
         for folder, spec in reversed(self.rules):
-            inside = os.path.relpath(path, folder).replace(os.sep, "/")
+            inside = os.path.relpath(path, folder or ".").replace(os.sep, "/")
             ignored = spec.check_file(f"{inside}/" if is_folder else inside).include
             if ignored is not None:
                 return ignored
@@ -91,7 +91,8 @@ def _enters(root: str, name: str, everything: bool, ignored: _Ignored, left_out:
 
 
 def _around(folder: str) -> _Ignored:
-    """The rules of the folders above, up to the root of the repository that holds the folder."""
+    """The rules of the folders above, up to the root of the repository that holds the folder; none where they ignore
+    the folder itself."""
     place = os.path.abspath(folder)
     above = [place, *map(str, Path(place).parents)]
     root = next((i for i, at in enumerate(above) if os.path.exists(os.path.join(at, ".git"))), 0)
@@ -101,7 +102,8 @@ def _around(folder: str) -> _Ignored:
         ignored = _Ignored([(above[root], spec)]) if spec is not None else ignored
     for at in reversed(above[1 : root + 1]):
         ignored = ignored.below(at)
-    return ignored
+    # Who names a folder wants it, although a rule above it says no.
+    return _Ignored() if ignored.matches(place, is_folder=True) else ignored
 
 
 def _spec(path: str) -> GitIgnoreSpec | None:
