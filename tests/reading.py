@@ -120,7 +120,9 @@ def docx() -> bytes:
         return "<w:tr>" + "".join(f"<w:tc>{cell}</w:tc>" for cell in cells) + "</w:tr>"
 
     wide = '<w:tcPr><w:gridSpan w:val="2"/></w:tcPr>' + paragraph("both")
-    table = row(*map(paragraph, ("Option", "Meaning", "Since"))) + row(*map(paragraph, ("--depth", "a | b. Levels", "1.3")))
+    table = row(*map(paragraph, ("Option", "Meaning", "Since"))) + row(
+        *map(paragraph, ("--depth", "a | b. Levels", "1.3"))
+    )
     body = (
         paragraph("Opening hours", '<w:pStyle w:val="Heading1"/>')
         + paragraph("The depot opens at seven.")

@@ -115,7 +115,9 @@ class TestBadInput:
         with pytest.raises(InputError, match=r"a\.txt is (a binary file|a PNG image).*; give text"):
             read([put("a.txt", data)])
 
-    @pytest.mark.parametrize(("data", "what"), [(b"\x1f\x8b\x08\0", "a gzip archive; unpack it"), (b"PAR1\0", "Parquet")])
+    @pytest.mark.parametrize(
+        ("data", "what"), [(b"\x1f\x8b\x08\0", "a gzip archive; unpack it"), (b"PAR1\0", "Parquet")]
+    )
     def test_a_known_format_that_is_not_read_is_called_by_its_name(self, data: bytes, what: str) -> None:
         with pytest.raises(InputError, match=what):
             read([put("notes", data)])
@@ -186,9 +188,7 @@ class TestFolders:
             "d/blob": "binary",
             "d/odd": "unreadable",
         }
-        assert outcome.summary() == (
-            "read 3 files; skipped 7: 2 hidden, 2 package folders, 2 binary, 1 unreadable"
-        )
+        assert outcome.summary() == ("read 3 files; skipped 7: 2 hidden, 2 package folders, 2 binary, 1 unreadable")
         assert len(outcome.lines()) == 7 and "skipped d/blob: d/blob is a binary file" in outcome.lines()[4]
 
     def test_one_bad_file_of_any_sort_never_stops_a_folder(self) -> None:
@@ -247,7 +247,9 @@ class TestIgnored:
         put(".git/info/exclude", "secret.txt\n")
         put(".gitignore", "build/\n*.log\n!keep.log\n/top.md\n")
         put("docs/.gitignore", "!loud.log\ndraft*\n")
-        names = "build/a.txt docs/build/b.txt x.log keep.log top.md docs/top.md docs/loud.log docs/draft-1.md secret.txt"
+        names = (
+            "build/a.txt docs/build/b.txt x.log keep.log top.md docs/top.md docs/loud.log docs/draft-1.md secret.txt"
+        )
         for name in names.split():
             put(name, "x")
         assert [d.id for d in read("docs")] == ["docs/loud.log", "docs/top.md"]
@@ -315,7 +317,9 @@ class TestCharsets:
     def test_the_caller_may_name_the_charset(self) -> None:
         put("a.txt", "Größe".encode("cp850")), put("b.txt", "Größe".encode("utf-16"))
         assert [d.text for d in read(["a.txt", "b.txt"], charset="cp850")] == ["Größe"] * 2
-        with pytest.raises(InputError, match=r"a\.txt is not UTF-8: byte 0x94 at offset 2; name another with --charset"):
+        with pytest.raises(
+            InputError, match=r"a\.txt is not UTF-8: byte 0x94 at offset 2; name another with --charset"
+        ):
             read("a.txt", charset="utf-8")
 
     def test_a_charset_does_not_make_a_picture_a_text(self) -> None:
@@ -336,7 +340,11 @@ class TestCharsets:
         ("name", "data", "text"),
         [
             ("a.py", b"# -*- coding: latin-1 -*-\nx = '\xe9'", "# -*- coding: latin-1 -*-\nx = 'é'"),
-            ("a.xml", b"<?xml version='1.0' encoding='koi8-r'?><a>\xc1</a>", "<?xml version='1.0' encoding='koi8-r'?><a>а</a>"),
+            (
+                "a.xml",
+                b"<?xml version='1.0' encoding='koi8-r'?><a>\xc1</a>",
+                "<?xml version='1.0' encoding='koi8-r'?><a>а</a>",
+            ),
             ("a.html", b"<?xml version='1.0' encoding='cp1251'?><p>\xe0", "а"),
             ("a.html", b"<meta charset=iso-8859-9><p>\xfd\x80", "ı€"),  # as browsers have it, Latin 5 is windows-1254
             ("a.html", b'<meta http-equiv=x content="text/html; charset=Shift_JIS"><p>\x93\xfa', "日"),
@@ -345,10 +353,14 @@ class TestCharsets:
     def test_a_file_may_declare_its_charset(self, name: str, data: bytes, text: str) -> None:
         assert read([put(name, data)])[0].text == text
 
-    @pytest.mark.parametrize("charset", [b"undefined", b"base64", b"utf-7", b"unicode_escape", b"utf-16", b"hz-gb-2312", b"x"])
+    @pytest.mark.parametrize(
+        "charset", [b"undefined", b"base64", b"utf-7", b"unicode_escape", b"utf-16", b"hz-gb-2312", b"x"]
+    )
     @pytest.mark.parametrize("name", ["a.html", "a.py"])
     def test_only_charsets_that_browsers_honour_may_be_declared(self, name: str, charset: bytes) -> None:
-        data = b"<meta charset=%s><p>+ADw- \xc3\xa9" % charset if name == "a.html" else b"# coding: %s\n\xc3\xa9" % charset
+        data = (
+            b"<meta charset=%s><p>+ADw- \xc3\xa9" % charset if name == "a.html" else b"# coding: %s\n\xc3\xa9" % charset
+        )
         assert read([put(name, data)])[0].text.endswith("é")
 
     @given(st.binary(max_size=300), st.sampled_from([None, "html", "python", "code"]))
@@ -386,7 +398,9 @@ class TestIds:
         with pytest.raises(InputError, match=r"id 'a': r\.jsonl line 1 and r\.jsonl line 3"):
             read(["r.jsonl"])
 
-    @given(st.lists(st.lists(st.sampled_from(["1", "2", "a.jsonl#1", "b.jsonl#1", "b.jsonl"]), unique=True), max_size=3))
+    @given(
+        st.lists(st.lists(st.sampled_from(["1", "2", "a.jsonl#1", "b.jsonl#1", "b.jsonl"]), unique=True), max_size=3)
+    )
     def test_ids_are_unique_and_no_record_is_lost(self, files: list[list[str]]) -> None:
         names = [f"{letter}.jsonl" for letter in "abc"[: len(files)]]
         for name, ids in zip(names, files, strict=True):

@@ -77,7 +77,7 @@ def parts_of(kind: str, place: str, data: bytes) -> Content:
         content = _reader(kind)(data)
     content.parts = [part for part in content.parts if part.text.strip()]
     if not content.parts:
-        raise InputError(f"{place} is a {form} file without text; if it shows pictures of text, run OCR on it first")
+        raise InputError(f"{place} is {form} without text; if it shows pictures of text, run OCR on it first")
     return content
 
 
@@ -108,14 +108,14 @@ def readable(place: str, form: str) -> Iterator[None]:
     except Exception as error:
         why = " ".join(str(error).split())[:200] or "no reason given"
         raise InputError(
-            f"{place} is a {form} file that cannot be read ({type(error).__name__}: {why}); save it anew, or "
+            f"{place} is {form} that cannot be read ({type(error).__name__}: {why}); save it anew, or "
             "convert it to text"
         ) from None
 
 
 def check_archive(place: str, data: bytes) -> None:
     """Raises InputError for an archive that is damaged, or that unpacks to much more than a document."""
-    with readable(place, "zip-based"), ZipFile(BytesIO(data)) as archive:
+    with readable(place, "a zip-based file"), ZipFile(BytesIO(data)) as archive:
         entries = archive.infolist()
         size = sum(entry.file_size for entry in entries)
         bombs = [e for e in entries if e.file_size > _SMALL and e.file_size > _MOST_RATIO * max(e.compress_size, 1)]

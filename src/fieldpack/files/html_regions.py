@@ -100,9 +100,6 @@ class _Survey:
 
     def _start(self, token: Token) -> None:
         name = token.name
-        if name == "head":
-            self.hidden = _Open(name, Region(token.start, token.end, "head"))
-            return
         sort = self._sort(token)
         if sort.hidden:
             self.hidden = _Open(name, Region(token.start, token.end, sort.hidden))
@@ -202,8 +199,6 @@ def _holds_main(token: Token) -> bool:
 def _ended_by_sibling(part: _Open, token: Token) -> bool:
     """Does this tag end the open element although its end tag was left out?"""
     name, closing = token.name, token.closing
-    if part.name == "head":
-        return (name in BLOCKS and not (closing and name == "html")) or (closing and name == "head")
     if part.name == "p":
         return name in BLOCKS and not (closing and name == "p")
     siblings = _IMPLIED.get(part.name)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 _RAW = ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")  # hold text, never tags
 _WITH_REFERENCES = ("title", "textarea")
+_OPENING = re.compile(r"<(?=/?[a-zA-Z]|[!?])")  # any other "<" is text
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+)>")
 _SIMPLE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*+)([^<>]*+)>")
 _RAW_ENDS = {name: re.compile(f"</{name}", re.IGNORECASE) for name in _RAW}
@@ -46,7 +47,8 @@ def tokens(html: str) -> Iterator[Token]:
     """Tags and texts in order; comments and declarations are left out. Any string, in linear time."""
     at, tag = 0, _TAG
     while True:
-        opening = html.find("<", at)
+        mark = _OPENING.search(html, at)
+        opening = mark.start() if mark else -1
         stop = opening if opening >= 0 else len(html)
         if stop > at:
             yield Token("", False, resolved(html[at:stop]), at, stop)
@@ -54,16 +56,15 @@ def tokens(html: str) -> Iterator[Token]:
             return
         following = html[opening + 1 : opening + 2]
         if following in ("!", "?"):
-            mark = "-->" if html.startswith("<!--", opening) else ">"
-            stop = html.find(mark, opening + 2)
+            closing_mark = "-->" if html.startswith("<!--", opening) else ">"
+            stop = html.find(closing_mark, opening + 2)
             if stop < 0:
                 return  # as browsers read it: an unclosed comment reaches to the end
-            at = stop + len(mark)
+            at = stop + len(closing_mark)
             continue
-        named = html[opening + 1 : opening + 3].removeprefix("/")[:1].isalpha()
-        match = tag.match(html, opening) if named else None
+        match = tag.match(html, opening)
         if match is None:
-            if named and tag is _TAG:
+            if tag is _TAG:
                 tag = _SIMPLE_TAG  # a tag that never ends: from here on a tag ends before the next "<", lest we rescan
                 at = opening
                 continue

@@ -13,7 +13,7 @@ BLOCKS = names("""address article aside blockquote body caption center col colgr
     pre search section summary table tbody td tfoot th thead tr ul xmp""")
 VOID = names("area base br col embed hr img input link meta param source track wbr")
 
-_SCRIPTED = names("""script style noscript template svg iframe object canvas applet audio video noembed noframes
+_SCRIPTED = names("""script noscript template svg iframe object canvas applet audio video noembed noframes
     datalist map rp""")
 _TAG_REASONS = {"nav": "navigation", "footer": "footer", "header": "header", "aside": "sidebar", "search": "navigation"}
 _ROLE_REASONS = {
@@ -50,7 +50,7 @@ _HIDDEN_CLASS = re.compile(
 )
 _SHOWN_CLASS = re.compile(r":(?:block|flex|grid|inline|table)|\bd-(?:sm|md|lg|xl)-")  # hidden on small screens only
 _PARTS = names("div section ul ol dl aside header form table td details")
-TELLING = frozenset((*_SCRIPTED, *_TAG_REASONS, "main", "article", "dialog", "title"))
+TELLING = frozenset((*_SCRIPTED, *_TAG_REASONS, "main", "article", "dialog", "title", "style"))
 _STYLE = re.compile(r"display\s*+:\s*+none|visibility\s*+:\s*+hidden", re.IGNORECASE)
 _MAIN_NAMES = frozenset(("content", "main", "main-content", "maincontent", "page-content", "article", "post-content"))
 _WORTH_A_LOOK = re.compile(r"hidden|style|class|\bid\b|role", re.IGNORECASE)
@@ -82,7 +82,7 @@ def _main_kind(name: str, values: dict[str, str]) -> str:
 def _hidden_reason(name: str, values: dict[str, str]) -> str:
     if name in _SCRIPTED:
         return "script"
-    if name == "title":
+    if name in ("title", "style"):
         return "head"
     closed = name == "dialog" and "open" not in values
     return "hidden" if closed or _is_hidden(values) or _hidden_by_class(values) else ""
@@ -90,7 +90,7 @@ def _hidden_reason(name: str, values: dict[str, str]) -> str:
 
 def tag_sort(name: str, body: str) -> TagSort:
     """The sort of a start tag. body: its attributes as they stand in the source."""
-    values = attributes(body) if _WORTH_A_LOOK.search(body) else {}
+    values = attributes(body) if name == "dialog" or _WORTH_A_LOOK.search(body) else {}
     hidden = _hidden_reason(name, values)
     if hidden:
         return TagSort(hidden)

@@ -30,7 +30,14 @@ _KINDS = {
 KIND_OF_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
 _KIND_OF_NAME = {"makefile": "code", "dockerfile": "code", "readme": "plain", "license": "plain", "changelog": "plain"}
 # Formats whose text is in a container: how they are named in messages.
-CONTAINERS = {"pdf": "PDF", "docx": "DOCX", "pptx": "PPTX", "xlsx": "XLSX", "epub": "EPUB", "rtf": "RTF"}
+CONTAINERS = {
+    "pdf": "a PDF file",
+    "docx": "a DOCX file",
+    "pptx": "a PPTX file",
+    "xlsx": "an XLSX file",
+    "epub": "an EPUB file",
+    "rtf": "an RTF file",
+}
 _SIGNATURES = (
     (b"%PDF-", "pdf"),
     (b"{\\rtf", "rtf"),

@@ -63,7 +63,7 @@ def mailbox_messages(data: bytes) -> list[bytes]:
     starts = [
         m for m in _ENVELOPE.finditer(data) if _AFTER_BLANK.search(b"\n\n" + data[max(0, m.start() - 3) : m.start()])
     ]
-    ends = [m.start() for m in starts[1:]] + [len(data)]
+    ends = [m.start() for m in starts[1:]] + [len(data)] * bool(starts)
     return [_QUOTED_FROM.sub(rb"\1", data[m.end() : end]) for m, end in zip(starts, ends, strict=True)]
 
 

@@ -31,9 +31,7 @@ class ConverterMissing(MissingExtraError, InputError):
 
     def __init__(self, path: str, form: str, package: str) -> None:
         super().__init__(package, "files")
-        self.args = (
-            f"{path} is a {form} file; that needs {package}: pip install 'fieldpack[files]' (or convert it to text)",
-        )
+        self.args = (f"{path} is {form}; that needs {package}: pip install 'fieldpack[files]' (or convert it to text)",)
 
     def __str__(self) -> str:
         return str(self.args[0])
