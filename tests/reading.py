@@ -154,7 +154,8 @@ def docx() -> bytes:
             "word/document.xml": f"<w:document {word}><w:body>{body}</w:body></w:document>",
             "word/numbering.xml": f"<w:numbering {word}>{numbering}</w:numbering>",
             "word/styles.xml": f"<w:styles {word}>{styles}</w:styles>",
-            "docProps/core.xml": '<cp xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Depot handbook</dc:title></cp>',
+            "docProps/core.xml": '<cp xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            "<dc:title>Depot handbook</dc:title></cp>",
         }
     )
 

@@ -35,8 +35,9 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
-            ("a.txt", "plain"),
             ("a.MD", "markdown"),
+            ("a.csv", "csv"),
+            ("a.toml", "config"),
             ("a.rst", "rst"),
             ("a.py", "python"),
             ("a.rs", "code"),
@@ -52,9 +53,10 @@ class TestFiles:
     def test_one_function_under_all_its_names(self) -> None:
         assert read is read_by_its_first_name is fieldpack.read
 
-    def test_a_name_that_says_nothing_has_no_kind(self) -> None:
-        (document,) = read([put("notes", "x")])
-        assert document.metadata == {"path": "notes"}
+    @pytest.mark.parametrize("name", ["notes", "a.txt", "a.log", "README"])
+    def test_a_name_that_does_not_say_how_a_text_is_written_gives_no_kind(self, name: str) -> None:
+        (document,) = read([put(name, "x")])
+        assert document.metadata == {"path": name}
 
     def test_order_is_that_of_the_call_and_pathlib_paths_are_taken(self) -> None:
         put("b.txt", "b"), put("d/a.txt", "a")
@@ -142,7 +144,7 @@ class TestBadInput:
     @pytest.mark.parametrize("path", ["/dev/zero", "/dev/tty", "pipe"])
     def test_devices_and_pipes_are_refused_without_waiting_for_them(self, path: str) -> None:
         os.mkfifo("pipe")
-        with pytest.raises(InputError, match="is no regular file|cannot read /dev/tty"):
+        with pytest.raises(InputError, match=r"is no regular file|cannot read /dev/tty"):
             read([path])
 
     def test_the_pipe_of_a_shell_is_read(self) -> None:

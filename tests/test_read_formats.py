@@ -145,7 +145,8 @@ class TestNotebooks:
         )
 
     def test_a_table_keeps_its_rows_and_a_picture_is_counted(self) -> None:
-        html = "<style>x</style><table border=1 class=dataframe><thead><tr><th></th><th>oven</th></tr></thead><tr><th>0</th><td>B</td></tr></table>"
+        rows = "<thead><tr><th></th><th>oven</th></tr></thead><tr><th>0</th><td>B</td></tr>"
+        html = f"<style>x</style><table border=1 class=dataframe>{rows}</table>"
         table = {"output_type": "execute_result", "data": {"text/html": [html], "text/plain": "  oven\n0 B"}}
         picture = {"output_type": "display_data", "data": {"image/png": "AAAA", "text/plain": "<Figure size 640x480>"}}
         outcome = read_files(notebook(code("df", table, picture)))
@@ -197,11 +198,31 @@ class TestNotebooks:
 
     json_values = st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-            st.sampled_from("cells worksheets source input outputs data text cell_type output_type text/html level ename".split()),
-            inner | st.sampled_from(["code", "stream", "error", "heading", "pyout"]), max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "cells",
+                        "worksheets",
+                        "source",
+                        "input",
+                        "outputs",
+                        "data",
+                        "text",
+                        "cell_type",
+                        "output_type",
+                        "text/html",
+                        "level",
+                        "ename",
+                    ]
+                ),
+                inner | st.sampled_from(["code", "stream", "error", "heading", "pyout"]),
+                max_size=5,
+            )
+        ),
         max_leaves=12,
-    )  # fmt: skip
+    )
 
     @given(json_values)
     def test_a_notebook_of_any_shape_is_text_or_the_clear_error(self, value: object) -> None:
@@ -227,9 +248,14 @@ class TestMail:
         )
 
     def test_of_alternatives_the_plain_one_and_html_without_one(self) -> None:
-        html = "Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n<p>In the y=\nard =E2=80=93 soon.</p>\n"
+        encoded = "Content-Transfer-Encoding: quoted-printable\n\n<p>In the y=\nard =E2=80=93 soon.</p>\n"
+        html = f"Content-Type: text/html; charset=utf-8\n{encoded}"
         plain = "Content-Type: text/plain\n\nIn the yard.\n"
-        for parts, body in (((plain, html), "In the yard."), ((html,), "In the yard – soon."), (("Content-Type: text/plain\n\n \n", html), "In the yard – soon.")):  # fmt: skip
+        for parts, body in (
+            ((plain, html), "In the yard."),
+            ((html,), "In the yard – soon."),
+            (("Content-Type: text/plain\n\n \n", html), "In the yard – soon."),
+        ):
             joined = "".join(f"--b\n{part}" for part in parts) + "--b--\n"
             mail = mail_text(
                 "a", PLAIN.format("S", 'Content-Type: multipart/alternative; boundary="b"', joined).encode()
@@ -246,7 +272,8 @@ class TestMail:
         put("a.eml", PLAIN.format("S", 'Content-Type: multipart/mixed; boundary="b"', joined))
         outcome = read_files("a.eml")
         assert outcome.documents[0].text.endswith(
-            "See below.\n\nFrom: Cid\nSubject: Keys\n\nUnder the mat.\n\nAttachment: plan.pdf (application/pdf, 3 bytes)"
+            "See below.\n\nFrom: Cid\nSubject: Keys\n\nUnder the mat.\n\n"
+            "Attachment: plan.pdf (application/pdf, 3 bytes)"
         )
         assert outcome.notes[0].text == "left out: attachment (1)"
 
@@ -278,8 +305,32 @@ class TestMail:
         marks = sum(len(line) for line in data.split(b"\n") if line.startswith(b"From ")) + data.count(b">")
         assert 0 <= len(data) - sum(map(len, messages)) <= marks + len(messages) + data.count(b"\n")
 
-    @given(st.lists(st.sampled_from(["Content-Type: ", "multipart/mixed; ", "boundary=b", "\n", "\n\n", "--b", "--b--", "text/html",
-        "=?utf-8?B?", "?=", "x", "; charset=", "message/rfc822", "Content-Transfer-Encoding: base64", "\xff", '"', "Subject: "]), max_size=30))  # fmt: skip
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    "Content-Type: ",
+                    "multipart/mixed; ",
+                    "boundary=b",
+                    "\n",
+                    "\n\n",
+                    "--b",
+                    "--b--",
+                    "text/html",
+                    "=?utf-8?B?",
+                    "?=",
+                    "x",
+                    "; charset=",
+                    "message/rfc822",
+                    "Content-Transfer-Encoding: base64",
+                    "\xff",
+                    '"',
+                    "Subject: ",
+                ]
+            ),
+            max_size=30,
+        )
+    )
     def test_any_mail_is_text_or_the_clear_error(self, pieces: list[str]) -> None:
         try:
             read_bytes("a.eml", "".join(pieces).encode("latin-1"))
@@ -294,7 +345,14 @@ class TestContainers:
             (50, 688, "It closes at nine."),
             (50, 640, "Another paragraph."),
         ]
-        table = [(50, 700, "Option"), (200, 700, "Since"), (50, 680, "--depth"), (200, 680, "1.3"), (50, 660, "--jobs"), (200, 660, "1.1")]  # fmt: skip
+        table = [
+            (50, 700, "Option"),
+            (200, 700, "Since"),
+            (50, 680, "--depth"),
+            (200, 680, "1.3"),
+            (50, 660, "--jobs"),
+            (200, 660, "1.1"),
+        ]
         put("a.pdf", pdf(first, table))
         one, two = read("a.pdf")
         assert (one.id, one.metadata["page"], one.metadata["format"]) == ("a.pdf#page=1", 1, "pdf")
@@ -330,7 +388,8 @@ class TestContainers:
         (document,) = read(put("a.docx", docx()))
         assert document.title == "Depot handbook"
         assert document.text == (
-            "# Opening hours\n\nThe depot opens at seven.\n\n1. Open the lid\n   1. Turn left\n2. Fill in oil\n\n- red\n\n"
+            "# Opening hours\n\nThe depot opens at seven.\n\n"
+            "1. Open the lid\n   1. Turn left\n2. Fill in oil\n\n- red\n\n"
             "| Option | Meaning | Since |\n| --- | --- | --- |\n| --depth | a \\| b. Levels | 1.3 |\n| both |  | 2.0 |"
         )
 
@@ -357,8 +416,11 @@ class TestContainers:
         outcome = read_files(put("a.pptx", pptx()))
         assert [(d.id, d.text) for d in outcome.documents] == [
             ("a.pptx#slide=1", "# Plan\n\n- First point\n- Second point\n\nNotes: Say it slowly."),
-            ("a.pptx#slide=2", "# Figures\n\n| r0\\|c0 | r0\\|c1 |\n| --- | --- |\n| r1\\|c0 | r1\\|c1 |\n| r2\\|c0 | r2\\|c1 |"),
-        ]  # fmt: skip
+            (
+                "a.pptx#slide=2",
+                "# Figures\n\n| r0\\|c0 | r0\\|c1 |\n| --- | --- |\n| r1\\|c0 | r1\\|c1 |\n| r2\\|c0 | r2\\|c1 |",
+            ),
+        ]
         assert outcome.notes[0].text == "left out: hidden slides (1)"
 
     def test_epub_has_a_document_for_each_chapter_in_reading_order(self) -> None:
@@ -377,7 +439,14 @@ class TestContainers:
     @pytest.mark.parametrize("name", ["letter", "letter.txt", "letter.md", "letter.html", "letter.json"])
     @pytest.mark.parametrize("form", ["pdf", "rtf", "docx", "xlsx", "pptx", "epub"])
     def test_what_a_file_is_its_content_says_whatever_its_name(self, form: str, name: str) -> None:
-        made = {"pdf": lambda: pdf([(50, 700, "x")]), "rtf": lambda: rb"{\rtf1 x}", "docx": docx, "xlsx": xlsx, "pptx": pptx, "epub": lambda: epub({"a": "<p>x"})}  # fmt: skip
+        made = {
+            "pdf": lambda: pdf([(50, 700, "x")]),
+            "rtf": lambda: rb"{\rtf1 x}",
+            "docx": docx,
+            "xlsx": xlsx,
+            "pptx": pptx,
+            "epub": lambda: epub({"a": "<p>x"}),
+        }
         assert read(put(name, made[form]()))[0].metadata["format"] == form
 
     @pytest.mark.parametrize(
@@ -407,16 +476,24 @@ class TestContainers:
         with pytest.raises(InputError, match=form):
             read(put(name, data))
 
-    @pytest.mark.parametrize(("name", "form", "package"), [
-        ("a.pdf", "PDF", "pypdfium2"), ("a.docx", "DOCX", "mammoth"), ("a.xlsx", "XLSX", "openpyxl"),
-        ("a.pptx", "PPTX", "python-pptx"), ("a.rtf", "RTF", "striprtf"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("name", "form", "package"),
+        [
+            ("a.pdf", "PDF", "pypdfium2"),
+            ("a.docx", "DOCX", "mammoth"),
+            ("a.xlsx", "XLSX", "openpyxl"),
+            ("a.pptx", "PPTX", "python-pptx"),
+            ("a.rtf", "RTF", "striprtf"),
+        ],
+    )
     def test_without_the_extra_the_error_names_format_and_command(
         self, name: str, form: str, package: str, monkeypatch
     ) -> None:
         monkeypatch.setattr(containers, "find_spec", lambda module: None)
         put(f"d/{name}", b"x"), put("d/b.txt", "b")
-        with pytest.raises(InputError, match=rf"a\..* is an? {form} file; that needs {package}: pip install 'fieldpack\[files\]'") as caught:  # fmt: skip
+        with pytest.raises(
+            InputError, match=rf"a\..* is an? {form} file; that needs {package}: pip install 'fieldpack\[files\]'"
+        ) as caught:
             read(f"d/{name}")
         assert isinstance(caught.value, MissingExtraError)
         outcome = read_files("d")
@@ -432,7 +509,12 @@ class TestContainers:
 
     @pytest.mark.parametrize("kind", ["docx", "xlsx", "pptx", "epub"])
     def test_an_archive_that_unpacks_to_much_is_refused_before_it_is_unpacked(self, kind: str) -> None:
-        inside = {"docx": "word/document.xml", "xlsx": "xl/workbook.xml", "pptx": "ppt/presentation.xml", "epub": "META-INF/container.xml"}  # fmt: skip
+        inside = {
+            "docx": "word/document.xml",
+            "xlsx": "xl/workbook.xml",
+            "pptx": "ppt/presentation.xml",
+            "epub": "META-INF/container.xml",
+        }
         bomb = archive({inside[kind]: " " * (20 << 20)})
         with pytest.raises(InputError, match=r"unpacks to 20,971,520 bytes in 1 entries; that is no document to read"):
             read_bytes(f"a.{kind}", bomb)

@@ -27,7 +27,7 @@ SEEDS = {
     "a.rtf": rb"{\rtf1\ansi{\fonttbl\f0 Helvetica;}\f0\pard The \b depot\b0 \'e9.\par\trowd\cell\row}",
     "a.eml": b"From: a\nSubject: =?utf-8?q?x?=\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
     "a.mbox": b"From a\nSubject: b\n\nc\n\nFrom d\n\ne",
-    "a.ipynb": b'{"cells": [{"cell_type": "code", "source": ["x"], "outputs": [{"output_type": "stream", "text": "y"}]}]}',
+    "a.ipynb": b'{"cells": [{"cell_type": "code", "input": "x", "outputs": [{"output_type": "stream", "text": "y"}]}]}',
     "a.html": b"<!doctype html><meta charset=latin1><table><tr><td rowspan=2>a<td>b<tr><td>c</table><ol start=3><li>d",
     "a.jsonl": b'{"id": 1, "text": "x"}\n{"text": null}\n"y"',
     "a.py": b"# coding: latin-1\nx = '\xe9'",
@@ -41,7 +41,7 @@ def outcome(name: str, data: bytes) -> str:
     except FieldpackError as error:
         assert str(error).strip()
         return "error"
-    assert all(isinstance(d.text, str) and d.id.startswith(name) or "path" in d.metadata for d in documents)
+    assert all((isinstance(d.text, str) and d.id.startswith(name)) or "path" in d.metadata for d in documents)
     return "read"
 
 
@@ -80,12 +80,46 @@ def test_the_undamaged_ones_are_read(name: str) -> None:
 
 N = 300_000
 HTML = (
-    "<", "<a ", "</a ", "<!--", "<?", "<a href='", "<a b=", '<a =">" ', "<p>", "<svg>", "&#", "&#9", "<td>", "<pre>`", "<div>",
-    "<div class=nav>x", "<b><p>x", "<table><tr><td>x", "<ul><li>x", "<a>x", "x</a>", "x</div>", "<sup>1", "<main>x", "<article>x",
-    "<p hidden>x", "<li hidden>", "<ol start=9999999><li>x", "<blockquote>x", "&#99999999999;", "<title>x", "<pre><div>x",
-    "<td rowspan=9999 colspan=999>abc</td>", "<tr><td rowspan=9999 colspan=999>abc", "<thead><tr><th>x", "<div style='white-space:pre'>x\n",
-    "<script>x</script", "<a x=1 ", "<select><option>",
-)  # fmt: skip
+    "<",
+    "<a ",
+    "</a ",
+    "<!--",
+    "<?",
+    "<a href='",
+    "<a b=",
+    '<a =">" ',
+    "<p>",
+    "<svg>",
+    "&#",
+    "&#9",
+    "<td>",
+    "<pre>`",
+    "<div>",
+    "<div class=nav>x",
+    "<b><p>x",
+    "<table><tr><td>x",
+    "<ul><li>x",
+    "<a>x",
+    "x</a>",
+    "x</div>",
+    "<sup>1",
+    "<main>x",
+    "<article>x",
+    "<p hidden>x",
+    "<li hidden>",
+    "<ol start=9999999><li>x",
+    "<blockquote>x",
+    "&#99999999999;",
+    "<title>x",
+    "<pre><div>x",
+    "<td rowspan=9999 colspan=999>abc</td>",
+    "<tr><td rowspan=9999 colspan=999>abc",
+    "<thead><tr><th>x",
+    "<div style='white-space:pre'>x\n",
+    "<script>x</script",
+    "<a x=1 ",
+    "<select><option>",
+)
 
 
 @pytest.mark.parametrize("piece", HTML)

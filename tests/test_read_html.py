@@ -70,8 +70,36 @@ class TestText:
         html = "".join(f"<div><p class='x'>{p}</p></div>" for p in paragraphs)
         assert text(html).split() == " ".join(paragraphs).split()
 
-    @given(st.lists(st.sampled_from(["<p>", "</div>", "<div>", "<li>", "<ul>", "</ul>", "<td>", "<table>", "</table>", "<tr>",
-        "<pre>", "</pre>", "<b>", "</a>", "<a>", "<sup>", "</sup>", "<blockquote>", "<ol start=7>", "<h2>", "<th>", "word"])))  # fmt: skip
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    "<p>",
+                    "</div>",
+                    "<div>",
+                    "<li>",
+                    "<ul>",
+                    "</ul>",
+                    "<td>",
+                    "<table>",
+                    "</table>",
+                    "<tr>",
+                    "<pre>",
+                    "</pre>",
+                    "<b>",
+                    "</a>",
+                    "<a>",
+                    "<sup>",
+                    "</sup>",
+                    "<blockquote>",
+                    "<ol start=7>",
+                    "<h2>",
+                    "<th>",
+                    "word",
+                ]
+            )
+        )
+    )
     def test_no_word_is_lost_or_doubled_by_odd_nesting(self, pieces: list[str]) -> None:
         numbered = [f"w{i} " if piece == "word" else piece for i, piece in enumerate(pieces)]
         words = [piece.strip() for piece in numbered if not piece.startswith("<")]
@@ -121,16 +149,25 @@ class TestCode:
         ("html", "expected"),
         [
             ("<pre>\n a\n\n  b\n</pre>", "```\n a\n\n  b\n```"),
-            ('<div class="highlight-python notranslate"><div class="highlight"><pre><span></span>x</pre></div></div>', "```python\nx\n```"),
+            (
+                '<div class="highlight-python notranslate"><div><pre><span></span>x</pre></div></div>',
+                "```python\nx\n```",
+            ),
             ('<pre><code class="language-c++ hljs">x</code></pre>', "```\nx\n```"),
             ("<pre>a<br>b</pre>", "```\na\nb\n```"),
             ("<pre><div>a</div><div>b</div>\n<div></div><div>c</div></pre>", "```\na\nb\n\nc\n```"),
-            ('<div class="fragment"><div class="line">int a;</div>\n<div class="line"> b;</div>\n</div>x', "```\nint a;\n b;\n```\n\nx"),
-            ('<table class="highlighttable"><tr><td class="linenos"><pre>1\n2</pre></td><td><pre>a\nb</pre></td></tr></table>', "```\na\nb\n```"),
+            (
+                '<div class="fragment"><div class="line">int a;</div>\n<div class="line"> b;</div>\n</div>x',
+                "```\nint a;\n b;\n```\n\nx",
+            ),
+            (
+                "<table><tr><td class=linenos><pre>1\n2</pre></td><td><pre>a\nb</pre></td></tr></table>",
+                "```\na\nb\n```",
+            ),
             ("<pre>``` x</pre>", "````\n``` x\n````"),
             ("<p style='white-space: pre'>a\n  b</p>c", "```\na\n  b\n```\n\nc"),
         ],
-    )  # fmt: skip
+    )
     def test_lines_are_kept(self, html: str, expected: str) -> None:
         assert text(html).replace("```c++", "```") == expected
 
@@ -143,7 +180,10 @@ class TestTables:
             ["--quiet", "Print nothing but errors.", "1.0"],
             ["--retry", "Five times.", "1.2"],
         ]
-        head, *body = ["<tr>" + "".join(f"<{t}>{cell.format(c)}</{t}>" for c in row) + "</tr>" for t, row in zip(("th", "td", "td"), rows, strict=True)]  # fmt: skip
+        head, *body = [
+            "<tr>" + "".join(f"<{t}>{cell.format(c)}</{t}>" for c in row) + "</tr>"
+            for t, row in zip(("th", "td", "td"), rows, strict=True)
+        ]
         html = f"<table class=docutils><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
         assert text(html).split("\n") == [
             "| Option | Meaning | Since |",
@@ -163,14 +203,20 @@ class TestTables:
                 "<thead><tr><th rowspan=2>N<th colspan=2>2026<tr><th>Q1<th>Q2</thead><tr><td>a<td>1<td>2",
                 "| N | 2026 Q1 | 2026 Q2 |\n| --- | --- | --- |\n| a | 1 | 2 |",
             ),
-            ("<caption>Prices <b>now</b></caption><tr><th>a<th>b<tr><td>1<td>2", "Prices now\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"),
+            (
+                "<caption>Prices <b>now</b></caption><tr><th>a<th>b<tr><td>1<td>2",
+                "Prices now\n\n| a | b |\n| --- | --- |\n| 1 | 2 |",
+            ),
             ("<tr><td>one<tr><td>two", "one\n\ntwo"),
             ("<tr><td>left<td>right", "left\n\nright"),
             ("<tr><td><ul><li>x<li>y</ul><td>1<tr><td>z<td>2", "| - x - y | 1 |\n| z | 2 |"),
             ("<tr><td><h2>T</h2><p>x<td>side<tr><td>y<td>z", "## T\n\nx\n\nside\n\ny\n\nz"),
-            ("<tr><td><table><tr><td>1<td>2<tr><td>3<td>4</table><td>b<tr><td>c<td>d", "| 1 | 2 |\n| 3 | 4 |\n\nb\n\nc\n\nd"),
+            (
+                "<tr><td><table><tr><td>1<td>2<tr><td>3<td>4</table><td>b<tr><td>c<td>d",
+                "| 1 | 2 |\n| 3 | 4 |\n\nb\n\nc\n\nd",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_headers_spans_and_layout(self, html: str, expected: str) -> None:
         assert text(f"<table>{html}</table>") == expected
 
@@ -179,11 +225,14 @@ class TestTables:
         html = "".join("<tr>" + "".join(f"<td><p>{cell}</p></td>" for cell in row) + "</tr>" for row in rows)
         assert text(f"<table>{html}</table>").split("\n") == [f"| {' | '.join(row)} |" for row in rows]
 
-    @pytest.mark.parametrize("html", [
-        "<tr><td rowspan=9999 colspan=999>abcdefgh" * 2000,
-        "<tr>" + "<td rowspan=60000>a" * 300 + "<tr><td>b" * 20_000,
-        "<tr><th colspan=300>" + "a" * 190 + "<tr><th>b" * 10_000,
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "html",
+        [
+            "<tr><td rowspan=9999 colspan=999>abcdefgh" * 2000,
+            "<tr>" + "<td rowspan=60000>a" * 300 + "<tr><td>b" * 20_000,
+            "<tr><th colspan=300>" + "a" * 190 + "<tr><th>b" * 10_000,
+        ],
+    )
     def test_spans_cannot_blow_a_page_up(self, html: str) -> None:
         assert len(text(f"<table>{html}")) < 5 * len(html) + 10_000
 

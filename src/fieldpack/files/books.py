@@ -92,7 +92,7 @@ def read_rtf(data: bytes) -> Content:
     from striprtf.striprtf import rtf_to_text
 
     text = str(rtf_to_text(data.decode("latin-1"), errors="replace"))  # type: ignore[no-untyped-call]
-    return Content(parts=[Part(re.sub(r"[^\S\n]+\n", "\n", text).strip("\n"), kind="plain")])
+    return Content(parts=[Part(re.sub(r"[^\S\n]+\n", "\n", text).strip("\n"), kind="")])
 
 
 def _xml(archive: ZipFile, name: str) -> ElementTree.Element:

@@ -79,7 +79,7 @@ def _of_mail(path: str, place: str, kind: str, data: bytes) -> Converted:
         facts: dict[str, Any] = {"message": number} if kind == "mailbox" else {}
         name = f"{path}#{number}" if kind == "mailbox" else path
         _tell_left_out(made, facts, Counter("attachment" for _ in mail.left_out))
-        made.documents.append(Document(name, mail.text, mail.title, {"path": path, "kind": "plain", **facts}))
+        made.documents.append(Document(name, mail.text, mail.title, {"path": path, "kind": "mail", **facts}))
     return made
 
 
@@ -91,14 +91,17 @@ def _of_container(path: str, place: str, kind: str, data: bytes) -> Converted:
     content = parts_of(kind, place, data)
     for part in content.parts:
         name = f"{path}#{part.name}" if part.name else path
-        facts = {"path": path, "kind": part.kind, "format": kind, **part.facts}
-        made.documents.append(Document(name, part.text, part.title or content.title, facts))
+        facts = {"format": kind, **part.facts}
+        made.documents.append(_document(path, part.text, part.title or content.title, part.kind, facts, name))
     made.notes += [("with parts left out", note) for note in content.notes]
     return made
 
 
-def _document(path: str, text: str, title: str, kind: str | None, facts: dict[str, Any]) -> Document:
-    return Document(path, text, title, {"path": path, "kind": kind, **facts} if kind else {"path": path, **facts})
+def _document(
+    path: str, text: str, title: str, kind: str | None, facts: dict[str, Any], name: str | None = None
+) -> Document:
+    known = {"path": path, "kind": kind} if kind else {"path": path}
+    return Document(path if name is None else name, text, title, {**known, **facts})
 
 
 def _tell_left_out(made: Converted, facts: dict[str, Any], counts: Any) -> None:

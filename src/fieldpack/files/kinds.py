@@ -6,16 +6,20 @@ import re
 import zipfile
 from io import BytesIO
 
+# "" is a text file whose name does not say how it is written: what reads its structure looks at the text.
 _KINDS = {
-    "plain": ".txt .text .log .csv .tsv .tex .org .adoc .srt .vtt",
+    "": ".txt .text .log .tex .org .srt .vtt",
     "markdown": ".md .markdown .mdx .mkd .qmd .rmd",
     "rst": ".rst",
+    "asciidoc": ".adoc .asciidoc",
     "html": ".html .htm .xhtml",
     "python": ".py .pyi .pyx",
     "code": """.c .h .cc .cpp .cxx .hpp .hh .cs .java .kt .kts .scala .go .rs .swift .js .mjs .cjs .jsx .ts .tsx .vue
         .svelte .php .rb .pl .pm .lua .r .jl .sh .bash .zsh .fish .ps1 .sql .hs .ml .mli .ex .exs .erl .clj .dart .m .mm
-        .zig .nim .v .sv .proto .graphql .css .scss .less .tf .gradle .cmake .yaml .yml .toml .ini .cfg .conf .xml
-        .xsd .properties""",
+        .zig .nim .v .sv .proto .graphql .css .scss .less .tf .gradle .cmake .xml .xsd""",
+    "config": ".yaml .yml .toml .ini .cfg .conf .properties",
+    "csv": ".csv .tsv",
+    "diff": ".diff .patch",
     "notebook": ".ipynb",
     "records": ".json .jsonl .ndjson",
     "mail": ".eml",
@@ -28,7 +32,7 @@ _KINDS = {
     "rtf": ".rtf",
 }
 KIND_OF_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
-_KIND_OF_NAME = {"makefile": "code", "dockerfile": "code", "readme": "plain", "license": "plain", "changelog": "plain"}
+_KIND_OF_NAME = {"makefile": "code", "dockerfile": "code", "readme": "", "license": "", "changelog": ""}
 # Formats whose text is in a container: how they are named in messages.
 CONTAINERS = {
     "pdf": "a PDF file",
@@ -61,7 +65,7 @@ _MAILBOX = re.compile(rb"From \S{1,200} [^\r\n]{1,80}\r?\n[A-Za-z-]{2,40}: ")
 
 
 def kind_of_name(path: str) -> str | None:
-    """The kind that a file's name says, None when it says nothing."""
+    """The kind that a file's name says, "" for a text of any kind, None when it says nothing."""
     name = path.rpartition("/")[2].lower()
     stem, dot, ending = name.rpartition(".")
     return KIND_OF_ENDING.get(f".{ending}") if dot and stem else _KIND_OF_NAME.get(name)

@@ -29,7 +29,8 @@ def read(
 ) -> tuple[Document, ...]:
     """All documents of the files and folders, in the order given; "-" reads standard input.
 
-    A file is one document whose id is its path as given, with metadata {"path", "kind"}. More than one document make:
+    A file is one document whose id is its path as given, with metadata {"path"} and, where name or content tell it,
+    "kind" ("markdown", "html", "python", "code", "config", "csv", "mail", ...). More than one document make:
     .json and .jsonl (one per record, ids from the records), mailboxes (one per message), PDF (one per page, metadata
     "page"), PPTX ("slide"), XLSX ("sheet") and EPUB ("chapter"). HTML becomes its main text, a notebook its cells and
     outputs as Markdown, mail its decoded text. Offsets of everything that follows refer to the text so made.
