@@ -15,7 +15,7 @@ def put(name: str, content: str | bytes) -> str:
     return name
 
 
-def pdf(*pages: list[tuple[int, int, str]], extra: bytes = b"") -> bytes:
+def pdf(*pages: list[tuple[int, int, str]]) -> bytes:
     """A PDF of one font; each page is a list of (x, y, text) in points from the lower left corner, in drawing order."""
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
@@ -28,16 +28,36 @@ def pdf(*pages: list[tuple[int, int, str]], extra: bytes = b"") -> bytes:
         )
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(kids), len(kids))
+    return _pdf_file(objects)
+
+
+def pdf_of_forms(depth: int, width: int) -> bytes:
+    """A PDF whose page draws a form, which draws another `width` times, `depth` levels deep."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R "
+        b"/Resources << /XObject << /X 5 0 R >> >> >>",
+        b"<< /Length 6 >>\nstream\n/X Do \nendstream",
+    ]
+    for level in range(depth):
+        drawn = b"/X Do " * width
+        objects.append(
+            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >> /Length %d >>\n"
+            b"stream\n%s\nendstream" % (level + 6, len(drawn), drawn)
+        )
+    return _pdf_file(objects)
+
+
+def _pdf_file(objects: list[bytes]) -> bytes:
     out, places = b"%PDF-1.4\n", []
     for number, content in enumerate(objects, 1):
         places.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    trailer = b"<< /Size %d /Root 1 0 R %s>>" % (len(objects) + 1, extra)
-    start = len(out)
-    return out + b"xref\n0 %d\n0000000000 65535 f \n%strailer\n%s\nstartxref\n%d\n%%%%EOF" % (
-        (len(objects) + 1, table, trailer, start)
-    )
+    size, start = len(objects) + 1, len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+    return out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (size, start)
 
 
 def epub(chapters: dict[str, str], spine: list[str] | None = None, **extra: str) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reading import archive, docx, epub, pdf, pptx, put, xlsx
+from reading import archive, docx, epub, pdf, pdf_of_forms, pptx, put, xlsx
 
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.files import containers
@@ -383,6 +383,16 @@ class TestContainers:
         outcome = read_bytes("a.pdf", pdf(*pages))
         assert [d.text for d in outcome.documents] == [f"Text {letter} of it." for letter in "abcdef"]
         assert outcome.notes[0].text == "left out: page headers and footers (6 lines)"
+
+    def test_a_pdf_that_asks_for_endless_work_is_given_up(self, monkeypatch) -> None:
+        monkeypatch.setattr("fieldpack.files.pdf._SECONDS", 2.0)
+        with pytest.raises(InputError, match=r"a\.pdf is a PDF file that cannot be read \(it was not read after 2 s\)"):
+            read_bytes("a.pdf", pdf_of_forms(depth=12, width=10))
+
+    def test_a_pdf_that_ends_its_reader_is_an_error_like_others(self, monkeypatch) -> None:
+        monkeypatch.setattr("fieldpack.files.pdf._CHILD", "import os; os.abort()")
+        with pytest.raises(InputError, match=r"cannot be read \(PDFium ended with status -6\)"):
+            read_bytes("a.pdf", pdf([(50, 700, "x")]))
 
     def test_docx_keeps_headings_numbers_and_tables(self) -> None:
         (document,) = read(put("a.docx", docx()))

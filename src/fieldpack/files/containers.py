@@ -103,13 +103,11 @@ def readable(place: str, form: str) -> Iterator[None]:
     """Any error of a converter is the file's clear error."""
     try:
         yield
-    except FieldpackError:
-        raise
     except Exception as error:
         why = " ".join(str(error).split())[:200] or "no reason given"
+        why = why if isinstance(error, FieldpackError) else f"{type(error).__name__}: {why}"
         raise InputError(
-            f"{place} is {form} that cannot be read ({type(error).__name__}: {why}); save it anew, or "
-            "convert it to text"
+            f"{place} is {form} that cannot be read ({why}); save it anew, or convert it to text"
         ) from None
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OnLeftOut = Callable[[str, str, str], None]  # path, sort, reason
 _PACKAGE_FOLDERS = frozenset({"__pycache__", "node_modules", "venv", "env", "virtualenv", "site-packages"})
 _STORES = frozenset({".git", ".hg", ".svn", "CVS"})  # never read: copies of what lies beside them
-_MOST_STARS = 8  # in a pattern: pathspec makes a regular expression of it, which takes time^stars on a long name
+_MOST_STARS = 3  # in a pattern: pathspec makes a regular expression of it, which takes length^stars steps on a name
 _LONGEST_IGNORE_FILE = 1 << 20
 
 
@@ -117,11 +117,15 @@ def _spec(path: str) -> GitIgnoreSpec | None:
         return None
     from pathspec import GitIgnoreSpec
 
-    lines = [line for line in text.splitlines() if line.count("*") <= _MOST_STARS]
+    lines = [line for line in text.splitlines() if _is_cheap(line)]
     try:
         return GitIgnoreSpec.from_lines(lines)
     except ValueError:
         return GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
+
+
+def _is_cheap(line: str) -> bool:
+    return line.replace("**", "").count("*") <= _MOST_STARS and line.count("**") <= _MOST_STARS
 
 
 def _is_pattern(line: str) -> bool:
