@@ -36,15 +36,14 @@ def pdf_of_forms(depth: int, width: int) -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R "
-        b"/Resources << /XObject << /X 5 0 R >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /XObject << /X 5 0 R >> >> >>",
         b"<< /Length 6 >>\nstream\n/X Do \nendstream",
     ]
     for level in range(depth):
         drawn = b"/X Do " * width
         objects.append(
-            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >> /Length %d >>\n"
-            b"stream\n%s\nendstream" % (level + 6, len(drawn), drawn)
+            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >> "
+            b"/Length %d >>\nstream\n%s\nendstream" % (level + 6, len(drawn), drawn)
         )
     return _pdf_file(objects)
 

