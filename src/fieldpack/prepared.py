@@ -14,7 +14,7 @@ from fieldpack.errors import InputError
 from fieldpack.packing.coupling import distinct_names
 from fieldpack.relevance.corpus import Corpus, read_corpus
 from fieldpack.room import Room
-from fieldpack.text.segment import MAX_BLOCK_CHARS, MAX_CHARS, segment
+from fieldpack.text.segment import segment
 from fieldpack.text.sequence import of_code, sequences
 from fieldpack.text.tokens import check_text, meanwhile
 from fieldpack.types import KINDS, Document, FloatArray, IntArray, Segments
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _SEVERAL = 1.5
 """Sentences a paragraph, on average, from which a pack of sentences differs from one of paragraphs."""
-_LEAST_PIECE = 240
-"""Characters that a piece of a list, a table or code may have however small the budget."""
 Range = tuple[int, int, int]
 """(document number, start, end) in characters."""
 
@@ -157,14 +155,8 @@ def several(atoms: int, paragraphs: int) -> bool:
 
 
 def segmented(documents: Sequence[Document], budget: int | None) -> Segments:
-    """The atoms of the documents, for a pack of `budget` tokens when it is known."""
-    if budget is None:
-        return segment(documents, "sentence")
-    # A token has three characters or more in most texts; a block is whole while it may fit, and one piece in a pack of
-    # sentences while it leaves room for two others.
-    whole = min(max(3 * budget, _LEAST_PIECE), MAX_BLOCK_CHARS)
-    piece = min(max(int(1.2 * budget), _LEAST_PIECE), MAX_CHARS)
-    return segment(documents, "sentence", max_block_chars=whole, piece_chars=piece)
+    """The atoms of the documents; the budget changes nothing: grouping them is the packer's task."""
+    return segment(documents, "sentence")
 
 
 def merge(atoms: Segments, starts: IntArray) -> Segments:

@@ -1,0 +1,114 @@
+"""The structural reader: ranges that cover any text, contexts that end, and the structure that people see in a text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldpack.text.structure.model import BLOCKS, ROLES, Structure
+from fieldpack.text.structure.reader import READERS, read_structure
+
+_MARKS = (
+    '\n|\n\n|\r\n|  |    |\t|# |## |---\n|===\n|```\n|~~~\n|- |* |1. |(a) |2.1 |> |a: b\n|: |{|}|[|]|,|"a": |"|\\"|'
+    "<p>|</p>|<tr><td>|</td></tr>|<table>|</table>|<nav>|</nav>|<!--|-->|<script>|</script>|@@ -1,2 +3,4 @@\n|"
+    "diff --git a/x b/x\n|--- a/x\n|+++ b/x\n|+|-|2026-05-01 10:00:00 INFO |Caused by: x\n|\tat a.b(C.java:1)\n|"
+    "Ann: |From: a@b\n|Subject: x\n|+---+\n|== ==\n|a  b  c\n|┌─┐\n|│|E   |>   |==== x ====\n|____ x ____\n|.. note:: |"
+    ".. x::\n|::\n|!!! tip\n|$ ls\n|>>> |def f(x):\n|class A:\n|'''|x = 1\n|Word. |word |A,b,c\n|x\n|\u2029|\u3002|\u00e9|"
+    "NAME\n|       |x.c:1:2: error: y\n|src/a.py\n|12:x\n"
+)
+PIECES = [*_MARKS.split("|"), "|", "| a | b |\n", "|--|--|\n"]
+TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=40).map("".join)
+SLOW_ON_PURPOSE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def assert_sound(structure: Structure, text: str) -> None:
+    """Trimmed, sorted, disjoint, covering; contexts and blocks are trees; rows count within their containers."""
+    place, n = 0, len(structure)
+    for start, end in zip(structure.start.tolist(), structure.end.tolist(), strict=True):
+        assert place <= start < end <= len(text)
+        assert not text[start].isspace() and not text[end - 1].isspace()
+        assert not text[place:start].strip()
+        place = end
+    assert not text[place:].strip()
+    assert ((structure.context >= -1) & (structure.context < n)).all()
+    depth = np.zeros(n, np.int64)
+    at = structure.context.copy()
+    while (at >= 0).any():
+        depth[at >= 0] += 1
+        assert depth.max() <= n
+        at = np.where(at >= 0, structure.context[at], -1)
+    blocks = structure.blocks
+    assert (blocks.parent < np.arange(len(blocks))).all()
+    assert ((structure.block >= 0) & (structure.block < len(blocks))).all()
+    headings = structure.section[structure.section >= 0]
+    assert all(ROLES[r] == "heading" for r in structure.role[headings])
+    numbered = (structure.row >= 0) & (structure.container >= 0)
+    assert (structure.row[numbered] < structure.rows[numbered]).all()
+    assert (np.diff(structure.unit) >= 0).all()
+
+
+@settings(SLOW_ON_PURPOSE, max_examples=400)
+@given(TEXTS, st.sampled_from(["", *READERS]), st.integers(1, 80) | st.just(1600))
+def test_any_text_read_as_any_format_is_covered_and_its_contexts_end(text: str, kind: str, max_chars: int) -> None:
+    structure = read_structure(text, kind=kind, max_chars=max_chars)
+    assert_sound(structure, text)
+    assert (structure.end - structure.start <= max(max_chars, 4000)).all()
+    assert set(structure.blocks.kind.tolist()) <= set(range(len(BLOCKS)))
+
+
+@settings(SLOW_ON_PURPOSE, max_examples=100)
+@given(TEXTS.filter(lambda t: "\r" not in t), st.sampled_from(list(READERS)))
+def test_line_ends_change_no_structure(text: str, kind: str) -> None:
+    unix = read_structure(text, kind=kind)
+    mac = read_structure(text.replace("\n", "\r"), kind=kind)
+    for name in ("start", "end", "kind", "role", "block", "context", "row"):
+        assert (getattr(unix, name) == getattr(mac, name)).all()
+
+
+class Read:
+    """A structure with its text, for tests: atoms are shown as their text."""
+
+    def __init__(self, text: str, name: str = "") -> None:
+        self.text = text
+        self.s = read_structure(text, name=name)
+        assert_sound(self.s, text)
+
+    def show(self, atom: int) -> str:
+        return self.text[self.s.start[atom] : self.s.end[atom]]
+
+    @property
+    def atoms(self) -> list[str]:
+        return [self.show(i) for i in range(len(self.s))]
+
+    def of(self, part: str) -> int:
+        """The number of the only atom that holds the part."""
+        hits = [i for i, atom in enumerate(self.atoms) if part in atom]
+        assert len(hits) == 1, (part, [self.show(i) for i in hits])
+        return hits[0]
+
+    def chain(self, part: str) -> list[str]:
+        """The atoms that go with the one that holds the part, nearest first."""
+        return [self.show(i) for i in self.s.contexts(self.of(part))]
+
+    def path(self, part: str) -> list[str]:
+        return [self.show(i) for i in self.s.path(self.of(part))]
+
+    def row(self, part: str) -> tuple[int, int]:
+        at = self.of(part)
+        return int(self.s.row[at]), int(self.s.rows[at])
+
+    def block(self, part: str) -> str:
+        return BLOCKS[self.s.blocks.kind[self.s.block[self.of(part)]]]
+
+    def together(self, *parts: str) -> bool:
+        """Whether the atoms are of one block that is not split when it fits."""
+        groups = {int(self.s.atomic[self.of(part)]) for part in parts}
+        return len(groups) == 1 and groups != {-1}
+
+
+@pytest.mark.parametrize("kind", [*READERS, ""])
+def test_nothing_has_no_atoms(kind: str) -> None:
+    for text in ("", "  \n\t\r\n"):
+        assert len(read_structure(text, kind=kind)) == 0
