@@ -28,7 +28,7 @@ _SIGN = re.compile(
 def fence(r: DocumentReader, i: int, j: int) -> int:
     """Code between fences; an unclosed fence reaches to the end."""
     mark = _FENCE.match(r.text, r.lines.ink[i], r.lines.end[i])
-    if mark is None:
+    if mark is None or (mark[1][0] == "~" and r.dialect in ("rst", "man", "asciidoc")):
         return i
     k = i + 1
     while k < j and not _closes(r, k, mark[1]):
@@ -50,23 +50,36 @@ def names_python(language: str) -> bool:
 
 def opens_fence(r: DocumentReader, k: int) -> bool:
     """Whether line k opens a fence."""
+    if r.text[r.lines.ink[k]] == "~" and r.dialect in ("rst", "man", "asciidoc"):
+        return False
     return _FENCE.match(r.text, r.lines.ink[k], r.lines.end[k]) is not None
+
+
+def delimiter(r: DocumentReader, i: int) -> str:
+    """The line of dashes or dots at line i that opens or closes one of AsciiDoc's listings; "" when it is none."""
+    mark = _DELIMITER.match(r.text, r.lines.ink[i], r.lines.end[i])
+    if mark is None or (i and not r.lines.gap[i] and not r.line(i - 1).startswith(("+", "[", ".", "-"))):
+        return ""  # under a line of text it is what makes a heading
+    return mark[1]
+
+
+def end_of_listing(r: DocumentReader, i: int, j: int) -> int:
+    """The line after the listing that opens at line i; i when none does."""
+    mark = delimiter(r, i)
+    if not mark:
+        return i
+    k = i + 1
+    while k < j and r.line(k) != mark:
+        k += 1
+    return k + 1 if k < j else i
 
 
 def delimited(r: DocumentReader, i: int, j: int) -> int:
     """AsciiDoc's listing between two equal lines of dashes or dots."""
-    if r.dialect != "asciidoc":
-        return i
-    mark = _DELIMITER.match(r.text, r.lines.ink[i], r.lines.end[i])
-    if mark is None:
-        return i
-    k = i + 1
-    while k < j and r.line(k) != mark[1]:
-        k += 1
-    if k == j:
-        return i
-    emit(r.builder, r.lines, i, k + 1, (i + 1, k), python=False)
-    return k + 1
+    k = end_of_listing(r, i, j) if r.dialect == "asciidoc" else i
+    if k > i:
+        emit(r.builder, r.lines, i, k, (i + 1, k - 1), python=False)
+    return k
 
 
 def prompt(r: DocumentReader, i: int, j: int) -> int:

@@ -18,7 +18,8 @@ _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 def separator_of(text: str, least: int = 1) -> str:
     """The separator that stands equally often, and at least `least` times, in nearly all of the first lines; "" without
     one."""
-    lines = [line for line in text[:20_000].split("\n")[: _SAMPLE + 5] if line.strip() and line[0] != "#"][:_SAMPLE]
+    lines = [line.strip() for line in text[:20_000].split("\n")[: _SAMPLE + 5]]
+    lines = [line for line in lines if line and line[0] != "#"][:_SAMPLE]
     if len(text) > 20_000 and len(lines) > 1:
         lines = lines[:-1]
     for separator in SEPARATORS:

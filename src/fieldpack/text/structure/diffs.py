@@ -13,12 +13,19 @@ from fieldpack.text.structure.statements import WHOLE_LINES
 _DIFF = re.compile(r"^(?:diff --git |Index: |--- [^\n]+\n\+\+\+ |@@ -\d+(?:,\d+)? \+\d+)", re.M)
 _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@", re.M)
 _FILE = ("diff --git ", "Index: ", "--- ")
+_LINES = (" ", "+", "-", "@", "diff ", "index ", "Index: ", "new file", "deleted file", "similarity", "rename ", "old mode",
+          "new mode", "Binary ", "\\", "commit ", "Author", "Date", "====")
+_LONGEST_MESSAGE = 5000
 _RUN_CHARS = 400
 
 
 def is_diff(head: str) -> bool:
-    """Whether a text holds a diff's file or hunk lines."""
-    return _HUNK.search(head) is not None and _DIFF.search(head) is not None
+    """Whether a text holds a diff's hunk lines, and most of the lines after the first are of a diff."""
+    first = _DIFF.search(head)
+    if first is None or _HUNK.search(head) is None:
+        return False
+    lines = [line for line in head[first.start() :].split("\n") if line]
+    return first.start() <= _LONGEST_MESSAGE and sum(line.startswith(_LINES) for line in lines) >= 0.8 * len(lines)
 
 
 def read_diff(builder: Builder, low: int, high: int) -> None:

@@ -30,13 +30,14 @@ _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
     "#": (headings.atx, headings.rule_title),
     "=": (tables.simple_table, markup.admonition, headings.atx, headings.rule_title),
     "_": (headings.rule_title,),
-    "-": (headings.rule_title, code.delimited, tables.simple_table, lists.read_list),
+    "-": (code.delimited, headings.rule_title, tables.simple_table, lists.read_list),
     "*": (headings.rule_title, lists.read_list),
-    "+": (tables.grid_table, headings.rule_title, lists.read_list),
+    "+": (lists.continuation, tables.grid_table, headings.rule_title, lists.read_list),
     "|": (tables.pipe_table,),
     ">": (code.prompt, markup.quote),
     "$": (code.prompt,),
     ".": (markup.directive, code.delimited),
+    "[": (markup.attributes,),
     "!": (markup.admonition,),
     "?": (markup.admonition,),
     ":": (lists.read_list,),
@@ -85,8 +86,9 @@ class DocumentReader:
         self.depth -= 1
         self.base = outer_base
 
-    def inner(self, i: int, j: int, owner: int) -> None:
-        """Reads lines [i, j) as blocks inside an item or a directive, which go with the atom `owner`."""
+    def inner(self, i: int, j: int, owner: int, base: int | None = None) -> None:
+        """Reads lines [i, j) as blocks inside an item or a directive, which go with the atom `owner`; base: the columns
+        at which its text stands, where it is not the first line's."""
         if i >= j:
             return
         builder, outer, owned = self.builder, self.outer, self.builder.owner
@@ -95,7 +97,7 @@ class DocumentReader:
             for first, last in self.paragraphs(i, j):
                 builder.paragraph(self.lines.ink[first], self.lines.end[last - 1])
         else:
-            self.body(i, j, self.lines.indent[i])
+            self.body(i, j, self.lines.indent[i] if base is None else base)
         builder.owner, self.outer = owned, outer
 
     def end_of_chunk(self, i: int, j: int) -> int:
@@ -116,6 +118,8 @@ class DocumentReader:
         first = self.text[self.lines.ink[k]]
         if first in "`~":
             return code.opens_fence(self, k)
+        if self.dialect == "asciidoc" and first in "+-.":
+            return self.line(k) == "+" or code.delimiter(self, k) != ""
         if first in "|+┌╔╭┏":
             return tables.opens(self, k, j)
         return first in "#=_>$.!" and markup.opens(self, k)

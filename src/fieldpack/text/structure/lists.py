@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fieldpack.text.structure import headings
+from fieldpack.text.structure import code, headings
 from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import LIST, MARK, UNIT
 
@@ -120,14 +120,33 @@ def _end_of_item(r: DocumentReader, k: int, j: int, margin: int) -> int:
         if lines.indent[m] > margin:
             m += 1
         elif r.dialect == "asciidoc" and r.line(m) == "+":
-            m += 1  # a continuation: what follows without a blank line belongs to the item, whatever its margin
-            while m < j and not lines.gap[m]:
-                m += 1
+            m = _continued(r, m + 1, j)
         elif not lines.gap[m] and not _marker(r, m)[0] and lines.indent[m] == margin and not r.opens(m, j):
             m += 1
         else:
             break
     return m
+
+
+def _continued(r: DocumentReader, m: int, j: int) -> int:
+    """The line after what AsciiDoc's "+" joins to an item: a listing, or lines up to a blank one, whatever their margin."""
+    if m < j:
+        k = code.end_of_listing(r, m, j)
+        if k > m:
+            return k
+    while m < j and not r.lines.gap[m]:
+        if m + 1 < j and code.delimiter(r, m):
+            return max(code.end_of_listing(r, m, j), m + 1)
+        m += 1
+    return m
+
+
+def continuation(r: DocumentReader, i: int, j: int) -> int:
+    """AsciiDoc's "+" alone on its line."""
+    if r.dialect != "asciidoc" or r.line(i) != "+":
+        return i
+    r.builder.mark(r.lines.ink[i], r.lines.end[i], LIST)
+    return i + 1
 
 
 def _item(r: DocumentReader, k: int, last: int, lead: int, number: int) -> int:
@@ -142,10 +161,18 @@ def _item(r: DocumentReader, k: int, last: int, lead: int, number: int) -> int:
     if is_term(r, first):
         for atom in range(first + 1, builder.count):
             builder.set_context(atom, first)
-    r.inner(p, last, first)
+    r.inner(p, last, first, _content(r, k))
     builder.close()
     builder.number = outer
     return first
+
+
+def _content(r: DocumentReader, k: int) -> int:
+    """The column at which the text of the item at line k stands."""
+    marker = _MARKER.match(r.text, r.lines.ink[k], r.lines.end[k] + 1)
+    text = r.text[r.lines.ink[k] : r.lines.end[k]]
+    width = marker.end() - r.lines.ink[k] if marker else 1
+    return r.lines.indent[k] + width + max(len(text[width:]) - len(text[width:].lstrip()), 1)
 
 
 def is_term(r: DocumentReader, atom: int) -> bool:
@@ -172,6 +199,8 @@ def hanging(r: DocumentReader, i: int, j: int) -> int:
 def _hangs(r: DocumentReader, i: int, j: int) -> bool:
     """Whether deeper lines stand right under line i, or under the short lines that follow it at its margin."""
     lines = r.lines
+    if r.dialect == "asciidoc" and i + 1 < j and r.line(i + 1) == "+":
+        return r.line(i).endswith((":", ";"))
     for k in range(i + 1, min(j, i + 7)):
         if lines.gap[k]:
             return False
@@ -185,9 +214,11 @@ def _hangs(r: DocumentReader, i: int, j: int) -> bool:
 def _definition(r: DocumentReader, i: int, j: int, lead: int, number: int) -> int:
     builder, lines = r.builder, r.lines
     k = i + 1
-    while lines.indent[k] == lines.indent[i]:
+    while lines.indent[k] == lines.indent[i] and r.line(k) != "+":
         k += 1
     last = r.end_of_indented(k, j, lines.indent[i])
+    if r.dialect == "asciidoc":
+        last = max(k, _end_of_item(r, i, j, lines.indent[i]))
     outer, builder.number = builder.number, number
     builder.open("item", UNIT)
     if _would_fit(r, k - 1, k, last):
@@ -195,7 +226,7 @@ def _definition(r: DocumentReader, i: int, j: int, lead: int, number: int) -> in
         r.inner(k, last, first)
     else:  # a paragraph whose first line stands further out
         p = k
-        while p < last and not lines.gap[p]:
+        while p < last and not lines.gap[p] and not r.opens(p, last):
             p += 1
         first = builder.sentences(lines.ink[i], lines.end[p - 1], LIST, lead)
         r.inner(p, last, first)
@@ -207,6 +238,8 @@ def _definition(r: DocumentReader, i: int, j: int, lead: int, number: int) -> in
 def _would_fit(r: DocumentReader, i: int, k: int, last: int) -> bool:
     """Whether the first word of line k had fitted on line i: then the break between them is meant."""
     lines = r.lines
+    if k >= last or r.line(k) == "+":
+        return True
     width = max(lines.end[n] - lines.begin[n] for n in range(k, min(last, k + 20)))
     word = r.line(k).split(None, 1)[0]
     return lines.end[i] - lines.begin[i] + 1 + len(word) < width or lines.end[i] - lines.ink[i] <= 40

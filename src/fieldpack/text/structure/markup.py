@@ -86,6 +86,14 @@ def front_matter(r: DocumentReader, front: re.Match[str]) -> None:
     r.builder.close()
 
 
+def attributes(r: DocumentReader, i: int, j: int) -> int:
+    """AsciiDoc's `[[anchor]]` or `[verse]` on a line of its own."""
+    if r.dialect != "asciidoc" or r.text[r.lines.end[i] - 1] != "]":
+        return i
+    r.builder.mark(r.lines.ink[i], r.lines.end[i])
+    return i + 1
+
+
 def quote(r: DocumentReader, i: int, j: int) -> int:
     """Lines that begin with ">", paragraph by paragraph."""
     k = r.end_of_chunk(i, j)

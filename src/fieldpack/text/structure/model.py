@@ -119,7 +119,11 @@ class Structure:
     @cached_property
     def section(self) -> IntArray:
         """(n,) the atom of the heading that each atom stands under; of a heading, the one above it. -1 for none."""
-        return self._of_block(self.blocks.section)
+        heads = np.full(len(self.blocks), -1, np.int64)
+        titles = np.flatnonzero(self.role == TITLE)
+        heads[self.block[titles]] = titles
+        own = np.where(self.role == TITLE, -1, heads[self.block])  # what stands in a section, in no block of its own
+        return np.where(own >= 0, own, self.blocks.section[self.block]).astype(np.int64)
 
     @cached_property
     def container(self) -> IntArray:

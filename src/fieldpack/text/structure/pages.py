@@ -108,7 +108,7 @@ class _Page:
         self.hidden: list[str] = []  # open elements that a reader does not see, outermost first
         self.kind, self.level = SENTENCE, 0
         self.depth = 0  # of <tr> or <pre>, whose inner tags part nothing
-        self.run = (-1, False)  # the last atom without visible words, and whether it is hidden
+        self.run = (-2, False)  # the last atom without visible words, and whether it is hidden
         self.header, self.row, self.table, self.lead = -1, 0, False, -1
 
 

@@ -7,18 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from fieldpack.text.structure.delimited import is_delimited
+from fieldpack.text.structure.dialects import is_asciidoc, is_man, is_markdown, is_rst
 from fieldpack.text.structure.diffs import is_diff
 from fieldpack.text.structure.logs import is_log
 from fieldpack.text.structure.transcripts import is_mail, is_transcript
 
 SAMPLE_CHARS = 20_000
 
-MARKDOWN = re.compile(
-    r"^(?:\#{1,6}[ ]+\S[^\n]*$|(?P<fence>[^\S\n]*+(?:```|~~~))|[|:\- ]*-\|[|:\- ]*$"
-    r"|[-*+][ ]\S[^\n]*\n(?:[^\S\n]*\n)?[-*+][ ]\S"
-    r"|\S[^\n]*\n={3,}[ ]*$)|\A\s*---\n\w[^\n]*:",
-    re.MULTILINE,
-)
 _CODE = re.compile(
     r"^(?:#!/|#include\b|(?:def|class) ++\w[^\n]*:[^\S\n]*+$|from ++[\w.]++ ++import |import ++[\w.]++[^\S\n]*+;?$"
     r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*+$)",
@@ -30,22 +25,9 @@ _FUNCTION = re.compile(
     r"|(?:public|private|protected|static|export|function|func|fn|pub)\b[^\n]*\{[^\S\n]*+$)",
     re.MULTILINE,
 )
+_FENCE = re.compile(r"^[^\S\n]*+(?:```|~~~)", re.MULTILINE)
+_SOURCE_START = re.compile(r"\s*(?:\"\"\"|'''|import |from \w|#!|//|/\*|package |using |use )")
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
-_RST = re.compile(
-    r"^\.\. (?:[\w.+:-]+::|_[^\n]+:)|:(?:ref|doc|class|func|meth|py:\w+|mod|attr|term):`|\w::\n[^\S\n]*\n[ \t]+\S|``\w[^`\n]*``",
-    re.M,
-)
-_RST_SURE = re.compile(r"^\.\. [\w.+:-]+::|^\.\. _[^\n]+:\s*$|:(?:ref|doc|class|func|meth):`", re.M)
-_RST_TITLE = re.compile(r"^(?P<t>\S[^\n]{2,80})\n(?P<u>[=\-~^\"'`*+#])(?P=u){2,}[ ]*$", re.M)
-_ASCIIDOC = re.compile(
-    r"^(?:={2,5} \S[^\n]*|\S[^\n]*::\s*$|\[(?:verse|NOTE|source|listing|[\w-]+=)[^\n]*\]$|(?:ifdef|ifndef|include)::)",
-    re.M,
-)
-_ASCIIDOC_SURE = re.compile(
-    r"^(?:include|ifdef|ifndef|endif)::[^\n]*\[|linkgit:|link:[\w./-]+\[|^\[verse\]$|^== \S|^-{4,}\n", re.M
-)
-_MAN_HEAD = re.compile(r"\s*[A-Z][\w.:+-]*\(\d\w*\)[^\n]*\S[^\n]*\(\d\w*\)\s*$", re.M)
-_MAN_SECTION = re.compile(r"^(?:NAME|SYNOPSIS|DESCRIPTION|OPTIONS)$\n[ \t]+\S", re.M)
 _TAG = re.compile(
     r"\s*(?:<!doctype html|<html|<\?xml|<!--)|</(?:p|div|td|tr|li|ul|span|table|body|h\d|a|section)>", re.I
 )
@@ -55,36 +37,9 @@ def _is_code(head: str, python: bool) -> bool:
     function = _FUNCTION.match(head)
     if function:
         return bool(function["python"]) == python
-    fence = MARKDOWN.search(head)
-    if fence and fence["fence"]:
+    if _FENCE.search(head) and _SOURCE_START.match(head) is None:
         return False
     return len(_CODE.findall(head)) >= 2 and bool(_PYTHON.search(head)) == python
-
-
-def _is_markdown(head: str) -> bool:
-    return MARKDOWN.search(head) is not None
-
-
-def _is_rst(head: str) -> bool:
-    sure = len(_RST_SURE.findall(head))
-    return (
-        sure >= 2
-        or (sure >= 1 and _RST_TITLE.search(head) is not None)
-        or (
-            len(_RST.findall(head)) >= 3
-            and _RST_TITLE.search(head) is not None
-            and "](" not in head
-            and "```" not in head
-        )
-    )
-
-
-def _is_asciidoc(head: str) -> bool:
-    return len(_ASCIIDOC_SURE.findall(head)) >= 1 and len(_ASCIIDOC.findall(head)) >= 2
-
-
-def _is_man(head: str) -> bool:
-    return _MAN_HEAD.match(head) is not None or len(_MAN_SECTION.findall(head)) >= 2
 
 
 def _is_html(head: str) -> bool:
@@ -130,13 +85,13 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "csv": is_delimited,
     "transcript": is_transcript,
     "log": is_log,
-    "man": _is_man,
-    "rst": _is_rst,
-    "asciidoc": _is_asciidoc,
+    "man": is_man,
+    "asciidoc": is_asciidoc,
+    "rst": is_rst,
     "python": partial(_is_code, python=True),
     "code": partial(_is_code, python=False),
     "config": _is_config,
-    "markdown": _is_markdown,
+    "markdown": is_markdown,
 }
 """In the order in which a text without a name is tried."""
 WHOLE = frozenset(("json", "jsonl"))

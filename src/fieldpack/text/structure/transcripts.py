@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fieldpack.text.structure.builder import Builder
+from fieldpack.text.structure.dialects import dialect_of
 from fieldpack.text.structure.document import DocumentReader
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.logs import STAMP
@@ -133,6 +134,7 @@ def _message(builder: Builder, lines: Lines, i: int, high: int, number: int) -> 
         n = k
     if n < len(lines) and lines.begin[n] < high:
         builder.owner = head
-        DocumentReader(builder, "plain").read(lines.begin[n], high)
+        start = lines.begin[n]
+        DocumentReader(builder, dialect_of(builder.text[start : min(high, start + 20_000)])).read(start, high)
     builder.owner, builder.number = owner, -1
     builder.close()
