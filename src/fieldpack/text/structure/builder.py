@@ -175,9 +175,9 @@ class Builder:
         del self._atoms[atoms * ATOM_WIDTH :]
         self.count = atoms
 
-    def lead(self, start: int, *, always: bool = False) -> int:
+    def lead(self, start: int, *, always: bool = False, strict: bool = False) -> int:
         """The atom that announces a list, a table or code at `start`: the sentence above it that ends with a colon, breaks
-        off or stands right above; with `always` any sentence above; or the heading right above; else `owner`."""
+        off or stands right above; with `always` any sentence above, with `strict` only one with a colon; or the heading right above; else `owner`."""
         last = self.count - 1
         if last < 0 or last <= self.owner:
             return self.owner
@@ -188,7 +188,7 @@ class Builder:
         low, high = self.span(last)
         sentence = self.text[max(low, high - 12) : high].rstrip(_CLOSERS)
         apart = "\n" in self.text[high:start].partition("\n")[2]
-        if self.kind(last) == LIST and sentence[-1:] != ":":
+        if (strict or self.kind(last) == LIST) and sentence[-1:] != ":":
             return self.owner
         if apart and sentence[-1:] != ":" and not (sentence[-1:] not in _STOPS and _HANGS.search(sentence)):
             return last if always else self.owner

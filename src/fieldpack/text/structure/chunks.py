@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SAMPLE = 40
 _PATH = re.compile(r"(?:[\w@.~+-]+[/\\])+[\w@.+-]+:?$|[\w@+-]+\.[a-z]{1,5}:?$")
 _HIT = re.compile(r"\d+[:-]")
+_FLAT_HIT = re.compile(r"(?:[A-Za-z]:)?[\w./\\@+-]{1,200}[:-]\d+[:-]")
+_LINK = re.compile(r"(?:[-*] |\d+[.)] )?\*{0,2}\[[^\]]+\]\([^()\s]+\)\*{0,2}$")
 _SETTING = re.compile(
     r"[\w\"'@$*/][^\n:=]{0,40}?[ \t]*+(?::[ \t]|=(?!=)|:$)[ \t]*+|[-*][ \t]+[\w.-]+:[ \t]|#[ \t]|\[[\w.\"-]+\]$"
 )
@@ -24,16 +26,20 @@ _STOPS = ".!?。！？"
 
 def read_chunk(r: DocumentReader, i: int, j: int) -> int:
     """The lines between two blank ones when they are of one of these kinds; tried once per chunk."""
-    lines = r.lines
-    if not lines.gap[i] and not r.after_heading():
-        return i
     k = r.end_of_chunk(i, j)
+    if r.tested == k and not r.after_heading():
+        return i
+    r.tested = k
+    if r.dialect != "rst" and entries.messages_start(r, i, k):
+        return entries.read_entries(r, i, k, j)
     if k - i < 2:
         return i
-    if entries.starts_entry(r.line(i)) and r.dialect != "rst":
-        return entries.read_entries(r, i, k)
+    if _is_result(r, i):
+        return _result(r, i, k)
     if r.dialect != "man" and _has_columns(r, i, k) and tables.column_table(r, i, k) > i:
         return k
+    if r.dialect in ("plain", "markdown") and _are_hits(r, i, k):
+        return rows(r, i, k)
     if k - i < 3 or _is_wrapped(r, i, k):
         return i
     return _of_lines(r, i, k)
@@ -46,12 +52,39 @@ def _of_lines(r: DocumentReader, i: int, k: int) -> int:
     if r.dialect == "plain" and _are_settings(r, i, k):
         config.outline(r.builder, r.lines, i, k, r.builder.lead(r.lines.ink[i]))
         return k
-    if r.dialect in ("plain", "asciidoc") and k - i >= 3 and _is_code(r, i, k):
+    if r.dialect in ("plain", "asciidoc") and _is_code(r, i, k):
         code.emit(r.builder, r.lines, i, k, (i, k), python=False)
         return k
     if k - i >= 4 and r.dialect == "plain" and _are_lines(r, i, k):
         return rows(r, i, k)
     return i
+
+
+def _is_result(r: DocumentReader, i: int) -> bool:
+    """Whether line i is a search result's title: a link alone, or a short line with an address under it."""
+    if r.lines.end[i] - r.lines.ink[i] > 300:
+        return False
+    below = r.lines.ink[i + 1]
+    return _LINK.match(r.line(i)) is not None or (
+        r.text.startswith(("http://", "https://"), below) and " " not in r.line(i + 1) and len(r.line(i)) <= 150
+    )
+
+
+def _result(r: DocumentReader, i: int, k: int) -> int:
+    """A search result: what is under its title goes with it."""
+    builder, lines = r.builder, r.lines
+    builder.open("entry", UNIT)
+    head = builder.line(lines.ink[i], lines.end[i], LIST, builder.owner)
+    builder.set_role(head, KEY)
+    builder.sentences(lines.ink[i + 1], lines.end[k - 1], LIST, head)
+    builder.close()
+    return k
+
+
+def _are_hits(r: DocumentReader, i: int, k: int) -> bool:
+    """Whether the lines are `path:number:text`, as a search in files prints them."""
+    sample = range(i, min(k, i + SAMPLE))
+    return sum(_FLAT_HIT.match(r.text, r.lines.ink[n]) is not None for n in sample) >= 0.7 * len(sample)
 
 
 def trace(r: DocumentReader, i: int, j: int) -> int:

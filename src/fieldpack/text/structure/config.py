@@ -68,10 +68,18 @@ def _add(builder: Builder, span: tuple[int, int], context: int, number: int) -> 
 
 def _enclose(builder: Builder, stack: list[_Open], lines: Lines, n: int, j: int, at: int) -> None:
     """Line n encloses the lines below it that are deeper; "- name: x" also those under its name."""
+    n_next = n + 1
+    while n_next < j and lines.indent[n_next] == lines.indent[n] and builder.text[lines.ink[n_next]] == "#":
+        n_next += 1
     if n + 1 < j and lines.indent[n + 1] > lines.indent[n]:
         builder.set_role(at, KEY)
         stack.append(_Open((lines.indent[n], at)))
-    elif n + 1 < j and lines.indent[n + 1] == lines.indent[n] and builder.text[lines.ink[n + 1]] == "-":
-        if builder.text[lines.end[n] - 1] == ":" and builder.text[lines.ink[n]] != "-":  # a list at its key's margin
-            builder.set_role(at, KEY)
-            stack.append(_Open((lines.indent[n] - 1, at)))
+    elif (
+        n_next < j
+        and lines.indent[n_next] == lines.indent[n]
+        and builder.text[lines.ink[n_next]] == "-"
+        and builder.text[lines.end[n] - 1] == ":"
+        and builder.text[lines.ink[n]] != "-"
+    ):  # a list at its key's margin
+        builder.set_role(at, KEY)
+        stack.append(_Open((lines.indent[n] - 1, at)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from fieldpack.text.cuts import trim
 from fieldpack.text.structure.builder import Builder
@@ -18,7 +19,7 @@ _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 def separator_of(text: str, least: int = 1) -> str:
     """The separator that stands equally often, and at least `least` times, in nearly all of the first lines; "" without
     one."""
-    lines = [line.strip() for line in text[:20_000].split("\n")[: _SAMPLE + 5]]
+    lines = [m[0].strip() for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
     lines = [line for line in lines if line and line[0] != "#"][:_SAMPLE]
     if len(text) > 20_000 and len(lines) > 1:
         lines = lines[:-1]
@@ -37,7 +38,7 @@ def _outside_quotes(line: str) -> str:
 def is_delimited(head: str) -> bool:
     """Whether text without a name is such a table: three lines and more with two separators and more in each, of which
     most are not followed by a blank as in prose."""
-    lines = [line for line in head.split("\n") if line.strip()]
+    lines = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE) if m[0].strip()]
     separator = separator_of(head, 1 if "\t" in head else 2)
     if len(lines) < 3 or not separator or separator == "|":
         return False
@@ -50,7 +51,7 @@ def is_delimited(head: str) -> bool:
 
 def _is_header(lines: list[str], separator: str, default: bool) -> bool:
     """Whether the first line names columns: short cells without numbers, where lines below have numbers."""
-    cells = lines[0].split(separator)
+    cells = [cell.strip() for cell in lines[0].split(separator)]
     if any(_NUMBER.match(cell) for cell in cells) or max(map(len, cells)) > 60:
         return False
     below = lines[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MARKDOWN = re.compile(
-    r"^(?:\#{1,6}[ ]+\S[^\n]*$|[^\S\n]*+(?:```|~~~)|[|:\- ]*-\|[|:\- ]*$"
+    r"^(?:\#{1,6}[ ]+\S[^\n]*$|[^\S\n]*+```|[ ]{0,3}~~~|[|:\- ]*-\|[|:\- ]*$"
     r"|[-*+][ ]\S[^\n]*\n(?:[^\S\n]*\n)?[-*+][ ]\S"
     r"|\S[^\n]*\n={3,}[ ]*$)|\A\s*---\n\w[^\n]*:",
     re.MULTILINE,
@@ -23,7 +23,9 @@ _ASCIIDOC = re.compile(
 _ASCIIDOC_SURE = re.compile(
     r"^(?:include|ifdef|ifndef|endif)::[^\n]*\[|linkgit:|link:[\w./-]+\[|^\[verse\]$|^== \S", re.M
 )
-_LISTING = re.compile(r"\n(?:\n|\+\n)(?P<mark>-{4,}|\.{4,})\n(?:[$> \t#][^\n]*\n|[^\n]+\n[^\n]*\n)(?:[^\n]*\n){0,60}?(?P=mark)(?:\n|\Z)")
+_LISTING = re.compile(
+    r"\n(?:\n|\+\n)(?P<mark>-{4,}|\.{4,})\n(?:[$> \t#][^\n]*\n|[^\n]+\n[^\n]*\n)(?:[^\n]*\n){0,60}?(?P=mark)(?:\n|\Z)"
+)
 _MAN_HEAD = re.compile(r"\s*[A-Z][\w.:+-]*\(\d\w*\)[^\n]*\S[^\n]*\(\d\w*\)\s*$", re.M)
 _MAN_SECTION = re.compile(r"^(?:NAME|SYNOPSIS|DESCRIPTION|OPTIONS)$\n[ \t]+\S", re.M)
 

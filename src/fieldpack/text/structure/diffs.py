@@ -13,8 +13,27 @@ from fieldpack.text.structure.statements import WHOLE_LINES
 _DIFF = re.compile(r"^(?:diff --git |Index: |--- [^\n]+\n\+\+\+ |@@ -\d+(?:,\d+)? \+\d+)", re.M)
 _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@", re.M)
 _FILE = ("diff --git ", "Index: ", "--- ")
-_LINES = (" ", "+", "-", "@", "diff ", "index ", "Index: ", "new file", "deleted file", "similarity", "rename ", "old mode",
-          "new mode", "Binary ", "\\", "commit ", "Author", "Date", "====")
+_LINES = (
+    " ",
+    "+",
+    "-",
+    "@",
+    "diff ",
+    "index ",
+    "Index: ",
+    "new file",
+    "deleted file",
+    "similarity",
+    "rename ",
+    "old mode",
+    "new mode",
+    "Binary ",
+    "\\",
+    "commit ",
+    "Author",
+    "Date",
+    "====",
+)
 _LONGEST_MESSAGE = 5000
 _RUN_CHARS = 400
 

@@ -61,6 +61,7 @@ class DocumentReader:
         self.base = 0  # columns of indentation of the block that is read
         self.depth = 0
         self.outer = True  # not inside an item or a directive: headings may stand here
+        self.tested = -1  # the end of the last run of lines that `chunks.read_chunk` has tried
         self._chunk = (0, 0)  # the last run of lines without a blank one between that was measured
         self.styles: list[tuple[str, bool]] = []  # RST underlines in the order of first sight: that is their level
 
@@ -145,6 +146,8 @@ class DocumentReader:
         return self.text[self.lines.ink[i] : self.lines.end[i]]
 
     def _block(self, i: int, j: int) -> int:
+        if tables.opens_pipe_table(self, i, j):
+            return tables.pipe_table(self, i, j)
         if self.lines.indent[i] > self.base:
             k = self._indented(i, j)
             if k > i:
@@ -153,7 +156,7 @@ class DocumentReader:
             k = handler(self, i, j)
             if k > i:
                 return k
-        for handler in (tables.bare_table, headings.underlined, chunks.read_chunk, headings.alone, lists.hanging):
+        for handler in (headings.underlined, chunks.read_chunk, headings.alone, lists.hanging):
             k = handler(self, i, j)
             if k > i:
                 return k

@@ -12,6 +12,7 @@ from fieldpack.text.structure.model import ATOMIC, BODY, CODE, KEY, LIST, UNIT
 if TYPE_CHECKING:
     from fieldpack.text.structure.document import DocumentReader
 
+_SAMPLE = 40
 SMALL_ENTRY = 240
 """Characters up to which an entry of several lines is one atom."""
 _MESSAGE = re.compile(
@@ -19,13 +20,17 @@ _MESSAGE = re.compile(
     r"|(?:error|warning|fatal|note|help)(?:\[[\w-]+\])?: |(?:Error|Warning|Exception|FAIL|FAILED|ERROR|WARN)\b[ :]"
     r"|npm (?:ERR!|error|WARN|warn)|[\w./+-]+: (?:In|At|in) \w|panic: |fatal: |✖ |✗ |● |make(?:\[\d+\])?: \*\*\*)",
 )
-_HEADING_LINE = re.compile(r"[\w./+-]+: (?:In|At|in) \w[^\n]*:$|In file included from ")
+_LOCATED = re.compile(
+    r"[\w.@/\\+-]+[:(]\d+(?:[:,]\d+)?\)?:? (?:- )?(?:fatal |internal )?(?:error|warning)\b|(?:error|warning)(?:\[\w+\])?: "
+)
+_EXCERPT = re.compile(r"\d+ |goroutine \d|Traceback \(|During handling|The above exception|Caused by")
+_HEADING_LINE = re.compile(r"[\w./+-]+: (?:In|At|in) \w[^\n]*:$|In file included from ", re.M)
 _LOCATION = re.compile(r"\s*(?:--> |[\w./\\-]+\.\w{1,5}:\d+: |at [\w./\\-]+:\d+)")
-_FRAME = re.compile(r"at |File \"|\.{3} \d+ more|\d+: 0x|#\d+ |goroutine |\w+\.go:\d+|\^+$|~+$|in \S+$")
+_FRAME = re.compile(r"at |File \"|\.{3} \d+ more|\d+: 0x|#\d+ |goroutine |\w+\.go:\d+|\^+$|~+$|in \S+$", re.M)
 _CAUSE = re.compile(
     r"Caused by|Suppressed|During handling|The above exception|[\w.$]+(?:Error|Exception|Warning|Interrupt)\b"
 )
-_RAISED = re.compile(r"E(?:   |$)")
+_RAISED = re.compile(r"E(?:   |$)", re.M)
 
 
 def is_cause(line: str) -> bool:
@@ -85,12 +90,24 @@ def _is_frame(text: str, lines: Lines, n: int) -> bool:
     return lines.indent[n] > 0 and (_FRAME.match(text, lines.ink[n]) is not None or lines.indent[n] >= 4)
 
 
-def read_entries(r: DocumentReader, i: int, k: int) -> int:
-    """Messages one after another in lines [i, k): an entry ends where the next line starts one."""
+def messages_start(r: DocumentReader, i: int, k: int) -> bool:
+    """Whether the chunk of lines [i, k) holds messages: its first line is one, or one of several lines at its margin."""
+    if starts_entry(r.line(i)):
+        return True
+    if k - i < 3 or r.dialect != "plain":
+        return False
+    margin = r.lines.indent[i]
+    sample = [n for n in range(i, min(k, i + _SAMPLE)) if r.lines.indent[n] <= margin]
+    return sum(_LOCATED.match(r.text, r.lines.ink[n]) is not None for n in sample) >= max(1, 0.3 * len(sample))
+
+
+def read_entries(r: DocumentReader, i: int, k: int, j: int) -> int:
+    """Messages one after another from line i on: an entry ends where the next line at its margin starts one, or after
+    line k - 1 where what follows does not go on with it."""
     builder, lines = r.builder, r.lines
     builder.open("log")
-    owned = lead = builder.lead(lines.ink[i])
-    n, count = i, 0
+    owned = lead = builder.lead(lines.ink[i], strict=True)
+    n, count, margin = i, 0, lines.indent[i]
     while n < k:
         last = n + 1
         if _HEADING_LINE.match(builder.text, lines.ink[n]):  # "src/pool.c: In function 'take':"
@@ -98,12 +115,27 @@ def read_entries(r: DocumentReader, i: int, k: int) -> int:
             builder.set_role(lead, KEY)
             n = last
             continue
-        while last < k and not (lines.indent[last] <= lines.indent[i] and starts_entry(r.line(last))):
+        message = starts_entry(r.line(n))
+        while last < k and not _ends_entry(r, last, margin, message):
             last += 1
+        while last == k < j and message and _goes_on(r, k, margin):
+            last = k = r.end_of_chunk(k, j)
         entry(builder, lines, n, last, lead, count)
         n, count = last, count + 1
     builder.close(rows=count)
     return k
+
+
+def _ends_entry(r: DocumentReader, n: int, margin: int, message: bool) -> bool:
+    """Whether line n does not belong to the entry above: it starts one, or stands at the margin below other lines."""
+    return r.lines.indent[n] <= margin and (not message or starts_entry(r.line(n)))
+
+
+def _goes_on(r: DocumentReader, n: int, margin: int) -> bool:
+    """Whether the chunk at line n, after a blank line, belongs to the message above it: an excerpt or a stack."""
+    return _EXCERPT.match(r.text, r.lines.ink[n]) is not None or (
+        r.lines.indent[n] > margin and not starts_entry(r.line(n))
+    )
 
 
 def is_failure(r: DocumentReader, i: int) -> bool:

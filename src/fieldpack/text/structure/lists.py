@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fieldpack.text.structure import code, headings
+from fieldpack.text.structure import code, entries, headings
 from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import LIST, MARK, UNIT
 
@@ -189,7 +189,7 @@ def hanging(r: DocumentReader, i: int, j: int) -> int:
     lead = builder.lead(lines.ink[i])
     builder.open("list")
     count, k, start, margin = 0, i, lines.ink[i], lines.indent[i]
-    while k < j and lines.indent[k] == margin and _hangs(r, k, j):
+    while k < j and lines.indent[k] == margin and _hangs(r, k, j) and (k == i or not entries.starts_entry(r.line(k))):
         k = _definition(r, k, j, lead, count)
         count += 1
     builder.close(UNIT if lines.end[k - 1] - start <= SMALL_LIST else 0, rows=count)

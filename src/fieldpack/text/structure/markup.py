@@ -151,7 +151,7 @@ def _note(r: DocumentReader, i: int, k: int) -> int:
     r.builder.open("paragraph", UNIT)
     r.builder.sentences(r.lines.ink[i], r.lines.end[p - 1], SENTENCE)
     r.builder.close()
-    r.inner(p, k, r.builder.owner)
+    r.inner(p, k, r.builder.owner, r.lines.indent[i + 1] if p > i + 1 else None)
     return k
 
 

@@ -25,7 +25,7 @@ _FUNCTION = re.compile(
     r"|(?:public|private|protected|static|export|function|func|fn|pub)\b[^\n]*\{[^\S\n]*+$)",
     re.MULTILINE,
 )
-_FENCE = re.compile(r"^[^\S\n]*+(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(r"^[^\S\n]*+```|^[ ]{0,3}~~~", re.MULTILINE)
 _SOURCE_START = re.compile(r"\s*(?:\"\"\"|'''|import |from \w|#!|//|/\*|package |using |use )")
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
 _TAG = re.compile(
@@ -50,6 +50,8 @@ _JSON = re.compile(r"\s*(?:\{\s*(?:\"[^\"\n]*+\"\s*:|\})|\[\s*(?:[\[{\"\]]|-?\d|
 _JSON_KEY = re.compile(r"\"[^\"\n]{1,100}\"\s*:")
 _SETTING = re.compile(r"^[ \t]*(?:-[ ]+)?[\w.\"'/$@*-]+(?: [\w.-]+){0,3}[ \t]*(?::(?:[ \t]|$)|=(?!=))", re.M)
 
+_PINNED = re.compile(r"[\w.-]+(?:\[[\w,-]+\])?\s*(?:[=<>!~]=|[<>])\s*[\w.*]")
+
 
 def _is_json(text: str) -> bool:
     if _JSON.match(text) is None:
@@ -70,10 +72,10 @@ def _is_config(head: str) -> bool:
     if len(lines) < 3 or "```" in head:
         return False
     plain = [line for line in lines if not line.lstrip().startswith(("#", ";", "[", "---", "//", "!"))]
-    settings = sum(_SETTING.match(line) is not None for line in plain)
-    listed = sum(line.lstrip().startswith("- ") for line in plain)
+    settings = sum(_SETTING.match(line) is not None or _PINNED.match(line) is not None for line in plain)
+    listed = sum(line.lstrip().startswith("- ") or len(line.split()) == 1 for line in plain)
     words = sum(len(line.split()) > 12 for line in plain)
-    return settings >= 3 and settings + listed >= 0.85 * len(plain) and words <= 0.1 * len(plain)
+    return settings >= max(2, 0.3 * len(plain)) and settings + listed >= 0.85 * len(plain) and words <= 0.1 * len(plain)
 
 
 TESTS: dict[str, Callable[[str], bool]] = {

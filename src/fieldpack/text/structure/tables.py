@@ -17,7 +17,7 @@ _GRID = re.compile(r"\+(?:[-=]+\+)+$", re.M)
 _SIMPLE = re.compile(r"(?:={2,}|-{2,})(?:[ \t]+(?:={2,}|-{2,}))+$", re.M)
 _BOX_RULE = frozenset("─━═┌┬┐├┼┤└┴┘╔╦╗╠╬╣╚╩╝╒╤╕╞╪╡╘╧╛╭╮╰╯╟╫╢┏┳┓┣╋┫┗┻┛┡╇┩╓╥╖╙╨╜+-= ╴╶╵╷")
 _FOOTER = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set")
-_CELLS = re.compile(r"\S+(?: \S+)*")
+_WORD = re.compile(r"\S+")
 _PERMISSIONS = re.compile(r"[-dlbcps](?:[r-][w-][xsStT-]){3}[+.@]?\s")
 _NUMBER = re.compile(r"[\d(+-][\d.,:/%-]*[\w%]{0,3}\)?$")
 _SAMPLE = 40
@@ -90,11 +90,6 @@ def opens_pipe_table(r: DocumentReader, k: int, j: int) -> bool:
     return "|" in r.line(k) and _is_delimiter(r, k + 1)
 
 
-def bare_table(r: DocumentReader, i: int, j: int) -> int:
-    """A table of pipes that does not begin with one."""
-    return pipe_table(r, i, j) if opens_pipe_table(r, i, j) else i
-
-
 def _is_delimiter(r: DocumentReader, k: int) -> bool:
     line = r.line(k)
     return ("|" in line or "+" in line) and _DELIMITER.match(r.text, r.lines.ink[k], r.lines.end[k]) is not None
@@ -111,7 +106,9 @@ def box_table(r: DocumentReader, i: int, j: int) -> int:
     """A table drawn with lines: above the first inner rule stands the header; rows end at rules where there are many,
     at line ends otherwise."""
     lines = r.lines
-    k = r.end_of_chunk(i, j)
+    k = last = r.end_of_chunk(i, j)
+    while k - i > 3 and _FOOTER.match(r.text, lines.ink[k - 1]):
+        k -= 1
     rules = [n for n in range(i, k) if _is_rule(r, n)]
     if not rules or k - i < 3:
         return i
@@ -121,8 +118,10 @@ def box_table(r: DocumentReader, i: int, j: int) -> int:
     top = next((n for n in rules if n > body[0]), -1)
     headed = top >= 0 and top + 1 < k and any(n > top for n in body)
     runs = len(rules) > 3 or any("=" in r.line(n) for n in rules)
-    emit_table(r.builder, _box_parts(r, i, k, set(rules), top if headed else -1, runs), r.builder.lead(lines.ink[i]))
-    return k
+    parts = _box_parts(r, i, k, set(rules), top if headed else -1, runs)
+    parts += [Part("rule", lines.ink[n], lines.end[n]) for n in range(k, last)]
+    emit_table(r.builder, parts, r.builder.lead(lines.ink[i]))
+    return last
 
 
 def _others(i: int, k: int, rules: list[int]) -> list[int]:
@@ -216,31 +215,27 @@ def column_table(r: DocumentReader, i: int, k: int) -> int:
     return k
 
 
-def _columns(r: DocumentReader, n: int) -> list[tuple[int, int]]:
-    """(first column, last column) of the cells of line n: words with single blanks between them are one cell."""
-    begin = r.lines.begin[n]
-    line = r.text[begin : r.lines.end[n]].expandtabs(8)
-    return [m.span() for m in _CELLS.finditer(line[:2000])]
-
-
 def _aligned(r: DocumentReader, i: int, k: int, least: float) -> bool:
-    """Whether the share `least` of the cells of the first lines begin or end in the same columns."""
-    sample = [_columns(r, n) for n in range(i, min(k, i + _SAMPLE))]
-    head = sample[0]
-    width = len(head)
-    if width < 3:
+    """Whether the share `least` of the words of the first line begin or end where words of the lines below do, and two
+    blanks and more part the words of most lines."""
+    sample = [_expanded(r, n) for n in range(i, min(k, i + _SAMPLE))]
+    head = [m.span() for m in _WORD.finditer(sample[0])]
+    if len(head) < 3 or sum("  " in line.strip() for line in sample) < _GAP_SHARE * len(sample):
         return False
-    near = sum(abs(len(cells) - width) <= max(1, width // 3) for cells in sample)
-    if near < _GAP_SHARE * len(sample):
-        return False
-    if sum(b - a for cells in sample for a, b in cells) > 30 * sum(map(len, sample)):
-        return False
-    hits = total = 0
-    for cells in sample[1:]:
-        starts, ends = {a for a, _ in cells}, {b for _, b in cells}
-        hits += sum(a in starts or b in ends for a, b in head)
-        total += width
-    return hits >= least * total
+    lines = [line + " " for line in sample[1:]]
+    hits = 0
+    for start, end in head:
+        begins = sum(
+            len(line) <= start or (line[start] != " " and (not start or line[start - 1] == " ")) for line in lines
+        )
+        closes = sum(end < len(line) and line[end - 1] != " " and line[end] == " " for line in lines)
+        hits += max(begins, closes) >= 0.7 * len(lines)
+    return hits >= least * len(head)
+
+
+def _expanded(r: DocumentReader, n: int) -> str:
+    """Line n with its indentation, tabs as blanks."""
+    return r.text[r.lines.begin[n] : min(r.lines.end[n], r.lines.begin[n] + 1000)].expandtabs(8)
 
 
 def _is_header(r: DocumentReader, i: int, k: int) -> bool:
