@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fieldpack.errors import SettingsError
 from fieldpack.text.segment import MAX_CHARS, READERS, kind_of, segment
-from fieldpack.types import KINDS, Document, Segment, Segments
+from fieldpack.types import Document, Segment, Segments
 
 # Pieces that mean something to some reader, mixed with any text at all.
 _NAMED = """\\n,\\n\\n,\\r\\n,\\r,\\r\\n\\r\\n,  ,    ,\\t,\\u2028,\\u2029,\\x85,\\x0b,\\x0c,\\xa0,\\u200b,\\ufeff,
@@ -85,9 +85,9 @@ def test_ranges_cover_any_text_and_sentences_refine_paragraphs(
 @settings(SLOW_ON_PURPOSE, max_examples=100)
 @given(TEXTS, st.integers(4, 60))
 def test_prose_never_exceeds_its_limit(body: str, max_chars: int) -> None:
-    segments = segment(documents_of(body, kind="plain"), "sentence", max_chars)
-    prose = segments.kind == KINDS.index("sentence")
-    assert (segments.end - segments.start <= max_chars)[prose].all()
+    for s in segment(documents_of(body, kind="plain"), "sentence", max_chars):
+        rule = not any(char.isalnum() for char in body[s.start : s.end])
+        assert s.end - s.start <= max_chars or s.kind != "sentence" or rule
 
 
 @settings(SLOW_ON_PURPOSE, max_examples=100)

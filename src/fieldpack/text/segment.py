@@ -131,4 +131,4 @@ def _joins(structure: Structure, first: IntArray, last: IntArray, max_chars: int
     deeper: npt.NDArray[np.bool_] = heading[:-1] & (section[1:] == first[:-1])
     led = (structure.role[last[:-1]] == LEAD) & (structure.context[first[1:]] == last[:-1])
     fits = structure.end[last[1:]] - structure.start[first[:-1]] <= max_chars
-    return np.asarray(deeper | (led & fits), np.bool_)
+    return np.asarray((deeper & (structure.role[first[1:]] != MARK)) | (led & fits), np.bool_)

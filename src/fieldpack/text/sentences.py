@@ -53,7 +53,8 @@ _TITLES = _words(
 _NUMBERED = _words(
     """no nos nr nro art fig figs eq eqs sec sect ch chap vol vols p pp par para ref refs tab ex op lin ll bd abs kap
     núm jan feb mar apr jun jul aug sep sept oct nov dec ver exh exhs app apps sched
-    rn ziff anm aufl pág págs cap caps vol sez pag pagg nn afb blz str pkt ust poz wyd рис табл гл ст стр см пп п разд"""
+    rn ziff anm aufl pág págs cap caps vol sez pag pagg nn afb blz str pkt ust poz wyd
+    рис табл гл ст стр см пп п разд"""
 )
 # The end only before a word that often starts a sentence.
 _MAYBE = _words(

@@ -65,6 +65,16 @@ class Builder:
         """The innermost open block."""
         return self._stack[-1]
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return len(self._blocks) // BLOCK_WIDTH
+
+    def clear(self, first: int, flag: int) -> None:
+        """Takes a flag from the blocks from number `first` on."""
+        for at in range(first * BLOCK_WIDTH + 3, len(self._blocks), BLOCK_WIDTH):
+            self._blocks[at] &= ~flag
+
     def open(self, kind: str, flags: int = 0) -> int:
         """Opens a block inside the current one and returns its number."""
         number = len(self._blocks) // BLOCK_WIDTH
@@ -176,8 +186,11 @@ class Builder:
         self.count = atoms
 
     def lead(self, start: int, *, always: bool = False, strict: bool = False) -> int:
-        """The atom that announces a list, a table or code at `start`: the sentence above it that ends with a colon, breaks
-        off or stands right above; with `always` any sentence above, with `strict` only one with a colon; or the heading right above; else `owner`."""
+        """The atom that announces a list, a table or code at `start`; `owner` when none does.
+
+        It is the sentence above that ends with a colon, breaks off or stands right above (`always`: any sentence above,
+        `strict`: only one with a colon), or the heading right above.
+        """
         last = self.count - 1
         if last < 0 or last <= self.owner:
             return self.owner

@@ -1,4 +1,4 @@
-"""Lines that are no running text: entries, settings, turns, columns, hits of a search, lines that each say their own."""
+"""Lines that are no running text: messages, settings, columns, hits of a search, lines that each say their own."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def read_chunk(r: DocumentReader, i: int, j: int) -> int:
         return k
     if r.dialect in ("plain", "markdown") and _are_hits(r, i, k):
         return rows(r, i, k)
-    if k - i < 3 or _is_wrapped(r, i, k):
+    if r.dialect in ("plain", "markdown") and _PATH.match(r.line(i)) and _HIT.match(r.line(i + 1)):
+        return _hits(r, i, k)
+    if k - i < 3 or r.dialect not in ("plain", "asciidoc") or _is_wrapped(r, i, k):
         return i
     return _of_lines(r, i, k)
 
 
 def _of_lines(r: DocumentReader, i: int, k: int) -> int:
     """Three lines and more that are not wrapped text."""
-    if r.dialect in ("plain", "markdown") and _PATH.match(r.line(i)) and _HIT.match(r.line(i + 1)):
-        return _hits(r, i, k)
     if r.dialect == "plain" and _are_settings(r, i, k):
         config.outline(r.builder, r.lines, i, k, r.builder.lead(r.lines.ink[i]))
         return k
-    if r.dialect in ("plain", "asciidoc") and _is_code(r, i, k):
+    if _is_code(r, i, k):
         code.emit(r.builder, r.lines, i, k, (i, k), python=False)
         return k
     if k - i >= 4 and r.dialect == "plain" and _are_lines(r, i, k):
@@ -125,7 +125,7 @@ def _has_columns(r: DocumentReader, i: int, k: int) -> bool:
     """Whether the first three lines have blanks between their words, or are those of `ls -l`."""
     if k - i < 3:
         return False
-    blanks = all("  " in r.line(n) or "\t" in r.line(n) for n in range(i, i + 3))
+    blanks = sum("  " in r.line(n) or "\t" in r.line(n) for n in range(i, i + 3)) >= 2
     return blanks or (r.text[r.lines.ink[i + 1]] in "-dl" and " 1 " in r.line(i + 1))
 
 
@@ -145,9 +145,15 @@ def _is_wrapped(r: DocumentReader, i: int, k: int) -> bool:
 
 def _same_shape(r: DocumentReader, i: int, last: int) -> bool:
     """Whether most lines begin with a word of one shape that is no ordinary word: a path, a number, a code."""
-    shapes = [_shape(r.text[r.lines.ink[n] : r.lines.ink[n] + 80].split(None, 1)[0]) for n in range(i, last)]
+    if _first_word(r, i).isalpha() and _first_word(r, i + 1).isalpha():
+        return False
+    shapes = [_shape(_first_word(r, n)) for n in range(i, last)]
     usual = max(set(shapes), key=shapes.count)
     return len(usual) > 2 and shapes.count(usual) >= 0.7 * len(shapes)
+
+
+def _first_word(r: DocumentReader, n: int) -> str:
+    return r.text[r.lines.ink[n] : r.lines.ink[n] + 80].split(None, 1)[0]
 
 
 def _shape(word: str) -> str:

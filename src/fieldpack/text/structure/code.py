@@ -21,7 +21,8 @@ _SIGN = re.compile(
     r"[;{}\\]$|^[)\]}]+[;,]?$|^(?:\$|>>>|//|/\*|#!|#include|@\w+|<\w+|</)|^(?:import|from|def|class|return|raise|try|except"
     r"|with|async|await|const|let|var|function|func|fn|pub|public|private|static|void|int|export|package|using|namespace"
     r"|SELECT|INSERT|UPDATE|CREATE|DELETE|ALTER|FROM|WHERE|sudo|pip|npm|curl|docker|kubectl|git|make|cd|echo|mkdir)\b(?!,)"
-    r"|^[\w.\[\]\"']+ ?(?:=|\+=|:=|->|=>) ?\S|[\w\])]\([^()]*\)[;:,]?$|\w\($|^[\w.]+\(|=>$|^[\w-]+: [\w\"'\[{/.-]+$|^\[[\w.-]+\]$",
+    r"|^[\w.\[\]\"']+ ?(?:=|\+=|:=|->|=>) ?\S|[\w\])]\([^()]*\)[;:,]?$|\w\($|^[\w.]+\(|=>$"
+    r"|^[\w-]+: [\w\"'\[{/.-]+$|^\[[\w.-]+\]$",
 )
 
 

@@ -111,7 +111,7 @@ _SOURCE = frozenset(
         "s",
     ]
 )
-_READ_AS = {"json": ("json", "jsonl"), "jsonl": ("jsonl", "json"), "html": ("html",)}
+_READ_AS = {"json": ("jsonl", "json"), "jsonl": ("jsonl", "json"), "html": ("html",)}
 
 
 def format_of(text: str, name: str = "") -> str:

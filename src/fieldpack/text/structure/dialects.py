@@ -11,7 +11,8 @@ MARKDOWN = re.compile(
     re.MULTILINE,
 )
 _RST = re.compile(
-    r"^\.\. (?:[\w.+:-]+::|_[^\n]+:)|:(?:ref|doc|class|func|meth|py:\w+|mod|attr|term):`|\w::\n[^\S\n]*\n[ \t]+\S|``\w[^`\n]*``",
+    r"^\.\. (?:[\w.+:-]+::|_[^\n]+:)|:(?:ref|doc|class|func|meth|py:\w+|mod|attr|term):`"
+    r"|\w::\n[^\S\n]*\n[ \t]+\S|``\w[^`\n]*``",
     re.M,
 )
 _RST_SURE = re.compile(r"^\.\. [\w.+:-]+::|^\.\. _[^\n]+:\s*$|:(?:ref|doc|class|func|meth):`", re.M)

@@ -156,7 +156,7 @@ class DocumentReader:
             k = handler(self, i, j)
             if k > i:
                 return k
-        for handler in (headings.underlined, chunks.read_chunk, headings.alone, lists.hanging):
+        for handler in (headings.sub_heading, headings.underlined, chunks.read_chunk, headings.alone, lists.hanging):
             k = handler(self, i, j)
             if k > i:
                 return k

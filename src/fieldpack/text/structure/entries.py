@@ -21,7 +21,8 @@ _MESSAGE = re.compile(
     r"|npm (?:ERR!|error|WARN|warn)|[\w./+-]+: (?:In|At|in) \w|panic: |fatal: |✖ |✗ |● |make(?:\[\d+\])?: \*\*\*)",
 )
 _LOCATED = re.compile(
-    r"[\w.@/\\+-]+[:(]\d+(?:[:,]\d+)?\)?:? (?:- )?(?:fatal |internal )?(?:error|warning)\b|(?:error|warning)(?:\[\w+\])?: "
+    r"[\w.@/\\+-]+[:(]\d+(?:[:,]\d+)?\)?:? (?:- )?(?:fatal |internal )?(?:error|warning)\b"
+    r"|(?:error|warning)(?:\[\w+\])?: "
 )
 _EXCERPT = re.compile(r"\d+ |goroutine \d|Traceback \(|During handling|The above exception|Caused by")
 _HEADING_LINE = re.compile(r"[\w./+-]+: (?:In|At|in) \w[^\n]*:$|In file included from ", re.M)
@@ -91,7 +92,7 @@ def _is_frame(text: str, lines: Lines, n: int) -> bool:
 
 
 def messages_start(r: DocumentReader, i: int, k: int) -> bool:
-    """Whether the chunk of lines [i, k) holds messages: its first line is one, or one of several lines at its margin."""
+    """Whether the chunk of lines [i, k) holds messages: its first line is one, or enough of its lines are."""
     if starts_entry(r.line(i)):
         return True
     if k - i < 3 or r.dialect != "plain":
@@ -153,7 +154,7 @@ def failure(r: DocumentReader, i: int, j: int) -> int:
     builder, lines = r.builder, r.lines
     owner = builder.lead(lines.ink[i])
     builder.open("entry", UNIT)
-    n, raised = i, []
+    n, raised = i, list[int]()
     while n < j:
         first = r.text[lines.begin[n]]
         last = n + 1

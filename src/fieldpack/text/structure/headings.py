@@ -180,8 +180,13 @@ def alone(r: DocumentReader, i: int, j: int) -> int:
     return i + 1
 
 
-def indented(r: DocumentReader, i: int, j: int) -> bool:
+def sub_heading(r: DocumentReader, i: int, j: int) -> int:
     """A man page's sub-heading: three columns in, with deeper text below."""
+    return i + 1 if r.outer and indented(r, i, j) else i
+
+
+def indented(r: DocumentReader, i: int, j: int) -> bool:
+    """Whether line i is a man page's sub-heading, which is then added."""
     if (
         r.dialect != "man"
         or not 2 <= r.lines.indent[i] <= 4

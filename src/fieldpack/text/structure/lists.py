@@ -129,7 +129,7 @@ def _end_of_item(r: DocumentReader, k: int, j: int, margin: int) -> int:
 
 
 def _continued(r: DocumentReader, m: int, j: int) -> int:
-    """The line after what AsciiDoc's "+" joins to an item: a listing, or lines up to a blank one, whatever their margin."""
+    """The line after what AsciiDoc's "+" joins to an item: a listing, or lines up to a blank one."""
     if m < j:
         k = code.end_of_listing(r, m, j)
         if k > m:

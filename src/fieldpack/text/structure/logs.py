@@ -10,12 +10,15 @@ from fieldpack.text.structure.document import DocumentReader
 from fieldpack.text.structure.lines import read_lines
 from fieldpack.text.structure.model import LIST
 
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 STAMP = re.compile(
-    rf"[\[(<]?(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ,_]+{_CLOCK})?|{_CLOCK}\b|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}[, ]+{_CLOCK}"
-    rf"|\d{{1,2}}[/ ](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[/ ]\d{{4}}|\d{{10}}(?:\.\d+|\d{{3}})?\b"
-    rf"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* {{1,2}}\d{{1,2}},? (?:\d{{4}} )?{_CLOCK})"
+    rf"[\[(<]?(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ,_]+{_CLOCK})?|{_CLOCK}\b"
+    rf"|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}[, ]+{_CLOCK}|\d{{1,2}}[/ ]{_MONTH}[/ ]\d{{4}}"
+    rf"|\d{{10}}(?:\.\d+|\d{{3}})?\b"
+    rf"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?{_MONTH}[a-z]* {{1,2}}\d{{1,2}},? (?:\d{{4}} )?{_CLOCK})"
 )
+"""A date or a time at the start of a line, as logs, access logs and chats write it."""
 _LEVEL = re.compile(
     r"[\[<(]?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|ERR|CRIT|trace|debug|info|notice|warn|"
     r"warning|error|fatal|critical)[\])>]?(?:[ :|\t]|$)|[IWEF]\d{4} "

@@ -106,6 +106,7 @@ class _Page:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.hidden: list[str] = []  # open elements that a reader does not see, outermost first
+        self.hidden_from = 0  # the first block of what is hidden
         self.kind, self.level = SENTENCE, 0
         self.depth = 0  # of <tr> or <pre>, whose inner tags part nothing
         self.run = (-2, False)  # the last atom without visible words, and whether it is hidden
@@ -138,17 +139,18 @@ def read_page(builder: Builder, low: int, high: int) -> None:
             start = tag.start()
             _opened(page, name, tag["rest"])
     _flush(page, start, high)
+    if page.hidden:  # an element that is never closed hides nothing: better a menu too much than a text too little
+        builder.clear(page.hidden_from, BOILERPLATE)
     if page.table:
         builder.close(rows=page.row)
     builder.end_sections()
 
 
 def _opened(page: _Page, name: str, rest: str) -> None:
-    if name not in _VOID and (
-        name in _HIDING or (page.hidden and name == page.hidden[0]) or _HIDDEN.search(" " + rest)
-    ):
-        if len(page.hidden) < _DEEPEST and (not page.hidden or name == page.hidden[0]):
-            page.hidden.append(name)
+    if page.hidden:
+        page.hidden += [name] if name == page.hidden[0] and len(page.hidden) < _DEEPEST else []
+    elif name not in _VOID and (name in _HIDING or _HIDDEN.search(" " + rest)):
+        page.hidden, page.hidden_from = [name], page.builder.blocks
     if name == "table" and not page.table:
         page.lead = _lead(page.builder)
         page.builder.open("table")
@@ -207,7 +209,7 @@ def _emit(page: _Page, start: int, end: int, hidden: bool) -> None:
         _row(page, start, end)
     else:
         builder.open("element", UNIT | (ATOMIC if page.kind == CODE and end - start <= builder.max_chars else 0))
-        if page.kind == CODE or end - start <= builder.line_chars and page.kind == LIST:
+        if page.kind == CODE or (end - start <= builder.line_chars and page.kind == LIST):
             builder.line(start, end, page.kind, builder.owner)
         else:
             builder.sentences(start, end, page.kind)

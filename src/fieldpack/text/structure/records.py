@@ -101,6 +101,10 @@ class JsonReader:
 
     def _value(self, start: int, end: int, keyed: bool) -> None:
         level = self.levels[-1] if self.levels else None
+        last = self.builder.count - 1
+        if self.deeper and last >= 0 and end - self.builder.span(last)[0] <= SMALL:
+            self.builder.set_end(last, end)
+            return
         if level and level.array and self.scalar == self.builder.count - 1 >= 0 and not keyed:
             low = self.builder.span(self.scalar)[0]
             if end - low <= SMALL:

@@ -1,4 +1,4 @@
-"""Whole files of source code: one block for each definition at the margin, with the comments and decorators above it."""
+"""Whole files of source code: a block for each definition at the margin, with the comments and decorators above it."""
 
 from __future__ import annotations
 

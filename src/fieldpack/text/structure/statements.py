@@ -30,6 +30,7 @@ _OTHER = re.compile(
     re.S,
 )
 _GOES_ON = re.compile(r"[)\]}]|(?:else|elif|except|finally|catch|end|fi|done|esac|then|do)\b|\{")
+_OPENS_BODY = re.compile(r"(?:[:{]|\b(?:do|then|begin|BEGIN))$")
 _HEAD = re.compile(r"(?:@|#\[|\[\w)")
 
 
@@ -73,92 +74,83 @@ def inside_lines(text: str, lines: Lines, i: int, j: int, python: bool) -> list[
 
 def pieces(text: str, lines: Lines, i: int, j: int, python: bool) -> list[Piece]:
     """Lines [i, j) of code as pieces in reading order; a signature stands before the pieces that go with it."""
-    out: list[Piece] = []
-    if i < j:
-        inside = inside_lines(text, lines, i, j, python) if any(lines.gap[i + 1 : j]) or j - i > WHOLE_LINES else []
-        _cut(text, lines, (i, j), i, inside, -1, 0, out)
-    return out
-
-
-def _cut(
-    text: str,
-    lines: Lines,
-    part: tuple[int, int],
-    first: int,
-    inside: list[bool],
-    head: int,
-    depth: int,
-    out: list[Piece],
-) -> None:
-    """Adds the pieces of the lines of `part`; `inside` is numbered from line `first`; `head` is their signature."""
-    i, j = part
-    cuts = _gaps(text, lines, i, j, first, inside)
-    for a, b in zip([i, *cuts], [*cuts, j], strict=True):
-        if b - a <= WHOLE_LINES or depth >= _DEEPEST:
-            _add(text, lines, a, b, head, out)
-            continue
-        body = _body(text, lines, a, b, first, inside)
-        if body < b and depth < _DEEPEST:
-            out.append(Piece(lines.ink[a], lines.end[body - 1], head, True))
-            _cut(text, lines, (body, b), first, inside, len(out) - 1, depth + 1, out)
-        else:
-            for c, d in _statements(text, lines, a, b, first, inside):
-                _add(text, lines, c, d, head, out)
-
-
-def _add(text: str, lines: Lines, a: int, b: int, head: int, out: list[Piece]) -> None:
-    start, end = lines.ink[a], lines.end[b - 1]
-    for low, high in cut_block(text, start, end, LONGEST):
-        low, high = trim(text, low, high)
-        if high > low:
-            out.append(Piece(low, high, head, False))
-
-
-def _gaps(text: str, lines: Lines, i: int, j: int, first: int, inside: list[bool]) -> list[int]:
-    """Lines after a blank one at the outermost level of [i, j) that begin something new."""
-    if not inside:
+    if i >= j:
         return []
-    margin = min(lines.indent[i:j])
-    return [
-        k
-        for k in range(i + 1, j)
-        if lines.gap[k]
-        and lines.indent[k] == margin
-        and not inside[k - first]
-        and _GOES_ON.match(text, lines.ink[k]) is None
-    ]
+    parted = any(lines.gap[i + 1 : j]) or j - i > WHOLE_LINES
+    cutter = _Cutter(text, lines, i, inside_lines(text, lines, i, j, python) if parted else [False] * (j - i))
+    cutter.cut(i, j, -1, 0)
+    return cutter.pieces
 
 
-def _body(text: str, lines: Lines, i: int, j: int, first: int, inside: list[bool]) -> int:
-    """Where the body of the definition in [i, j) begins: after its decorators and its head; j when it is none."""
-    margin = lines.indent[i]
-    k = i
-    while k < j and lines.indent[k] <= margin and (inside[k - first] or _HEAD.match(text, lines.ink[k])):
-        k += 1
-    while k < j and (k == i or inside[k - first] or lines.indent[k] <= margin):
-        ends = text[lines.end[k] - 1] in ":{" or text[lines.ink[k] : lines.end[k]] in ("do", "then", "begin", "BEGIN")
-        k += 1
-        if ends and k < j and lines.indent[k] > margin and not inside[k - first]:
-            return k
-        if k - i > WHOLE_LINES // 2:
-            break
-    return j
+class _Cutter:
+    """Cuts lines of code. `first` is the line that `inside` begins with."""
 
+    def __init__(self, text: str, lines: Lines, first: int, inside: list[bool]) -> None:
+        self.text, self.lines, self.first, self.inside = text, lines, first, inside
+        self.pieces: list[Piece] = []
 
-def _statements(text: str, lines: Lines, i: int, j: int, first: int, inside: list[bool]) -> list[tuple[int, int]]:
-    """Runs of about 30 lines that end between statements: at the outermost level where that is possible."""
-    margin = min(lines.indent[i:j])
-    spans: list[tuple[int, int]] = []
-    start = i
-    fallback = 0
-    for k in range(i + 1, j):
-        if inside[k - first] or _GOES_ON.match(text, lines.ink[k]):
-            continue
-        outermost = lines.indent[k] == margin
-        if k - start >= _PIECE_LINES and (outermost or k - start >= 2 * _PIECE_LINES):
-            cut = k if outermost or fallback <= start else fallback
-            spans.append((start, cut))
-            start = cut
-        fallback = k if outermost or lines.gap[k] else fallback
-    spans.append((start, j))
-    return spans
+    def cut(self, i: int, j: int, head: int, depth: int) -> None:
+        """Adds the pieces of lines [i, j), which go with the piece `head`."""
+        cuts = self._gaps(i, j)
+        for a, b in zip([i, *cuts], [*cuts, j], strict=True):
+            if b - a <= WHOLE_LINES or depth >= _DEEPEST:
+                self._add(a, b, head)
+                continue
+            body = self._body(a, b)
+            if body < b:
+                self.pieces.append(Piece(self.lines.ink[a], self.lines.end[body - 1], head, True))
+                self.cut(body, b, len(self.pieces) - 1, depth + 1)
+            else:
+                for c, d in self._statements(a, b):
+                    self._add(c, d, head)
+
+    def _add(self, a: int, b: int, head: int) -> None:
+        start, end = self.lines.ink[a], self.lines.end[b - 1]
+        for low, high in cut_block(self.text, start, end, LONGEST):
+            low, high = trim(self.text, low, high)
+            if high > low:
+                self.pieces.append(Piece(low, high, head, False))
+
+    def _is_inside(self, k: int) -> bool:
+        return self.inside[k - self.first]
+
+    def _gaps(self, i: int, j: int) -> list[int]:
+        """Lines after a blank one at the outermost level of [i, j) that begin something new."""
+        margin = min(self.lines.indent[i:j])
+        return [
+            k
+            for k in range(i + 1, j)
+            if self.lines.gap[k]
+            and self.lines.indent[k] == margin
+            and not self._is_inside(k)
+            and _GOES_ON.match(self.text, self.lines.ink[k]) is None
+        ]
+
+    def _body(self, i: int, j: int) -> int:
+        """Where the body of the definition in [i, j) begins: after its decorators and its head; j when it is none."""
+        lines, margin, k = self.lines, self.lines.indent[i], i
+        while k < j and lines.indent[k] <= margin and (self._is_inside(k) or _HEAD.match(self.text, lines.ink[k])):
+            k += 1
+        while k < j and k - i <= WHOLE_LINES // 2 and (k == i or self._is_inside(k) or lines.indent[k] <= margin):
+            opens = _OPENS_BODY.search(self.text, max(lines.ink[k], lines.end[k] - 8), lines.end[k]) is not None
+            k += 1
+            if opens and k < j and lines.indent[k] > margin and not self._is_inside(k):
+                return k
+        return j
+
+    def _statements(self, i: int, j: int) -> list[tuple[int, int]]:
+        """Runs of about 30 lines that end between statements: at the outermost level where that is possible."""
+        margin = min(self.lines.indent[i:j])
+        spans: list[tuple[int, int]] = []
+        start, fallback = i, 0
+        for k in range(i + 1, j):
+            if self._is_inside(k) or _GOES_ON.match(self.text, self.lines.ink[k]):
+                continue
+            outermost = self.lines.indent[k] == margin
+            if k - start >= _PIECE_LINES and (outermost or k - start >= 2 * _PIECE_LINES):
+                cut = k if outermost or fallback <= start else fallback
+                spans.append((start, cut))
+                start = cut
+            fallback = k if outermost or self.lines.gap[k] else fallback
+        spans.append((start, j))
+        return spans

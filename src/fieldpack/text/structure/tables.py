@@ -16,6 +16,7 @@ _DELIMITER = re.compile(r"[ \t]*+\|?[ \t]*+:?-+:?[ \t]*+(?:[|+][ \t]*+:?-+:?[ \t
 _GRID = re.compile(r"\+(?:[-=]+\+)+$", re.M)
 _SIMPLE = re.compile(r"(?:={2,}|-{2,})(?:[ \t]+(?:={2,}|-{2,}))+$", re.M)
 _BOX_RULE = frozenset("─━═┌┬┐├┼┤└┴┘╔╦╗╠╬╣╚╩╝╒╤╕╞╪╡╘╧╛╭╮╰╯╟╫╢┏┳┓┣╋┫┗┻┛┡╇┩╓╥╖╙╨╜+-= ╴╶╵╷")
+_BARS = "|│┃║┆╎"
 _FOOTER = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set")
 _WORD = re.compile(r"\S+")
 _PERMISSIONS = re.compile(r"[-dlbcps](?:[r-][w-][xsStT-]){3}[+.@]?\s")
@@ -107,13 +108,15 @@ def box_table(r: DocumentReader, i: int, j: int) -> int:
     at line ends otherwise."""
     lines = r.lines
     k = last = r.end_of_chunk(i, j)
+    if not any(r.text[lines.ink[n]] in _BARS for n in range(i, min(k, i + 3))):
+        return i
     while k - i > 3 and _FOOTER.match(r.text, lines.ink[k - 1]):
         k -= 1
     rules = [n for n in range(i, k) if _is_rule(r, n)]
     if not rules or k - i < 3:
         return i
     body = [n for n in range(i, k) if n not in set(rules)] if len(rules) < 64 else _others(i, k, rules)
-    if not body or not all(r.text[lines.ink[n]] in "|│┃║┆╎" for n in body[:_SAMPLE]):
+    if not body or not all(r.text[lines.ink[n]] in _BARS for n in body[:_SAMPLE]):
         return i
     top = next((n for n in rules if n > body[0]), -1)
     headed = top >= 0 and top + 1 < k and any(n > top for n in body)

@@ -12,8 +12,8 @@ from fieldpack.text.structure.logs import STAMP
 from fieldpack.text.structure.model import ATOMIC, KEY, LIST, UNIT
 
 _TURN = re.compile(
-    r"(?:[-–|\s]*)(?:<(?P<nick>[^\s<>]{1,30})>|\*{0,2}_{0,2}(?P<name>[^\W\d_][\w.'’ -]{0,40}?)(?:[ ]\([^()\n]{1,30}\))?_{0,2}\*{0,2}"
-    r":\*{0,2})(?=[ \t]|$)",
+    r"(?:[-–|\s]*)(?:<(?P<nick>[^<>\n]{1,30})>"
+    r"|\*{0,2}_{0,2}(?P<name>[^\W\d_][\w.'’ -]{0,40}?)(?:[ ]\([^()\n]{1,30}\))?_{0,2}\*{0,2}:\*{0,2})(?=[ \t]|$)",
     re.M,
 )
 _HEADER = re.compile(
@@ -21,7 +21,8 @@ _HEADER = re.compile(
     r"Received|MIME-Version|Content-[\w-]+|X-[\w-]+|In-Reply-To|References|Return-Path|Delivered-To|List-[\w-]+):[ \t]"
 )
 _SENDER = re.compile(
-    r"^(?:From|Von|De): \S[^\n]*\n(?:[ \t][^\n]*\n)*(?:To|Cc|Date|Sent|Subject|An|Betreff|Gesendet|À|Objet|Envoyé|Para|Asunto): ",
+    r"^(?:From|Von|De): \S[^\n]*\n(?:[ \t][^\n]*\n)*"
+    r"(?:To|Cc|Date|Sent|Subject|An|Betreff|Gesendet|À|Objet|Envoyé|Para|Asunto): ",
     re.M,
 )
 _SUBJECT = re.compile(r"^(?:Subject|Betreff|Objet|Asunto|Date|Sent): ", re.M)
