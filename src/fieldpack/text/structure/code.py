@@ -35,8 +35,28 @@ def fence(r: DocumentReader, i: int, j: int) -> int:
     while k < j and not _closes(r, k, mark[1]):
         k += 1
     stop = min(k + 1, j)
+    if k - i > WHOLE_LINES and r.nested is not None and _is_data(r, i, k, stop):
+        return stop
     emit(r.builder, r.lines, i, stop, (i + 1, k), python=names_python(r.text[mark.end(1) : r.lines.end[i]]))
     return stop
+
+
+def _is_data(r: DocumentReader, i: int, k: int, stop: int) -> bool:
+    """Reads a long fence of JSON, CSV, a log, a diff or settings as what it is; False when it is none of them."""
+    builder, lines = r.builder, r.lines
+    low, high = lines.begin[i + 1], lines.end[k - 1]
+    reader = r.nested(builder.text[low:high]) if r.nested is not None else None
+    if reader is None:
+        return False
+    owner, builder.owner = builder.owner, builder.lead(lines.ink[i], always=True)
+    builder.open("code")
+    builder.mark(lines.ink[i], lines.end[i], CODE)
+    reader(builder, low, high)
+    if stop > k:
+        builder.mark(lines.ink[k], lines.end[k], CODE)
+    builder.close()
+    builder.owner = owner
+    return True
 
 
 def _closes(r: DocumentReader, k: int, mark: str) -> bool:

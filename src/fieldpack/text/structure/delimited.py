@@ -40,7 +40,9 @@ def is_delimited(head: str) -> bool:
     most are not followed by a blank as in prose."""
     lines = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE) if m[0].strip()]
     separator = separator_of(head, 1 if "\t" in head else 2)
-    if len(lines) < 3 or not separator or separator == "|":
+    if len(lines) < 3 or not separator or separator == "|" or "```" in head:
+        return False
+    if _outside_quotes(lines[0]).count(separator) != _outside_quotes(lines[1]).count(separator):
         return False
     sample = lines[:_SAMPLE]
     if max(map(len, sample)) > 5000 or sample[0][0] in "{[<":

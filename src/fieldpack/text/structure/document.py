@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fieldpack.text.structure import chunks, code, headings, lists, markup, tables
+from fieldpack.text.structure import boilerplate, chunks, code, headings, lists, markup, tables
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.model import TITLE
@@ -22,6 +22,9 @@ _FRONT = re.compile(r"\s*+(-{3}|\+{3})[^\S\n]*+\n(?=[\w\"'{#])(?:(?!\1)[^\n]*+\n
 
 Handler = Callable[["DocumentReader", int, int], int]
 """Reads the block that starts at line i and ends before line j at the latest; returns the line after it, or i."""
+
+Nested = Callable[[str], Callable[[Builder, int, int], None] | None]
+"""The reader of a text that is JSON, CSV, a log or other data; None for other texts."""
 
 # What may open a block, by the first character of its line. Handlers try in this order, and prose takes the rest.
 _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
@@ -55,7 +58,8 @@ _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
 class DocumentReader:
     """Reads lines of one text into a builder. `dialect` is one of DIALECTS."""
 
-    def __init__(self, builder: Builder, dialect: str) -> None:
+    def __init__(self, builder: Builder, dialect: str, nested: Nested | None = None) -> None:
+        self.nested = nested  # the reader of a text that is data, for long fences; None for others
         self.builder, self.text, self.dialect = builder, builder.text, dialect
         self.lines = Lines([], [], [], [], [])
         self.base = 0  # columns of indentation of the block that is read
@@ -148,6 +152,10 @@ class DocumentReader:
     def _block(self, i: int, j: int) -> int:
         if tables.opens_pipe_table(self, i, j):
             return tables.pipe_table(self, i, j)
+        if self.lines.gap[i]:
+            k = boilerplate.contents(self, i, j)
+            if k > i:
+                return k
         if self.lines.indent[i] > self.base:
             k = self._indented(i, j)
             if k > i:

@@ -25,12 +25,19 @@ from fieldpack.text.structure.model import LIST, UNIT, Structure
 
 _CRUMB_CHARS = 240
 
+_DATA = ("json", "jsonl", "csv", "config", "log", "diff", "transcript", "html")
+
 Reader = Callable[[Builder, int, int], None]
 """Reads the range [low, high) of the builder's text; low stands at the start of a line."""
 
 
 def _document(builder: Builder, low: int, high: int, dialect: str) -> None:
-    DocumentReader(builder, dialect).read(low, high)
+    DocumentReader(builder, dialect, _data_reader).read(low, high)
+
+
+def _data_reader(text: str) -> Reader | None:
+    form = detect.format_of(text)
+    return READERS[form] if form in _DATA else None
 
 
 def _config(builder: Builder, low: int, high: int) -> None:

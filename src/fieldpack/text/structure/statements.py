@@ -1,7 +1,8 @@
 """Where source code may be cut: at blank lines of the outermost level, never inside strings, calls or docstrings.
 
-What is longer than 40 lines is cut further, between the parts of a class or the body of a function; its head is then a
-piece of its own (the signature) that the others go with.
+What is longer than 20 lines is cut further, between the parts of a class or the statements of a function; its head is
+then a piece of its own (the signature) that the others go with. A block of fewer than 40 lines is whole all the same:
+its pieces are one atomic block, which the packer splits only where it does not fit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ WHOLE_LINES = 40
 LONGEST = 4000
 """Characters of a piece at most; what is longer is cut at lines, wherever these are."""
 _DEEPEST = 6
-_PIECE_LINES = 30  # lines of a piece where nothing but statements part it
+_PIECE_LINES = 12  # lines of a piece where nothing but statements part it
+_LONG_PIECE = 20  # lines from which a piece is cut further
 # Strings are skipped whole; possessive, and an unclosed one is taken as far as it goes: linear on any text.
 _STRINGS = (
     r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:""")?+|\'\'\'[^\'\\]*+(?:(?:\\.|\'(?!\'\'))[^\'\\]*+)*+(?:\'\'\')?+'
@@ -76,7 +78,7 @@ def pieces(text: str, lines: Lines, i: int, j: int, python: bool) -> list[Piece]
     """Lines [i, j) of code as pieces in reading order; a signature stands before the pieces that go with it."""
     if i >= j:
         return []
-    parted = any(lines.gap[i + 1 : j]) or j - i > WHOLE_LINES
+    parted = any(lines.gap[i + 1 : j]) or j - i > _LONG_PIECE
     cutter = _Cutter(text, lines, i, inside_lines(text, lines, i, j, python) if parted else [False] * (j - i))
     cutter.cut(i, j, -1, 0)
     return cutter.pieces
@@ -93,7 +95,7 @@ class _Cutter:
         """Adds the pieces of lines [i, j), which go with the piece `head`."""
         cuts = self._gaps(i, j)
         for a, b in zip([i, *cuts], [*cuts, j], strict=True):
-            if b - a <= WHOLE_LINES or depth >= _DEEPEST:
+            if b - a <= _LONG_PIECE or depth >= _DEEPEST:
                 self._add(a, b, head)
                 continue
             body = self._body(a, b)
@@ -131,7 +133,7 @@ class _Cutter:
         lines, margin, k = self.lines, self.lines.indent[i], i
         while k < j and lines.indent[k] <= margin and (self._is_inside(k) or _HEAD.match(self.text, lines.ink[k])):
             k += 1
-        while k < j and k - i <= WHOLE_LINES // 2 and (k == i or self._is_inside(k) or lines.indent[k] <= margin):
+        while k < j and k - i <= _LONG_PIECE and (k == i or self._is_inside(k) or lines.indent[k] <= margin):
             opens = _OPENS_BODY.search(self.text, max(lines.ink[k], lines.end[k] - 8), lines.end[k]) is not None
             k += 1
             if opens and k < j and lines.indent[k] > margin and not self._is_inside(k):
