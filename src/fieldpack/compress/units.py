@@ -81,9 +81,10 @@ def _sentences(text: str, start: int, end: int, paragraph: int) -> list[Unit]:
     from fieldpack.text.segment import kind_of, segment
 
     body = Document("text", text[start:end])
-    kind = "plain" if kind_of(body) in ("python", "code") else kind_of(body)
+    kind = kind_of(body)
+    kind = kind if kind in ("markdown", "rst", "asciidoc", "man") else "plain"
     units: list[Unit] = []
-    for row in segment([Document("text", body.text, metadata={"kind": kind})], "sentence", _WHOLE, _WHOLE):
+    for row in segment([Document("text", body.text, metadata={"kind": kind})], "sentence", _WHOLE):
         low, high = start + row.start, start + row.end
         for a, b in _items(text, low, high) if row.kind == "list" else [(low, high)]:
             units.append(Unit(a, b, row.kind, paragraph + row.parent))

@@ -33,21 +33,38 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# Never the end of a sentence, whatever follows.
+# Never the end of a sentence, whatever follows: English, German, French, Spanish, Portuguese, Italian, Dutch, Polish,
+# Romanian, Russian and Ukrainian, in this order.
 _TITLES = _words(
-    """mr mrs ms mx dr prof st rev hon gen col lt capt cmdr sgt maj gov sen rep pres mt ft messrs mme mlle fr sr sra
-    srta dña e.g i.e cf fl tr v vs viz lit z.b d.h u.a z.t bzw ca sog resp approx al hr hrn frau p.ex ud uds dres
-    ing dipl univ"""
+    """mr mrs ms mx dr prof st rev hon gen col lt capt cmdr sgt maj gov sen rep pres mt ft messrs e.g i.e cf fl tr v vs
+    viz lit approx al supp cir
+    hr hrn frau z.b d.h u.a z.t bzw ca sog resp med phil rer nat jur habil dipl univ ggf evtl insb bspw inkl zzgl geb
+    mme mlle fr p.ex c.-à-d env éd boul
+    sr sra srta dña ud uds dres ing avda av pza arq lic
+    dra profa eng exmo exma ilmo trav
+    sig sigg sig.ra avv dott dott.ssa geom arch spett egr gent cfr p.es
+    dhr mevr drs ds jhr bijv zgn o.a d.w.z i.p.v t.o.v m.b.t t.a.v
+    ul godz al os im św tzn tj tzw np m.in mgr inż hab ks płk zob tys
+    dl dna str nr.crt ș.a
+    ул кв просп пр-т пер пл обл р-н т.е т.к проф акад доц им св напр ср ред изд и.о тов г-н г-жа тыс млн млрд
+    вул буд ім див тис наприкл гр"""
 )
-# Not the end before a number ("No. 5", "vol. iv").
+# Not the end before a number or a letter that numbers ("No. 5", "vol. iv", "Exh. B").
 _NUMBERED = _words(
     """no nos nr nro art fig figs eq eqs sec sect ch chap vol vols p pp par para ref refs tab ex op lin ll bd abs kap
-    núm jan feb mar apr jun jul aug sep sept oct nov dec ver"""
+    núm jan feb mar apr jun jul aug sep sept oct nov dec ver exh exhs app apps sched
+    rn ziff anm aufl pág págs cap caps vol sez pag pagg nn afb blz str pkt ust poz wyd
+    рис табл гл ст стр см пп п разд"""
 )
 # The end only before a word that often starts a sentence.
 _MAYBE = _words(
     """inc ltd co corp jr bros etc dept univ assn ave blvd rd est tel ext min max a.m p.m u.s u.k u.n e.u ph.d
-    m.d b.a m.a b.c a.d usw d.c l.a n.y"""
+    m.d b.a m.a b.c a.d usw d.c l.a n.y ecc enz itd itp ltda"""
+)
+# Words before a German ordinal ("die 2. Auflage"): English has none of them before a number that ends a sentence.
+_BEFORE_ORDINAL = _words(
+    "der die das den dem des ein eine einem einer eines am im vom zum zur beim seit nach jede jeder jedes ihr sein sein"
+    " unser dritte kapitel"
 )
 _STARTERS = _words(
     """the a an this that these those he she it we they you i his her its our their my your there here in on at as by
@@ -60,6 +77,13 @@ _ORDINATED = _words(
 )
 _OPENERS = "([{\"'“‘«‹„¿¡「『（《*_"
 _NUMBER = re.compile(r"\d+|[ivxlc]{1,5}")
+_DOUBLED = re.compile(r"([A-Z])\1$")  # "EE. UU.", "RR. HH."
+# Nothing is cut inside brackets, titles and short quotations of scripts without spaces. Bounded, so linear.
+_ENCLOSED = re.compile(
+    r"《[^《》]{1,120}》|〈[^〈〉]{1,120}〉|（[^（）]{1,200}）|【[^【】]{1,120}】|〔[^〔〕]{1,120}〕|「[^「」]{1,120}」|『[^『』]{1,120}』"
+    r"|“[^“”]{1,120}”"
+)
+_SPEAKS = re.compile(r"[^\s。！？，：；、“”「」]{0,10}(?:说|說|道|问|問|答|喊|叫|想)(?=[。！？着著了]|$)")
 _TAIL = re.compile(r"[^\W_]+(?:\.[^\W_]+)*$")
 _CITED = re.compile(r"\[\d[\d,;–\- ]{0,20}\]")  # "shown. [33]. In"
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
@@ -87,24 +111,46 @@ def _first_word(text: str, start: int, end: int) -> str:
     return head[0].strip(_OPENERS + ",;:'’") if head else ""
 
 
+def _word_before(text: str, low: int, at: int) -> str:
+    """The word that ends before `at`, in lower case, of the 16 characters there."""
+    parts = text[max(low, at - 16) : at].split()
+    return parts[-1].lower() if parts else ""
+
+
+def _single_letter(text: str, low: int, stop: int, after: int, following: str) -> bool:
+    """Whether the letter before the full stop at `stop` stands for a word: "J. Smith", "z. B.", "ул. Ленина, д. 5"; but
+    not in "from A to B. For", "So do I. The", "1990 г. Потом"."""
+    letter = text[stop - 1]
+    if text[after + 1 : after + 2] == "." and text[after].isalpha():  # "z. B.", "т. е."
+        return not text[after].isupper() or letter.islower() or following.lower() not in _STARTERS
+    if letter.islower():
+        return not _word_before(text, low, stop - 1)[-1:].isdigit()
+    return letter.isupper() and following.lower() not in _STARTERS
+
+
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     """True when the full stop at `stop` belongs to a shortened word and the sentence goes on at `after`."""
     word, alone = _last_word(text, low, stop)
     if not word or len(word) > 12:
         return False
     small = word.lower()
+    following = _first_word(text, after, high)
     # "1. First", "B. Next": the number of a list, at the start of what it numbers
     first = len(word) <= 4 and not text[max(low, stop - 12) : stop - len(word)].strip(_OPENERS + " \n")
     if small in _TITLES:
         return True
-    if len(word) == 1 and word.isupper() and alone:  # "J. Smith", but "from A to B. For", "So do I. The"
-        return first or _first_word(text, after, high).lower() not in _STARTERS
+    if len(word) == 1 and word.isalpha() and alone:
+        return (first and word.isupper()) or _single_letter(text, low, stop, after, following)
     if small in _NUMBERED:
-        return text[after].isdigit() or bool(_NUMBER.fullmatch(_first_word(text, after, high).lower()))
+        bare = following.rstrip(".")
+        return text[after].isdigit() or bool(_NUMBER.fullmatch(bare.lower())) or (len(bare) == 1 and bare.isupper())
     if _NUMBER.fullmatch(small):
-        return first or (len(word) <= 2 and _first_word(text, after, high).lower().rstrip(".") in _ORDINATED)
+        ordinal = len(word) <= 2 and following.lower().rstrip(".") in _ORDINATED
+        return first or ordinal or (len(word) <= 2 and _word_before(text, low, stop - len(word)) in _BEFORE_ORDINAL)
+    if _DOUBLED.fullmatch(word) and alone:
+        return _DOUBLED.match(following.rstrip(".")) is not None
     if small in _MAYBE or _DOTTED.fullmatch(word):
-        return _first_word(text, after, high).lower() not in _STARTERS
+        return following.lower() not in _STARTERS
     return False
 
 
@@ -115,8 +161,17 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     following = text[after]
     if following in _NEVER_FIRST:  # ". . ." is one ellipsis
         return False
-    if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と")
-        return not (following == "と" and text[after - 1] in "」』")
+    if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と", "“…。”他说。")
+        if (
+            first == "．"
+            and text[stop.start() - 1 : stop.start()].isalnum()
+            and following.isalnum()
+            and (following < "\u2e80" or "\uff10" <= following <= "\uff5a")
+        ):
+            return False  # "３．１４"
+        if text[after - 1] in "」』”":
+            return following != "と" and _SPEAKS.match(text, after, high) is None
+        return True
     if following.islower():
         return False
     if following == "[" and _CITED.match(text, after, high):
@@ -157,7 +212,13 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
     lines = _new_lines(text, start, end) if text.find("\n", start, end) >= 0 else []
+    inside = [m.span() for m in _ENCLOSED.finditer(text, start, end)] if unspaced else []
+    bracket = 0
     for stop in pattern.finditer(text, start, end):
+        while bracket < len(inside) and inside[bracket][1] <= stop.start():
+            bracket += 1
+        if bracket < len(inside) and inside[bracket][0] < stop.start() and stop.end() < inside[bracket][1]:
+            continue
         while seen < len(lines) and lines[seen] <= stop.start():
             low, seen = max(low, lines[seen]), seen + 1
         if stop.end() < end and _ends(text, low, stop, end):

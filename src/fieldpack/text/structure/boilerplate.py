@@ -1,0 +1,39 @@
+"""Contents and navigation in text: lists of links alone, lines of dots that end in a page number."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fieldpack.text.structure.model import BOILERPLATE, LIST, UNIT
+
+if TYPE_CHECKING:
+    from fieldpack.text.structure.document import DocumentReader
+
+_LINK = re.compile(r"(?:[-*+•]|\d{1,3}[.)])?[ \t]*\[[^\[\]]+\](?:\([^()\s]+\)|\[[^\]]*\])?$")
+_LEADER = re.compile(r"\S.*?(?:[ .]{4,}|\.{3,}|…+)\s*(?:\d{1,4}|[ivxl]{1,6})$")
+_FEWEST = 3
+
+
+def contents(r: DocumentReader, i: int, j: int) -> int:
+    """Three lines and more that are links into the page or its neighbours alone, or end in a page number after dots."""
+    lines = r.lines
+    k = i
+    while k < j and (k == i or not lines.gap[k]) and _is_entry(r, k):
+        k += 1
+    if k - i < _FEWEST or (k < j and not lines.gap[k]):
+        return i
+    r.builder.open("navigation", BOILERPLATE | UNIT)
+    for number, n in enumerate(range(i, k)):
+        r.builder.line(lines.ink[n], lines.end[n], LIST, r.builder.owner, number)
+    r.builder.close(rows=k - i)
+    return k
+
+
+def _is_entry(r: DocumentReader, n: int) -> bool:
+    line = r.text[r.lines.ink[n] : min(r.lines.end[n], r.lines.ink[n] + 300)]
+    if line[-1] in ")]":
+        return _LINK.match(line) is not None and "://" not in line
+    return (
+        line[-1].isalnum() and "..." in line.replace(" .", "..").replace("…", "...") and _LEADER.match(line) is not None
+    )

@@ -1,0 +1,92 @@
+"""Tables with a separator: CSV, TSV, semicolons, pipes. A row is one atom and goes with the header row."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from fieldpack.text.cuts import trim
+from fieldpack.text.structure.builder import Builder
+from fieldpack.text.structure.model import HEADER, TABLE
+
+SEPARATORS = ",\t;|"
+_SAMPLE = 20
+# A row: line ends inside quotes that open a cell belong to it. Possessive: linear on any text.
+_ROW = re.compile(r'(?:[^"\n]++|(?<![^,;\t|\n])"[^"]*+(?:""[^"]*+)*+"|")*+(?:\n|\Z)')
+_NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
+
+
+def separator_of(text: str, least: int = 1) -> str:
+    """The separator that stands equally often, and at least `least` times, in nearly all of the first lines; "" without
+    one."""
+    lines = [m[0].strip() for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
+    lines = [line for line in lines if line and line[0] != "#"][:_SAMPLE]
+    if len(text) > 20_000 and len(lines) > 1:
+        lines = lines[:-1]
+    for separator in SEPARATORS:
+        counts = [_outside_quotes(line).count(separator) for line in lines]
+        usual = max(counts, key=counts.count, default=0)
+        if usual >= least and sum(c == usual for c in counts) >= 0.9 * len(counts):
+            return separator
+    return ""
+
+
+def _outside_quotes(line: str) -> str:
+    return re.sub(r'"[^"]*"', "", line) if '"' in line else line
+
+
+def is_delimited(head: str) -> bool:
+    """Whether text without a name is such a table: three lines and more with two separators and more in each, of which
+    most are not followed by a blank as in prose."""
+    lines = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE) if m[0].strip()]
+    separator = separator_of(head, 1 if "\t" in head else 2)
+    if len(lines) < 3 or not separator or separator == "|" or "```" in head:
+        return False
+    if _outside_quotes(lines[0]).count(separator) != _outside_quotes(lines[1]).count(separator):
+        return False
+    sample = lines[:_SAMPLE]
+    if max(map(len, sample)) > 5000 or sample[0][0] in "{[<":
+        return False
+    blanks = sum(line.count(separator + " ") for line in sample)
+    return blanks <= 0.2 * sum(line.count(separator) for line in sample) and _is_header(sample, separator, False)
+
+
+def _is_header(lines: list[str], separator: str, default: bool) -> bool:
+    """Whether the first line names columns: short cells without numbers, where lines below have numbers."""
+    cells = [cell.strip() for cell in lines[0].split(separator)]
+    if any(_NUMBER.match(cell) for cell in cells) or max(map(len, cells)) > 60:
+        return False
+    below = lines[1:]
+    numeric = sum(any(_NUMBER.match(cell) for cell in line.split(separator)) for line in below)
+    return default or numeric >= 0.5 * len(below) or len(set(cells)) == len(cells)
+
+
+def read_delimited(builder: Builder, low: int, high: int) -> None:
+    """Reads [low, high) as a table with a separator."""
+    text = builder.text
+    separator = separator_of(text[low : low + 40_000])
+    builder.open("table")
+    header, count, at, first = -1, 0, low, True
+    while at < high:
+        match = _ROW.match(text, at, high)
+        assert match is not None  # it matches any text
+        start, end = trim(text, at, match.end())
+        at = max(match.end(), at + 1)
+        if end <= start:
+            continue
+        if first and text[start] == "#":
+            builder.line(start, end, TABLE, -1)
+            continue
+        if first and separator and _names_columns(text, start, end, high, separator):
+            header = builder.line(start, end, TABLE, builder.owner)
+            builder.set_role(header, HEADER)
+        else:
+            builder.row(start, end, TABLE, header if header >= 0 else builder.owner, count)
+            count += 1
+        first = False
+    builder.close(rows=count)
+
+
+def _names_columns(text: str, start: int, end: int, high: int, separator: str) -> bool:
+    below = [line for line in text[end : min(high, end + 8000)].split("\n") if line.strip()][:_SAMPLE]
+    return bool(below) and _is_header([text[start:end], *below], separator, True)

@@ -1,0 +1,136 @@
+"""What kind of text a text is: by its name's ending where that is sure, else by its first characters."""
+
+from __future__ import annotations
+
+from fieldpack.text.structure import samples
+
+FORMATS = (
+    "plain",
+    "markdown",
+    "rst",
+    "asciidoc",
+    "man",
+    "html",
+    "python",
+    "code",
+    "json",
+    "jsonl",
+    "csv",
+    "config",
+    "log",
+    "diff",
+    "transcript",
+    "mail",
+)
+_BY_ENDING = {
+    "md": "markdown",
+    "markdown": "markdown",
+    "mdx": "markdown",
+    "rst": "rst",
+    "adoc": "asciidoc",
+    "asciidoc": "asciidoc",
+    "htm": "html",
+    "html": "html",
+    "xhtml": "html",
+    "py": "python",
+    "pyi": "python",
+    "json": "json",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "csv": "csv",
+    "tsv": "csv",
+    "yaml": "config",
+    "yml": "config",
+    "toml": "config",
+    "ini": "config",
+    "cfg": "config",
+    "conf": "config",
+    "properties": "config",
+    "env": "config",
+    "log": "log",
+    "diff": "diff",
+    "patch": "diff",
+    "eml": "mail",
+}
+_SOURCE = frozenset(
+    [
+        "js",
+        "jsx",
+        "mjs",
+        "cjs",
+        "ts",
+        "tsx",
+        "java",
+        "kt",
+        "kts",
+        "scala",
+        "c",
+        "h",
+        "cc",
+        "cpp",
+        "cxx",
+        "hpp",
+        "hh",
+        "cs",
+        "go",
+        "rs",
+        "rb",
+        "php",
+        "swift",
+        "m",
+        "mm",
+        "sh",
+        "bash",
+        "zsh",
+        "ps1",
+        "lua",
+        "pl",
+        "pm",
+        "r",
+        "jl",
+        "hs",
+        "ml",
+        "clj",
+        "ex",
+        "exs",
+        "erl",
+        "dart",
+        "sql",
+        "css",
+        "scss",
+        "less",
+        "vue",
+        "svelte",
+        "proto",
+        "tf",
+        "gradle",
+        "groovy",
+        "vb",
+        "f90",
+        "asm",
+        "s",
+    ]
+)
+_READ_AS = {"json": ("jsonl", "json"), "jsonl": ("jsonl", "json"), "html": ("html",)}
+
+
+def format_of(text: str, name: str = "") -> str:
+    """One of FORMATS. An ending that the text does not bear out (a `.json` that is none) does not count; `.txt` and
+    `.log` say nothing. A text without a name is read by what stands in its first 20,000 characters."""
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    by_name = "code" if ending in _SOURCE else _BY_ENDING.get(ending, "")
+    if by_name in _READ_AS:
+        return next((kind for kind in _READ_AS[by_name] if samples.TESTS[kind](text)), _by_content(text))
+    if by_name and by_name != "log":
+        return by_name
+    return _by_content(text)
+
+
+def _by_content(text: str) -> str:
+    head = text[: samples.SAMPLE_CHARS]
+    if not head or head.isspace():
+        return "plain"
+    for kind, test in samples.TESTS.items():
+        if test(text if kind in samples.WHOLE else head):
+            return kind
+    return "plain"

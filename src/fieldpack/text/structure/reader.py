@@ -1,0 +1,99 @@
+"""The one door of the structural reader: a text in, its atoms and blocks out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from fieldpack.text.cuts import cut_list, trim
+from fieldpack.text.structure import (
+    config,
+    delimited,
+    detect,
+    diffs,
+    logs,
+    pages,
+    records,
+    samples,
+    source,
+    transcripts,
+)
+from fieldpack.text.structure.builder import MAX_CHARS, Builder
+from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.lines import crumb_windows, read_lines
+from fieldpack.text.structure.model import LIST, UNIT, Structure
+
+_CRUMB_CHARS = 240
+
+_DATA = ("json", "jsonl", "csv", "config", "log", "diff", "transcript", "html")
+
+Reader = Callable[[Builder, int, int], None]
+"""Reads the range [low, high) of the builder's text; low stands at the start of a line."""
+
+
+def _document(builder: Builder, low: int, high: int, dialect: str) -> None:
+    DocumentReader(builder, dialect, _data_reader).read(low, high)
+
+
+def _data_reader(text: str) -> Reader | None:
+    form = detect.format_of(text)
+    return READERS[form] if form in _DATA else None
+
+
+def _config(builder: Builder, low: int, high: int) -> None:
+    lines = read_lines(builder.text, low, high)
+    config.outline(builder, lines, 0, len(lines), builder.owner)
+
+
+READERS: dict[str, Reader] = {
+    "plain": partial(_document, dialect="plain"),
+    "markdown": partial(_document, dialect="markdown"),
+    "rst": partial(_document, dialect="rst"),
+    "asciidoc": partial(_document, dialect="asciidoc"),
+    "man": partial(_document, dialect="man"),
+    "html": pages.read_page,
+    "json": records.read_json,
+    "jsonl": records.read_json_lines,
+    "csv": delimited.read_delimited,
+    "config": _config,
+    "log": logs.read_log,
+    "diff": diffs.read_diff,
+    "transcript": transcripts.read_transcript,
+    "mail": transcripts.read_mail,
+    "python": partial(source.read_source, python=True),
+    "code": partial(source.read_source, python=False),
+}
+
+
+def read_structure(text: str, *, name: str = "", kind: str = "", max_chars: int = MAX_CHARS) -> Structure:
+    """The structure of a text: atoms that cover all of it but white space, and the blocks that hold them.
+
+    name: a file's name or path, whose ending may say what the text is. kind: one of `detect.FORMATS` when it is known.
+    max_chars: of an atom of prose. Reads in time that is linear in the text, whatever the text is.
+    """
+    text = normalised(text)
+    form = kind if kind in READERS else detect.format_of(text, name)
+    if form == "html" and not samples.TESTS["html"](text):
+        form = "markdown"  # what `fieldpack.text.html` makes of a page has Markdown's headings, tables and fences
+    builder = Builder(text, max_chars)
+    for low, high, crumbs in crumb_windows(text):
+        if crumbs:
+            _crumbs(builder, low, high)
+        else:
+            READERS[form](builder, low, high)
+    return builder.done(form)
+
+
+def normalised(text: str) -> str:
+    """The text with "\\n" as its only line break, every character at its old place (CR LF becomes space and LF)."""
+    return text.replace("\r\n", " \n").replace("\r", "\n") if "\r" in text else text
+
+
+def _crumbs(builder: Builder, low: int, high: int) -> None:
+    """Thousands of lines of a few characters: pieces of 240 characters, cut at lines."""
+    low, high = trim(builder.text, low, high)
+    if high > low:
+        for start, end in cut_list(builder.text, low, high, min(_CRUMB_CHARS, builder.max_chars)):
+            builder.open("lines", UNIT)
+            builder.atom(start, end, LIST)
+            builder.close()

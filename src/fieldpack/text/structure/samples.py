@@ -1,0 +1,100 @@
+"""Tests of a text's first characters: is it JSON, a table of lines, a log, Markdown, code ...? Each is linear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from fieldpack.text.structure.delimited import is_delimited
+from fieldpack.text.structure.dialects import is_asciidoc, is_man, is_markdown, is_rst
+from fieldpack.text.structure.diffs import is_diff
+from fieldpack.text.structure.logs import is_log
+from fieldpack.text.structure.transcripts import is_mail, is_transcript
+
+SAMPLE_CHARS = 20_000
+
+_CODE = re.compile(
+    r"^(?:#!/|#include\b|(?:def|class) ++\w[^\n]*:[^\S\n]*+$|from ++[\w.]++ ++import |import ++[\w.]++[^\S\n]*+;?$"
+    r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*+$)",
+    re.MULTILINE,
+)
+# One function, as code search gives it: prose does not begin so.
+_FUNCTION = re.compile(
+    r"\s*+(?:@\w[^\n]*+\s++)*+(?:(?P<python>(?:async ++)?def ++\w++ *+\(|class ++\w++[^\n]*:[^\S\n]*+$)"
+    r"|(?:public|private|protected|static|export|function|func|fn|pub)\b[^\n]*\{[^\S\n]*+$)",
+    re.MULTILINE,
+)
+_FENCE = re.compile(r"^[^\S\n]*+```|^[ ]{0,3}~~~", re.MULTILINE)
+_SOURCE_START = re.compile(r"\s*(?:\"\"\"|'''|import |from \w|#!|//|/\*|package |using |use )")
+_PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
+_TAG = re.compile(
+    r"\s*(?:<!doctype html|<html|<\?xml|<!--)|</(?:p|div|td|tr|li|ul|span|table|body|h\d|a|section)>", re.I
+)
+
+
+def _is_code(head: str, python: bool) -> bool:
+    function = _FUNCTION.match(head)
+    if function:
+        return bool(function["python"]) == python
+    if _FENCE.search(head) and _SOURCE_START.match(head) is None:
+        return False
+    return len(_CODE.findall(head)) >= 2 and bool(_PYTHON.search(head)) == python
+
+
+def _is_html(head: str) -> bool:
+    return head.lstrip()[:1] == "<" and len(_TAG.findall(head)) >= 2
+
+
+_JSON = re.compile(r"\s*(?:\{\s*(?:\"[^\"\n]*+\"\s*:|\})|\[\s*(?:[\[{\"\]]|-?\d|true|false|null))")
+_JSON_KEY = re.compile(r"\"[^\"\n]{1,100}\"\s*:")
+_SETTING = re.compile(r"^[ \t]*(?:-[ ]+)?[\w.\"'/$@*-]+(?: [\w.-]+){0,3}[ \t]*(?::(?:[ \t]|$)|=(?!=))", re.M)
+
+_PINNED = re.compile(r"[\w.-]+(?:\[[\w,-]+\])?\s*(?:[=<>!~]=|[<>])\s*[\w.*]")
+
+
+def _is_json(text: str) -> bool:
+    if _JSON.match(text) is None:
+        return False
+    return text[-200:].rstrip()[-1:] in "}]" or len(_JSON_KEY.findall(text[:SAMPLE_CHARS])) >= 3
+
+
+def _is_json_lines(text: str) -> bool:
+    lines = [line.strip() for line in text[:SAMPLE_CHARS].split("\n")[:20] if line.strip()]
+    if len(text) > SAMPLE_CHARS and len(lines) > 1:
+        lines = lines[:-1]
+    return len(lines) >= 2 and all(line[0] == "{" and line[-1] == "}" for line in lines)
+
+
+def _is_config(head: str) -> bool:
+    """Whether nearly all lines are settings, comments or sections."""
+    lines = [line for line in head.split("\n")[:200] if line.strip()]
+    if len(lines) < 3 or "```" in head:
+        return False
+    plain = [line for line in lines if not line.lstrip().startswith(("#", ";", "[", "---", "//", "!"))]
+    settings = sum(_SETTING.match(line) is not None or _PINNED.match(line) is not None for line in plain)
+    listed = sum(line.lstrip().startswith("- ") or len(line.split()) == 1 for line in plain)
+    words = sum(len(line.split()) > 12 for line in plain)
+    return settings >= max(2, 0.3 * len(plain)) and settings + listed >= 0.85 * len(plain) and words <= 0.1 * len(plain)
+
+
+TESTS: dict[str, Callable[[str], bool]] = {
+    "jsonl": _is_json_lines,
+    "json": _is_json,
+    "html": _is_html,
+    "diff": is_diff,
+    "mail": is_mail,
+    "csv": is_delimited,
+    "transcript": is_transcript,
+    "log": is_log,
+    "man": is_man,
+    "asciidoc": is_asciidoc,
+    "rst": is_rst,
+    "python": partial(_is_code, python=True),
+    "code": partial(_is_code, python=False),
+    "config": _is_config,
+    "markdown": is_markdown,
+}
+"""In the order in which a text without a name is tried."""
+WHOLE = frozenset(("json", "jsonl"))
+"""The tests that see the whole text: where it ends matters."""
