@@ -9,10 +9,11 @@ import pytest
 from fieldpack.deprecation import moved_names
 
 MODULES = {
-    "value": ("token_value", ("segment_values", "surprisal", "token_value", "uniqueness", "zipf")),
-    "metrics": ("metrics", ("tcr", "irr", "rqt", "evidence_kept", "bootstrap_ci", "Interval")),
-    "experiment": ("experiment", ("run_token_efficiency_experiment",)),
-    "templates": ("prompts", ("attractor_names", "budget_prompt", "field_prompt", "shell_prompt")),
+    "observe": ("telemetry", ("observed", "sizes", "log")),
+    "value": ("analysis.token_value", ("segment_values", "surprisal", "token_value", "uniqueness", "zipf")),
+    "metrics": ("analysis.metrics", ("tcr", "irr", "rqt", "evidence_kept", "bootstrap_ci", "Interval")),
+    "experiment": ("analysis.experiment", ("run_token_efficiency_experiment",)),
+    "templates": ("analysis.prompts", ("attractor_names", "budget_prompt", "field_prompt", "shell_prompt")),
 }
 
 
@@ -20,9 +21,9 @@ MODULES = {
 def test_a_module_that_moved_gives_the_same_objects_and_warns(old):
     new, names = MODULES[old]
     before = importlib.import_module(f"fieldpack.{old}")
-    after = importlib.import_module(f"fieldpack.analysis.{new}")
+    after = importlib.import_module(f"fieldpack.{new}")
     for name in names:
-        with pytest.warns(DeprecationWarning, match=rf"fieldpack\.{old}\.{name} is now fieldpack\.analysis\.{new}"):
+        with pytest.warns(DeprecationWarning, match=f"fieldpack.{old}.{name} is now fieldpack.{new}.{name}"):
             assert getattr(before, name) is getattr(after, name)
     with pytest.raises(AttributeError, match="no_such_name"):
         before.no_such_name  # noqa: B018

@@ -12,13 +12,14 @@ import numpy as np
 from fieldpack.checks import choice, number
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.keys import values_of
 from fieldpack.deprecation import renamed
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.fit import Layout, Writer
-from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, PackingSettings
+from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
 from fieldpack.packing.render import ORDERS, Order
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
@@ -27,7 +28,7 @@ from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Request
 from fieldpack.text.tokens import tokenizer as make_tokenizer
-from fieldpack.types import FloatArray
+from fieldpack.types import BoolArray, FloatArray
 
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
@@ -124,6 +125,14 @@ class PackerParts:
         else:
             relevance = score(queries, corpus, setup, dense)
         return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+
+    def admission(
+        self, corpus: Corpus, pinned: BoolArray, state: FieldState | None, bias: FloatArray | None
+    ) -> Admission:
+        """Which rows may be packed. state: whose residue adds log odds; bias (n,): log odds from the caller."""
+        residue = {} if state is None else state.residue.strengths()
+        carried = self.residue_weight * values_of(corpus, residue)
+        return Admission(pinned, self.min_relevance, carried if bias is None else carried + bias)
 
     def writer(self, corpus: Corpus) -> Writer:
         """What writes rows of a corpus in the packer's layout."""

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 from fieldpack.corpus.corpus import Corpus, in_rows
-from fieldpack.corpus.keys import values_of
 from fieldpack.corpus.reading import FieldOverview, read_field
 from fieldpack.errors import InputError
 from fieldpack.field.state import FieldState
@@ -20,7 +19,7 @@ from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
 from fieldpack.old_names import OldNames
 from fieldpack.packing.fit import fit, header_tokens, require_pins
-from fieldpack.packing.problem import Admission, couplings_of, problem_of, shortlist_rows, with_attractors
+from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
@@ -88,20 +87,24 @@ class ContextPacker(OldNames, PackerParts):
         require_pins(self.writer(corpus), pinned, request.budget)
         # 2. Vectors of the paragraphs and the queries.
         corpus = self.embedded(corpus, whole)
+        if corpus.dense is not whole.dense:
+            clock.lap("embed")
         check_state(state, corpus)
         vectors = extras.query_vectors
         vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
-        clock.lap("embed")
         # 3. The relevance of every row.
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
-        bias = self.residue_weight * values_of(corpus, state.residue.strengths() if state is not None else {})
-        bias = bias if extras.bias is None else bias + extras.bias
-        problem = problem_of(corpus, relevance, Admission(pinned, self.min_relevance, bias))
-        overview = extras.overview if corpus is whole else None
         scored = Scored(
-            corpus, relevance, problem, vectors, state, self.field, overview=overview, skipped=extras.skipped
+            corpus=corpus,
+            relevance=relevance,
+            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, extras.bias)),
+            query_vectors=vectors,
+            state=state,
+            settings=self.field,
+            overview=extras.overview if corpus is whole else None,
+            skipped=extras.skipped,
         )
         return observed(self.choose(request, scored, clock))
 
@@ -189,11 +192,8 @@ class ContextPacker(OldNames, PackerParts):
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Documents segmented, counted and embedded once. Frozen: `add` gives another index.
-
-    Memory: about 1 KB a sentence for the vectors (256 dims float32) and as much again a paragraph; a loaded index maps
-    its arrays from the folder instead.
-    """
+    """Documents segmented, counted and embedded once. Frozen: `add` gives another index. Its vectors take about 1 KB a
+    sentence and as much a paragraph; a loaded index maps its arrays from the folder instead."""
 
     packer: ContextPacker
     corpus: Corpus

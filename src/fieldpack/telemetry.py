@@ -1,9 +1,8 @@
-"""Times, traces and logs of packs. They cost one look into `sys.modules` unless the program around has OpenTelemetry
-loaded.
+"""Times, traces and logs of packs. Without OpenTelemetry in the program they cost one look-up in `sys.modules`.
 
 Spans: `fieldpack.pack`, and below it one for each stage (`fieldpack.segment`, `.words`, `.count`, ...).
 Attributes are sizes; the query is added only where OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is "true". Logs
-go to the logger "fieldpack", which is silent until the program around configures it.
+go to the logger "fieldpack", which is silent until the program configures it.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ class Clock:
 
 
 def observed(result: R) -> R:
-    """The result, after it was told to the log (level DEBUG) and to the tracer, if there are any.
+    """The result, after it was written to the log (level DEBUG) and sent to the tracer, where there are any.
 
-    A tracer that fails is logged and otherwise ignored: watching must not break what is watched.
+    A tracer that fails is logged and otherwise ignored: it must not break a pack.
     """
     if log.isEnabledFor(logging.DEBUG):
         log.debug("packed %s", " ".join(f"{k.removeprefix('fieldpack.')}={v}" for k, v in sizes(result).items()))
@@ -60,7 +59,7 @@ def observed(result: R) -> R:
 
 
 def sizes(result: Any) -> dict[str, int | float]:
-    """What may be told of any pack: numbers, no names and no text."""
+    """The sizes of a pack: numbers, no names and no text."""
     return {
         "fieldpack.documents": len(result.corpus.documents),
         "fieldpack.segments": len(result.segments),

@@ -1,8 +1,8 @@
 """One row a module or folder of src/fieldpack, the lowest first: a file imports from its own folder and lower rows."""
 
 ROWS = (
-    "version", "errors", "types", "deprecation", "html", "arrays", "checks", "protocols", "assets", "words", "storage",
-    "telemetry",
+    "version", "errors", "types", "deprecation", "html", "arrays", "checks", "protocols", "storage", "assets", "words",
+    "telemetry", "observe",
     "text", "embed", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",

@@ -98,7 +98,8 @@ def pieces(result: Result, count: Callable[[str], int]) -> list[Piece]:
         text = result.text[at : ends[number]]
         at = ends[number] + len(BETWEEN_DOCUMENTS)
         top = max(found, key=lambda s: float(s["score"]))
-        out.append(Piece(number, text, count(text), float(top["score"]), str(top["reason"]), tuple(found)))
+        score, reason = float(top["score"]), str(top["reason"])
+        out.append(Piece(number, text, count(text), score=score, reason=reason, spans=tuple(found)))
     return out
 
 

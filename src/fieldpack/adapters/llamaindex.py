@@ -93,8 +93,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
         if query_bundle is None:
             raise InputError("FieldpackPostprocessor was called without a query; pass query_str= or query_bundle=")
 
-        def measure(found: Sequence[Piece]) -> int:
-            shown = (_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in found)
+        def measure(pieces: Sequence[Piece]) -> int:
+            shown = (_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in pieces)
             return self._engine.count(list(shown))
 
         found = self._engine.pack(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldpack.analysis.metrics import Interval, bootstrap_ci
+from fieldpack.checks import whole
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.html import escape, table
 from fieldpack.text.tokens import tokenizer
@@ -100,8 +101,8 @@ class ExperimentResult:
                 raise MissingExtraError("matplotlib", "plot") from error
             axes = Figure(figsize=(6, 4), layout="constrained").subplots()
         for r in self.results:
-            spread = [[r.quality.mean - r.quality.low], [r.quality.high - r.quality.mean]]
-            axes.errorbar([r.tokens], [r.quality.mean], yerr=spread, fmt="o", capsize=3, label=r.name)
+            distance = [[r.quality.mean - r.quality.low], [r.quality.high - r.quality.mean]]
+            axes.errorbar([r.tokens], [r.quality.mean], yerr=distance, fmt="o", capsize=3, label=r.name)
         axes.set_xlabel("prompt tokens")
         axes.set_ylabel(f"quality (mean, {self.confidence:.0%} interval)")
         axes.set_xlim(left=0)
@@ -135,19 +136,14 @@ def run_token_efficiency_experiment(
     """Score every variant `repeats` times: evaluation_function(respond(variant, task), task).
 
     prompt_variants: texts, or {name: text}. count: text -> tokens (o200k_base when not given). Quality is the mean
-    score, efficiency quality per token of the variant, both with a bootstrap interval over the runs (seeded). Runs go
-    round: run 1 of every variant, then run 2, so that a drift of the model meets all variants alike.
+    score, efficiency quality per token of the variant, both with a bootstrap interval over the runs (seeded). Run 1 of
+    every variant comes before run 2 of any, so that a drift of the model affects all variants alike.
 
     Raises InputError for no variants, an empty variant, repeats below 1, or a score that is no finite number.
     """
     named = _named(prompt_variants)
-    if repeats < 1:
-        raise InputError(f"repeats is {repeats}; give at least 1")
-    count = count or tokenizer("o200k_base").count
-    tokens = {name: count(variant) for name, variant in named.items()}
-    empty = [name for name, size in tokens.items() if size < 1]
-    if empty:
-        raise InputError(f"variant {empty[0]!r} has no tokens; efficiency is quality per token")
+    whole("repeats", repeats, 1, 1_000_000)
+    tokens = _tokens(named, count or tokenizer("o200k_base").count)
     scores: dict[str, list[float]] = {name: [] for name in named}
     for run in range(repeats):
         for at, (name, variant) in enumerate(named.items()):
@@ -156,18 +152,25 @@ def run_token_efficiency_experiment(
             if progress:
                 progress("experiment", run * len(named) + at + 1, repeats * len(named))
     rng = np.random.default_rng(seed)
-    results = [_summary(name, named[name], tokens[name], scores[name], confidence, rng) for name in named]
+    results = []
+    for name, variant in named.items():
+        quality = bootstrap_ci(scores[name], rng, confidence)
+        efficiency = _per_token(quality, tokens[name])
+        results.append(VariantResult(name, variant, tokens[name], tuple(scores[name]), quality, efficiency=efficiency))
     results.sort(key=lambda r: (-r.efficiency.mean, r.tokens))
     return ExperimentResult(tuple(results), confidence, seed)
 
 
-def _summary(
-    name: str, variant: str, tokens: int, scores: Sequence[float], confidence: float, rng: np.random.Generator
-) -> VariantResult:
-    quality = bootstrap_ci(scores, rng, confidence)
-    mean, low, high, n = quality
-    efficiency = Interval(mean / tokens, low / tokens, high / tokens, n)
-    return VariantResult(name, variant, tokens, tuple(scores), quality, efficiency)
+def _tokens(variants: Mapping[str, str], count: Callable[[str], int]) -> dict[str, int]:
+    tokens = {name: count(variant) for name, variant in variants.items()}
+    empty = [name for name, size in tokens.items() if size < 1]
+    if empty:
+        raise InputError(f"variant {empty[0]!r} has no tokens; efficiency is quality per token")
+    return tokens
+
+
+def _per_token(quality: Interval, tokens: int) -> Interval:
+    return Interval(quality.mean / tokens, quality.low / tokens, quality.high / tokens, quality.n)
 
 
 def _named(variants: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
@@ -191,5 +194,5 @@ def _score(score: Any, name: str) -> float:
 
 def _cell(interval: Interval, repeated: bool, scale: float = 1) -> str:
     mean, low, high, _ = interval
-    spread = f" [{low * scale:.3f}, {high * scale:.3f}]" if repeated else ""
-    return f"{mean * scale:.3f}{spread}"
+    interval_text = f" [{low * scale:.3f}, {high * scale:.3f}]" if repeated else ""
+    return f"{mean * scale:.3f}{interval_text}"

@@ -1,4 +1,4 @@
-"""What was kept, at what price, and how sure the figure is.
+"""Metrics of a pack or an answer: evidence kept, tokens spent, and the uncertainty of both.
 
 Token efficiency (design text, section 7.1): tcr, irr, rqt. Evidence: evidence_kept, all_evidence, answer_kept,
 span_scores. Uncertainty: bootstrap_ci, paired_bootstrap, paired_permutation. Pure numpy; randomness is passed in.
@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.checks import choice, number
 from fieldpack.errors import InputError
 from fieldpack.types import BoolArray, IntArray
 from fieldpack.words import split
@@ -76,24 +77,23 @@ def retained(
 ) -> BoolArray:
     """(n,) whether each point is in `text`.
 
-    exact: its words stand there in one row (case, accents, punctuation and spacing aside). overlap: at least `least` of
-    its distinct words stand anywhere in the text. A point without words is looked for as the string it is.
+    exact: its words follow each other in the text (case, accents, punctuation and spacing aside). overlap: at least the
+    share `least` of its distinct words is in the text. A point without words is sought as a string.
     """
-    if match not in ("exact", "overlap"):
-        raise InputError(f"match is {match!r}; allowed: 'exact', 'overlap'")
+    choice("match", match, ("exact", "overlap"))
     words = split(text)
     row, known = f" {' '.join(words)} ", frozenset(words)
-    found = []
+    kept = []
     for point in points:
         wanted = split(point)
         if not wanted:
-            found.append(point in text)
+            kept.append(point in text)
         elif match == "exact":
-            found.append(f" {' '.join(wanted)} " in row)
+            kept.append(f" {' '.join(wanted)} " in row)
         else:
             distinct = frozenset(wanted)
-            found.append(len(distinct & known) >= least * len(distinct) - 1e-9)
-    return np.array(found, np.bool_)
+            kept.append(len(distinct & known) >= least * len(distinct) - 1e-9)
+    return np.array(kept, np.bool_)
 
 
 def normalised_answer(text: str) -> str:
@@ -224,7 +224,7 @@ def _merged(spans: Iterable[Span]) -> dict[Hashable, list[tuple[int, int]]]:
 
 
 def _common(a: list[tuple[int, int]], b: list[tuple[int, int]], measure: Callable[[int, int], int]) -> int:
-    """What two sorted lists of disjoint ranges share."""
+    """The sum of `measure` over the ranges that two sorted lists of disjoint ranges have in common."""
     i = j = total = 0
     while i < len(a) and j < len(b):
         start, end = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
@@ -239,8 +239,8 @@ def _common(a: list[tuple[int, int]], b: list[tuple[int, int]], measure: Callabl
 def _finite(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     array = np.asarray(values, np.float64).ravel()
     if not array.size or not np.isfinite(array).all():
-        found = "a value that is no finite number" if array.size else "no values"
-        raise InputError(f"found {found}; give at least one finite number")
+        problem = "a value that is no finite number" if array.size else "no values"
+        raise InputError(f"found {problem}; give at least one finite number")
     return array
 
 
@@ -252,8 +252,7 @@ def _gap(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def _tails(confidence: float) -> tuple[float, float]:
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence is {confidence!r}; give a share between 0 and 1, such as 0.95")
+    number("confidence", confidence, 1e-9, 1 - 1e-9)
     return (1 - confidence) / 2, (1 + confidence) / 2
 
 

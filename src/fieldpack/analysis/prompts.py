@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.budget import BudgetPlan, Section
+from fieldpack.checks import number
 from fieldpack.errors import InputError
 from fieldpack.field.boundary import Boundary
 from fieldpack.field.residue import Residue
@@ -141,8 +142,8 @@ def _attractor_lines(state: FieldState, names: Sequence[str], most: int) -> list
 
 
 def _boundary_lines(boundary: Boundary, min_relevance: float | None) -> list[str]:
-    if min_relevance is not None and not 0 <= min_relevance <= 1:
-        raise InputError(f"min_relevance is {min_relevance!r}; give a number from 0 to 1")
+    if min_relevance is not None:
+        number("min_relevance", min_relevance, 0, 1)
     lines = [f"- Let in the most relevant {boundary.permeability:.0%} of new information, no more"]
     if min_relevance is not None:
         lines.append(f"- Include new information only when relevance > {10 * min_relevance:.3g}/10")
@@ -151,14 +152,14 @@ def _boundary_lines(boundary: Boundary, min_relevance: float | None) -> list[str
 
 
 def _residue_lines(residue: Residue, texts: Mapping[str, str], most: int) -> list[str]:
-    held = residue.fragments[:most]
-    if not held:
+    carried = residue.fragments[:most]
+    if not carried:
         return [
             "- Key definitions must persist across context",
             "- Core principles should be reinforced",
             "- Critical decisions/conclusions must be retained",
         ]
-    return [f"- Keep ({f.state}): {_one_line(texts.get(f.key, f.key))}" for f in held]
+    return [f"- Keep ({f.state}): {_one_line(texts.get(f.key, f.key))}" for f in carried]
 
 
 def _directives(plan: BudgetPlan | None) -> list[str]:

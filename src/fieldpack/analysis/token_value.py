@@ -1,4 +1,4 @@
-"""What a token is worth (design text, sections 2.3 and 4.1): value = relevance x specificity x uniqueness / tokens, and
+"""The value of a token (design text, sections 2.3 and 4.1): relevance x specificity x uniqueness / tokens, and the
 information density in bits per token. Pure functions of arrays; each factor is measured and lies in [0, 1].
 
 n segments, d dims, v words in the vocabulary.
@@ -53,7 +53,14 @@ def segment_values(
     value = token_value(relevance, specific, unique, tokens)
     density = surprisal(words, background) / np.asarray(tokens)
     relevant = np.asarray(relevance, np.float32)
-    return SegmentValues(relevant, specific, unique, np.asarray(tokens), value, density.astype(np.float32))
+    return SegmentValues(
+        relevance=relevant,
+        specificity=specific,
+        uniqueness=unique,
+        tokens=np.asarray(tokens),
+        value=value,
+        density=density.astype(np.float32),
+    )
 
 
 def token_value(relevance: Floats, specificity: Floats, uniqueness: Floats, tokens: IntArray) -> FloatArray:
@@ -111,7 +118,7 @@ def specificity(words: Words, background: Floats | None = None) -> FloatArray:
 
 
 def surprisal(words: Words, background: Floats | None = None, prior_words: float = 1000.0) -> FloatArray:
-    """(n,) bits that each segment tells beyond the rest of the field and general text: an adaptive unigram code.
+    """(n,) bits of each segment, given the rest of the field and general text: an adaptive unigram code.
 
     A word w of segment i costs -log2 of (C + s + m q) / (N + r + m): C its count in the other segments, s its count
     earlier in the segment, N and r the words so far in all, m = `prior_words`, and q its general probability
@@ -134,13 +141,13 @@ def surprisal(words: Words, background: Floats | None = None, prior_words: float
 def deflate_bits(texts: Sequence[str], context: str = "") -> FloatArray:
     """(n,) bits of each text after DEFLATE primed with the last 32 KiB of `context`, without the empty stream's own.
 
-    Counts case, punctuation and order, but knows no language beyond `context`: per token, common words look dearer to
-    it than random characters, because a tokenizer has packed common words already. `surprisal` ranks them rightly.
+    Counts case, punctuation and order, but knows no language beyond `context`: per token, common words cost more bits
+    than random characters, because a tokenizer has one token for a common word. `surprisal` ranks the two rightly.
     """
 
     def size(raw: bytes) -> int:
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
-        return len(packer.compress(raw)) + len(packer.flush())
+        compressor = zlib.compressobj(level=9, wbits=-15, memLevel=9, zdict=dictionary)
+        return len(compressor.compress(raw)) + len(compressor.flush())
 
     dictionary = context.encode("utf-8", "replace")[-32768:]
     empty = size(b"")

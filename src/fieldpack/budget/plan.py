@@ -1,4 +1,4 @@
-"""The frozen budget plan: who has how many tokens, who uses them, who should hear about it."""
+"""The frozen budget plan: the tokens of each section, their use, and alerts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A section, or the window ("overall"), that someone should look at.
+    """A section, or the window ("overall"), whose use needs attention.
 
     `near`: use has reached the threshold; `borrows`: over its own share, covered by surplus; `over`: not covered.
     """
@@ -81,14 +81,14 @@ class BudgetPlan:
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """Sections in plan order, then the whole window."""
-        found = [alert for s in self.sections if (alert := _section_alert(s, self.alert_threshold))]
+        alerts = [alert for s in self.sections if (alert := _section_alert(s, self.alert_threshold))]
         if self.used > self.window:
             text = f"the window is over by {self.used - self.window} tokens"
-            found.append(Alert(OVERALL, "over", self.used, self.window, text))
+            alerts.append(Alert(OVERALL, "over", self.used, self.window, text))
         elif self.used >= self.alert_threshold * self.window:
             text = f"{self.used / self.window:.0%} of the window is used"
-            found.append(Alert(OVERALL, "near", self.used, self.window, text))
-        return tuple(found)
+            alerts.append(Alert(OVERALL, "near", self.used, self.window, text))
+        return tuple(alerts)
 
     def status(self) -> dict[str, dict[str, float]]:
         """{section: {budget, used, remaining, available, utilization}} and "overall" (design text, section 8.1)."""
@@ -202,7 +202,14 @@ def make_plan(
         budgets[OUTPUT] = output_reserve
     available = flow(budgets, used)
     sections = tuple(
-        Section(name, _label(allocation, name), budgets[name], used.get(name, 0), available[name], name in used)
+        Section(
+            name=name,
+            label=_label(allocation, name),
+            budget=budgets[name],
+            used=used.get(name, 0),
+            available=available[name],
+            tracked=name in used,
+        )
         for name in budgets
     )
     return BudgetPlan(window, allocation.preset, sections, alert_threshold, model)

@@ -85,7 +85,7 @@ class VectorCache:
     def put(self, space: str, dims: int, keys: Sequence[bytes], rows: FloatArray) -> None:
         """Stores rows (n, dims) under their keys; one transaction, so that a kill leaves all of them or none."""
         if len(keys):
-            self._run(lambda db: _write(db, space, dims, keys, rows, self._clock()), None, writes=True)
+            self._run(lambda db: _write(db, space, keys, rows, now=self._clock()), None, writes=True)
         if self._max_bytes is not None:
             self._run(lambda db: _prune(db, self._max_bytes or 0), None, writes=True)
 
@@ -213,7 +213,8 @@ def _read(
     return known, bad
 
 
-def _write(db: sqlite3.Connection, space: str, dims: int, keys: Sequence[bytes], rows: FloatArray, now: float) -> None:
+def _write(db: sqlite3.Connection, space: str, keys: Sequence[bytes], rows: FloatArray, *, now: float) -> None:
+    dims = rows.shape[1]
     blobs = [row.tobytes() for row in np.ascontiguousarray(rows, "<f4")]
     with _transaction(db):
         db.execute("INSERT OR IGNORE INTO spaces (fingerprint, dims) VALUES (?, ?)", (space, dims))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -19,16 +19,16 @@ class Server:
     """
 
     kind: str
-    url: httpx.URL
-    model: str
-    revision: str
     inputs: int
     input_tokens: int
     request_tokens: int | None
+    url: httpx.URL = field(default_factory=httpx.URL)
+    model: str = ""
+    revision: str = ""
 
 
-OPENAI = Server("openai", httpx.URL(""), "", "", 2048, 8192, 300_000)
-TEI = Server("tei", httpx.URL(""), "", "", 32, 512, None)
+OPENAI = Server("openai", inputs=2048, input_tokens=8192, request_tokens=300_000)
+TEI = Server("tei", inputs=32, input_tokens=512, request_tokens=None)
 _OPENAI_MODEL = "text-embedding-3-small"
 _USUAL_BATCH = 512
 

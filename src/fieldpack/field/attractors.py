@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.checks import number, whole
 from fieldpack.errors import InputError
 from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
 from fieldpack.field.basins import FieldRows
@@ -59,6 +60,20 @@ class Attractors:
         """(n, k) similarity of rows to the centers, background taken away, in [-1, 1]."""
         field = FieldRows.from_rows(x, library(x).ones_like(x[:, 0]), like(self.background, x), 0.0)
         return host(field.affinity(like(self.centers, x))).astype(np.float32)
+
+    def demand(self, query: Array | None) -> npt.NDArray[np.float32]:
+        """(k,) share of a query (d,) or of queries (q, d) in each attractor, sums to 1: strength times affinity.
+
+        Without a query by strength alone; equal shares where no attractor has any.
+        """
+        if len(self) == 0:
+            return np.zeros(0, np.float32)
+        weight = self.strength.astype(np.float64)
+        if query is not None:
+            q = np.atleast_2d(host(query)).astype(np.float32)
+            weight = weight * np.maximum(self.affinity(q), 0).mean(0)
+        whole = weight.sum()
+        return np.asarray(weight / whole if whole > 0 else np.full(len(self), 1 / len(self)), np.float32)
 
 
 def detect(
@@ -146,11 +161,14 @@ def _finish(field: FieldRows, wide: FieldRows, b: Array, z: Array, *, beta: floa
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:
     scales = (sharpness,) if isinstance(sharpness, int | float) else tuple(sharpness)
-    if limit < 0 or not scales or min(scales) <= 0 or not bias >= 0 or (beta is not None and not beta > 0):
-        raise InputError(
-            f"limit={limit}, sharpness={sharpness}, bias={bias}, beta={beta}; "
-            "expected limit >= 0, sharpness > 0, bias >= 0, beta > 0 or None"
-        )
+    if not scales:
+        raise InputError("sharpness is empty; give one number above 0, or several")
+    whole("limit", limit, 0, 1 << 31)
+    number("bias", bias, 0, 1e9)
+    for scale in scales:
+        number("sharpness", scale, 1e-9, 1e9)
+    if beta is not None:
+        number("beta", beta, 1e-9, 1e9)
     return scales
 
 

@@ -42,8 +42,7 @@ class Boundary:
 
     def step(self, resonance: float) -> Boundary:
         """The boundary after a turn whose rows have this overall resonance (-1 to 1); the first only records it."""
-        if not -1.0 <= resonance <= 1.0:
-            raise InputError(f"resonance is {resonance}; expected the mean similarity of unit rows, -1 to 1")
+        number("resonance", resonance, -1.0, 1.0)
         if self.resonance is None:
             return replace(self, resonance=float(resonance))
         change = resonance - self.resonance

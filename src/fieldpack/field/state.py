@@ -1,6 +1,6 @@
-"""Reading a field, and the small state that survives between turns.
+"""The reading of a field, and the small state that survives between turns.
 
-`read` is a pure function: rows, query and state in, `Reading` out, and in it the next `FieldState`.
+`read` is a pure function of rows, query and state; its `Reading` holds the next `FieldState`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ARRAYS = ("centers", "strength", "sums", "vectors")
 
 @dataclass(frozen=True, eq=False)
 class FieldState:
-    """What survives between turns: small and bounded, whatever the number of documents.
+    """The part of a field that survives between turns: small and bounded, whatever the number of documents.
 
     turn: readings so far. centers (k, d), strength (k,): carried attractors. boundary, residue: theirs.
     count, sums (d,) float64, squares: statistics of all rows absorbed, from which mean and resonance follow exactly.
@@ -56,8 +56,13 @@ class FieldState:
         )
 
     @property
+    def carried(self) -> Carried:
+        """The attractors of earlier turns."""
+        return Carried(self.centers, self.strength)
+
+    @property
     def dims(self) -> int:
-        """d, or 0 as long as nothing was read."""
+        """d, or 0 before anything was read."""
         return len(self.sums) or self.centers.shape[1] or (len(self.residue) and len(self.residue.fragments[0].vector))
 
     @property
@@ -120,7 +125,7 @@ class FieldState:
             "sums": self.sums,
             "vectors": vectors,
         }
-        storage.save_archive(folder, _NAME, _VERSION, _KIND, facts, arrays)
+        storage.save_archive(folder, _NAME, _VERSION, kind=_KIND, facts=facts, arrays=arrays)
 
     @staticmethod
     def load(folder: str | Path) -> FieldState:
@@ -149,14 +154,14 @@ class FieldState:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the field says of n segments.
+    """The field of n segments.
 
-    attractors: those of these rows (`basin` (n,) says whose a row is). demand (k,): how much the query wants each of
-    them, sums to 1 (by strength when there is no query). attraction (n,) in [0, 1]: pull of the attractors, carried
-    ones included, on each row. resonance: overall, in [-1, 1]; row_resonance (n,): mean similarity of each row to the
-    others. residue (n,) in [0, 1]: how much a row says again what earlier turns carry. unexplained (n,) in [0, 1]: the
-    part of a row that lies outside the span of the attractors. permeability: share of mass the boundary lets in.
-    state: for the next turn.
+    attractors: of these rows (`basin` (n,) is the attractor of each row). demand (k,): the share of the query in each
+    attractor, sums to 1 (by strength when there is no query). attraction (n,) in [0, 1]: pull of the attractors,
+    carried ones included, on each row. resonance: of all rows, in [-1, 1]; row_resonance (n,): mean similarity of each
+    row to the others. residue (n,) in [0, 1]: how much a row repeats the fragments of earlier turns. unexplained (n,)
+    in [0, 1]: the part of a row outside the span of the attractors. permeability: share of mass that the boundary lets
+    in. state: for the next turn.
     """
 
     attractors: Attractors
@@ -208,38 +213,29 @@ def read(
     """Reads the field of the unit rows x (n, d).
 
     query (d,) or (q, d). state: of the turn before. mass (n,): weights of the rows >= 0, default equal.
-    The rows are not absorbed into the state's statistics: say `state.absorb(new_rows)` once for each new row.
+    The rows are not absorbed into the state's statistics: call `state.absorb(new_rows)` once for each new row.
     """
     x = rows(x)
     settings = settings or FieldSettings()
     state = state or FieldState.start(settings)
     state.fits(x.shape[1])
     attractors = detect(
-        x,
-        mass,
-        query=query,
-        bias=settings.bias,
-        limit=settings.limit,
-        background=_background(x, state),
+        x, mass, query=query, bias=settings.bias, limit=settings.limit, background=_background(x, state)
     )
-    carried = merged(
-        Carried(state.centers, state.strength), attractors, half_life=settings.half_life, limit=settings.limit
-    )
+    carried = merged(state.carried, attractors, half_life=settings.half_life, limit=settings.limit)
     projections = Projections.from_field(x, attractors, carried.centers, state.residue)
     overall = projections.overall()
     boundary = state.boundary.step(min(1.0, max(-1.0, overall))) if len(x) else state.boundary
     return Reading(
         attractors=attractors,
-        demand=_demand(attractors, query, x),
+        demand=attractors.demand(None if query is None else like(query, x)),
         attraction=projections.attraction(carried.strength),
         resonance=overall,
         row_resonance=projections.row_resonance(),
         residue=projections.residue(),
         unexplained=projections.unexplained(),
         permeability=boundary.permeability,
-        state=replace(
-            state, turn=state.turn + 1, centers=carried.centers, strength=carried.strength, boundary=boundary
-        ),
+        state=replace(state, turn=state.turn + 1, boundary=boundary, **vars(carried)),
     )
 
 
@@ -247,8 +243,7 @@ def carry(
     state: FieldState, attractors: Attractors, settings: FieldSettings
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Centers (k, d) and strength (k,) of the attractors after a turn: see `fieldpack.field.carry.merged`."""
-    old = Carried(state.centers, state.strength)
-    after = merged(old, attractors, half_life=settings.half_life, limit=settings.limit)
+    after = merged(state.carried, attractors, half_life=settings.half_life, limit=settings.limit)
     return after.centers, after.strength
 
 
@@ -257,17 +252,6 @@ def _background(x: Array, state: FieldState) -> Array | None:
     if state.count == 0 or len(x) == 0:
         return None
     return (total(x) + like(state.sums, x)) / (len(x) + state.count)
-
-
-def _demand(attractors: Attractors, query: Array | None, x: Array) -> npt.NDArray[np.float32]:
-    if len(attractors) == 0:
-        return np.zeros(0, np.float32)
-    wanted = attractors.strength.astype(np.float64)
-    if query is not None:
-        q = np.atleast_2d(host(like(query, x))).astype(np.float32)
-        wanted = wanted * np.maximum(attractors.affinity(q), 0).mean(0)
-    whole = wanted.sum()
-    return np.asarray(wanted / whole if whole > 0 else np.full(len(attractors), 1 / len(attractors)), np.float32)
 
 
 def _rebuilt(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> FieldState:

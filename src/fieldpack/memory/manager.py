@@ -112,7 +112,7 @@ class ContextMemoryManager:
         self._calls.update(message.calls)
         self._stored += message.tokens
         if not message.system:
-            self.memory.update(keys.given(fields))
+            self.memory.update(keys.stated(fields))
             if self.extract:
                 self.extract_key_information(message)
         self._bound()
@@ -197,7 +197,7 @@ class ContextMemoryManager:
         if isinstance(message, Mapping):
             message = Message("", str(message.get("role", "")), message.get("content"), dict(message))
         text = message if isinstance(message, str) else message.text
-        found = {} if isinstance(message, str) else keys.given(message.fields)
+        found = {} if isinstance(message, str) else keys.stated(message.fields)
         if self.summarizer is not None:
             found |= keys.pairs(self.summarizer(f"{EXTRACTION_PROMPT}\n\n{text}"))
         else:

@@ -61,8 +61,7 @@ def index_corpus(
     check_text(listed)
     place = Path(output)
     lines = store.lines([_row(d) for d in listed]).splitlines()
-    sha = hashlib.sha256(b"\n".join(lines)).hexdigest()
-    about = {"documents": sha, **made_with(packer)}
+    about = {"documents": hashlib.sha256(b"\n".join(lines)).hexdigest(), **made_with(packer)}
     out = Output(place / PARTS, "part", count=len(listed), size=batch, ending="npz", about=about)
     with out.opened():
         if (place / "index.json").is_file():

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -22,10 +21,8 @@ from fieldpack.server import schemas
 from fieldpack.server.bodies import ClientDisconnected
 from fieldpack.server.parsing import parsed
 from fieldpack.server.problems import Problem
+from fieldpack.server.service import Service, to_json
 from fieldpack.server.streaming import Stages, events
-
-if TYPE_CHECKING:
-    from fieldpack.server.app import Service
 
 
 class WorkRoute(APIRoute):
@@ -158,8 +155,3 @@ def _body_model(endpoint: Callable[..., Any]) -> type[BaseModel] | None:
 
 def _is_model(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, BaseModel)
-
-
-def to_json(value: Any) -> bytes:
-    """The value as compact JSON in UTF-8. Raises ValueError for numbers that JSON does not have."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")

@@ -1,4 +1,4 @@
-"""Shells to settings. Nothing is run: records come out, and whatever has no meaning is an error with its place."""
+"""Shells to settings. Nothing is run: records come out, and a part without a meaning is an error with its place."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def compile_all(shell: Shell | Sequence[Shell]) -> tuple[ShellSettings, list[She
         _check_targets(problems, settings)
     except Stop:
         pass
-    return settings, sorted(problems.found, key=lambda p: (p.line, p.column))
+    return settings, sorted(problems.errors, key=lambda p: (p.line, p.column))
 
 
 def _check_targets(problems: Problems, settings: ShellSettings) -> None:
@@ -97,12 +97,12 @@ def _with_steps(settings: ShellSettings, steps: Iterable[Step]) -> ShellSettings
     """Steps beside a field: those that are about the field set it, the others are kept in order."""
     for step in steps:
         if step.action.startswith(("boundary.", "optimize.")):
-            told = settings.field or FieldShellSettings()
+            field = settings.field or FieldShellSettings()
             if step.action.startswith("boundary."):
-                told = replace(told, rules=(*told.rules, step))
+                field = replace(field, rules=(*field.rules, step))
             else:
-                told = replace(told, steps=(*told.steps, step))
-            settings = replace(settings, field=field_from_actions(told))
+                field = replace(field, steps=(*field.steps, step))
+            settings = replace(settings, field=field_from_actions(field))
         else:
             settings = replace(settings, steps=(*settings.steps, step))
     return settings
@@ -173,9 +173,9 @@ def _sections(besides: tuple[str, ...]) -> Kind:
     def read_sections(problems: Problems, node: Value) -> dict[str, float]:
         if not isinstance(node, Map):
             raise Wrong(f"is {describe(node)}")
-        found: dict[str, float] = {}
+        sections: dict[str, float] = {}
         meant: set[str] = set()
-        before = len(problems.found)
+        before = len(problems.errors)
         for entry in node.entries:
             value = one(problems, entry, (*SECTIONS, *besides))
             section = SECTIONS.get(entry.key or "", entry.key or "")
@@ -183,8 +183,9 @@ def _sections(besides: tuple[str, ...]) -> Kind:
                 problems.add(entry.span, f"the section {section!r} is given twice (by one of its names); keep one")
             elif value is not None and entry.key is not None:
                 meant.add(section)
-                found[entry.key] = value
-        return found if len(problems.found) == before else {}  # a sum of what is left would be a second complaint
+                sections[entry.key] = value
+        # A sum of the sections that are left would be a second complaint.
+        return sections if len(problems.errors) == before else {}
 
     return Kind("a map of sections {system=0.15, history=0.4, ...}", read_sections)
 
@@ -228,7 +229,7 @@ def _field(problems: Problems, settings: ShellSettings, shell: Shell) -> ShellSe
         problems.add(shell.span, "/field.manage comes after other settings of the field; keep one")
     values = read_map(problems, shell.body, SHELLS["field.manage"], "/field.manage")
     boundaries, residue = values.get("boundaries", {}), values.get("residue_handling", {})
-    told = FieldShellSettings(
+    field = FieldShellSettings(
         intent=values.get("intent", ""),
         attractors=_attractors(problems, shell, values.get("attractors", ())),
         permeability=boundaries.get("permeability"),
@@ -240,24 +241,24 @@ def _field(problems: Problems, settings: ShellSettings, shell: Shell) -> ShellSe
         residue_min_strength=residue.get("min_strength"),
         steps=values.get("token_optimization", ()),
     )
-    return replace(settings, field=field_from_actions(told), intent=settings.intent or told.intent)
+    return replace(settings, field=field_from_actions(field), intent=settings.intent or field.intent)
 
 
 def _attractors(problems: Problems, shell: Shell, values: Iterable[dict[str, Any]]) -> tuple[AttractorSettings, ...]:
-    found: dict[str, AttractorSettings] = {}
+    attractors: dict[str, AttractorSettings] = {}
     span = (shell.get("attractors") or shell).span
     for value in values:
         name = value.get("name", " ".join(value.get("keywords", ())))
         if not name:
             problems.add(span, "an attractor needs a name or keywords")
-        elif name in found:
+        elif name in attractors:
             problems.add(span, f"two attractors are named {name[:60]!r}; rename one")
         else:
-            found[name] = AttractorSettings(name, value.get("strength", 1.0), value.get("keywords", ()))
-    return tuple(found.values())
+            attractors[name] = AttractorSettings(name, value.get("strength", 1.0), value.get("keywords", ()))
+    return tuple(attractors.values())
 
 
-def field_from_actions(told: FieldShellSettings) -> FieldShellSettings:
+def field_from_actions(field: FieldShellSettings) -> FieldShellSettings:
     """The numbers that the field's own actions set."""
     setters: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "boundary.adapt": lambda o: {"resonance_change": o.get("threshold")},
@@ -266,7 +267,7 @@ def field_from_actions(told: FieldShellSettings) -> FieldShellSettings:
         "optimize.preserve_residue": lambda o: {"residue_min_strength": o.get("min_strength")},
         "optimize.amplify_resonance": lambda o: {"resonance_target": o.get("target")},
     }
-    for step in (*told.rules, *told.steps):
+    for step in (*field.rules, *field.steps):
         if step.action in setters:
-            told = replace(told, **setters[step.action](dict(step.options)))
-    return told
+            field = replace(field, **setters[step.action](dict(step.options)))
+    return field

@@ -1,11 +1,10 @@
-"""fractal.json: sections that say what is done about them, level below level, compiled to the settings that shells
-compile to.
+"""fractal.json: what is done about each section, in nodes that nest, compiled to the same settings as shells.
 
-Inheritance: a node takes from the node above each of compression, priority, strategies, filtering and threshold that
-it does not say itself. `children` are nodes below. A node with `"recursion": true` is its own child at each of
+Inheritance: a node takes compression, priority, strategies, filtering and threshold from the node above where it has
+none of its own. `children` are nodes below. A node with `"recursion": true` is its own child at each of
 `recursion.depth` levels; then one of its `strategies` holds at each level (the last for the levels that are left),
-applied to what the level above lets go. Without recursion all its strategies hold at the node's own level. `recursion`
-and `children` are not inherited.
+applied to the text that the level above leaves out. Without recursion all its strategies hold at the node's own level.
+`recursion` and `children` are not inherited.
 """
 
 from __future__ import annotations
@@ -62,9 +61,9 @@ class FractalNode:
 
 @dataclass(frozen=True)
 class FractalSettings:
-    """What a fractal.json says: its nodes by section, and the `settings` that a shell saying the same would give.
+    """A fractal.json: its nodes by section, and the `settings` that an equal shell would give.
 
-    `notes` name what it says to no effect: a threshold that nothing filters by, a priority of nothing.
+    `notes` name keys without an effect: a threshold that nothing filters by, a priority of nothing.
     """
 
     version: str
@@ -109,11 +108,11 @@ def json_schema() -> dict[str, Any]:
 
 
 def _build(value: Any) -> FractalSettings:
-    found = list(islice(schema.problems(value, json_schema(), json_schema()), MAX_PROBLEMS))
-    if not found:
-        found = list(islice(contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
-    if found:
-        raise FractalError([f"{path}: {problem}" for path, problem in found])
+    problems = list(islice(schema.problems(value, json_schema(), json_schema()), MAX_PROBLEMS))
+    if not problems:
+        problems = list(islice(contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
+    if problems:
+        raise FractalError([f"{path}: {problem}" for path, problem in problems])
     manager = value["fractalTokenManager"]
     recursion = manager.get("recursion", {})
     depth = int(recursion.get("depth", 0))

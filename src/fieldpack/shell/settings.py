@@ -1,4 +1,4 @@
-"""What shells and fractal.json compile to: frozen records that a packer, a memory or a planner can be set up from."""
+"""Compiled shells and fractal.json: frozen records that a packer, a memory or a planner can be set up from."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+"""The place of `fieldpack.telemetry` in release 0.1: names are found there, with a DeprecationWarning."""
+
+from fieldpack.deprecation import moved_module
+
+__getattr__ = moved_module("fieldpack.observe", "fieldpack.telemetry")
