@@ -64,6 +64,15 @@ def test_what_pins_need_does_not_depend_on_the_budget(unit: str, cite: bool) -> 
     assert needs == {caught.value.needed}
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_a_pinned_document_without_text_asks_for_nothing(text: str) -> None:
+    documents = [*DOCUMENTS, fp.Document("blank", text, "A title")]
+    packer = fp.ContextPacker(cite=True)
+    assert packer.pack(QUERY, documents, 40, pins=["blank"]).text == packer.pack(QUERY, documents, 40).text
+    with pytest.raises(fp.InputError, match="no range"):
+        packer.pack(QUERY, documents, 40, pins=[("blank", 0, 0)])
+
+
 class Counting(HashEmbedder):
     """Counts the texts that it was given."""
 

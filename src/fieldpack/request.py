@@ -125,7 +125,8 @@ def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Ran
             raise InputError(f"pin {name!r} is no document id of this call; ids: {', '.join(list(number)[:8])}")
         length = len(documents[number[name]].text)
         end = length if end is None else end
-        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length):
+        whole = isinstance(pin, str)  # a document without text asks for nothing
+        if not whole and not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length):
             raise InputError(
                 f"pin ({name!r}, {start}, {end}) is no range of that document, which has {length} characters"
             )
