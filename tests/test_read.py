@@ -1,21 +1,25 @@
-"""Reading: every kind of file, every way it can be bad, and nothing lost without a word."""
+"""Reading: files, folders and standard input; charsets; ids; nothing lost without a word."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import put
 
+import fieldpack
 from fieldpack.errors import InputError
-from fieldpack.text.html import html_text
-from fieldpack.text.read import read
-from fieldpack.text.records import stream_records
-from fieldpack.text.segment import segment
+from fieldpack.files.charsets import checked_charset, decode
+from fieldpack.files.model import FilesRead, ReadOptions
+from fieldpack.files.read import read, read_bytes, read_files
+from fieldpack.files.source import existing_path
+from fieldpack.text.read import read as read_by_its_first_name
 
 
 @pytest.fixture(autouse=True)
@@ -23,19 +27,17 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
 
 
-def put(name: str, content: str | bytes) -> str:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return name
+def skips(outcome: FilesRead) -> dict[str, str]:
+    return {skipped.path: skipped.sort for skipped in outcome.skipped}
 
 
 class TestFiles:
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
-            ("a.txt", "plain"),
             ("a.MD", "markdown"),
+            ("a.csv", "csv"),
+            ("a.toml", "config"),
             ("a.rst", "rst"),
             ("a.py", "python"),
             ("a.rs", "code"),
@@ -48,17 +50,22 @@ class TestFiles:
         assert (document.id, document.text, document.title) == (name, text, "")
         assert document.metadata == {"path": name, "kind": kind}
 
-    def test_a_name_that_says_nothing_has_no_kind(self) -> None:
-        (document,) = read([put("notes", "x")])
-        assert document.metadata == {"path": "notes"}
+    def test_one_function_under_all_its_names(self) -> None:
+        assert read is read_by_its_first_name is fieldpack.read
+
+    @pytest.mark.parametrize("name", ["notes", "a.txt", "a.log", "README"])
+    def test_a_name_that_does_not_say_how_a_text_is_written_gives_no_kind(self, name: str) -> None:
+        (document,) = read([put(name, "x")])
+        assert document.metadata == {"path": name}
 
     def test_order_is_that_of_the_call_and_pathlib_paths_are_taken(self) -> None:
         put("b.txt", "b"), put("d/a.txt", "a")
         assert [d.id for d in read([Path("d/a.txt"), "b.txt"])] == ["d/a.txt", "b.txt"]
 
-    def test_byte_order_marks_are_understood(self) -> None:
-        put("a.txt", b"\xef\xbb\xbfx\xc3\xa9"), put("b.txt", "xé".encode("utf-16")), put("c.txt", b"\xfe\xff\0x\0\xe9")
-        assert [d.text for d in read(["a.txt", "b.txt", "c.txt"])] == ["xé"] * 3
+    @pytest.mark.parametrize("path", ["a.txt", Path("a.txt")])
+    def test_one_path_need_not_be_a_list(self, path: str | Path) -> None:
+        put("a.txt", "x")
+        assert [d.id for d in read(path)] == ["a.txt"]
 
     def test_empty_files_are_documents(self) -> None:
         assert [d.text for d in read([put("a.txt", ""), put("b.md", " \n")])] == ["", " \n"]
@@ -69,28 +76,53 @@ class TestFiles:
         assert len(read(["d", "d/a.txt", "./d/a.txt"], on_skip=lambda *a: said.append(a))) == 1
         assert said == [("d/a.txt", "already read"), ("d/a.txt", "already read")]
 
+    def test_bytes_that_the_caller_has_are_read_by_their_name_and_nothing_is_opened(self) -> None:
+        outcome = read_bytes("absent/page.html", b"<title>T</title><nav>N</nav><p>x")
+        assert [(d.id, d.title, d.text) for d in outcome.documents] == [("absent/page.html", "T", "x")]
+        assert outcome.notes[0].text == "left out: navigation (1)"
+
+    @pytest.mark.parametrize("spelling", ["NFC", "NFD"])
+    @pytest.mark.parametrize("asked", ["NFC", "NFD"])
+    def test_names_are_found_in_either_spelling_of_their_letters(self, spelling: str, asked: str) -> None:
+        name = "Übung/Ärger é.md"
+        stored = put(unicodedata.normalize(spelling, name), "x")
+        (document,) = read([unicodedata.normalize(asked, name)])
+        assert document.text == "x" and document.id == stored
+
+    @given(st.text(max_size=30))
+    def test_looking_for_a_spelling_never_fails(self, path: str) -> None:
+        assert unicodedata.normalize("NFC", existing_path(path)) == unicodedata.normalize("NFC", path)
+
 
 class TestBadInput:
-    def test_no_paths(self) -> None:
+    @pytest.mark.parametrize("paths", [[], ()])
+    def test_no_paths(self, paths) -> None:
         with pytest.raises(InputError, match="no files given"):
-            read([])
+            read(paths)
 
-    def test_a_missing_file(self) -> None:
-        with pytest.raises(InputError, match=r"no such file or folder: absent\.txt"):
-            read(["absent.txt"])
+    @pytest.mark.parametrize("paths", ["", [""], ["a.txt", ""]])
+    def test_an_empty_path_is_not_the_current_folder(self, paths) -> None:
+        put("a.txt", "x")
+        with pytest.raises(InputError, match=r"an empty path was given; name a file or folder, \. for this folder"):
+            read(paths)
 
-    def test_a_binary_file(self) -> None:
-        with pytest.raises(InputError, match=r"a\.txt is a binary file \(NUL byte at offset 2\)"):
-            read([put("a.txt", b"ab\0c")])
+    @pytest.mark.parametrize("path", ["absent.txt", "a\0b.txt", "x" * 5000, "a.txt/b.txt"])
+    def test_a_missing_or_impossible_file_is_one_clear_error(self, path: str) -> None:
+        put("a.txt", "x")
+        with pytest.raises(InputError, match=r"no such file or folder: absent\.txt|cannot read "):
+            read([path])
 
-    def test_a_wrong_encoding_names_file_place_and_way_out(self) -> None:
-        put("latin.md", "caf\xe9".encode("latin-1"))
-        with pytest.raises(
-            InputError, match=r"latin\.md is not UTF-8: byte 0xe9 at offset 3.*--encoding-errors replace"
-        ):
-            read(["latin.md"])
-        assert read(["latin.md"], encoding_errors="replace")[0].text == "caf\ufffd"
-        assert read(["latin.md"], encoding_errors="ignore")[0].text == "caf"
+    @pytest.mark.parametrize("data", [b"ab\0c", b"\xffa\x01\x02\x03\x04\x05\x06\x07" * 9, b"\x89PNG\r\n\x1a\n1234"])
+    def test_a_binary_file(self, data: bytes) -> None:
+        with pytest.raises(InputError, match=r"a\.txt is (a binary file|a PNG image).*; give text"):
+            read([put("a.txt", data)])
+
+    @pytest.mark.parametrize(
+        ("data", "what"), [(b"\x1f\x8b\x08\0", "a gzip archive; unpack it"), (b"PAR1\0", "Parquet")]
+    )
+    def test_a_known_format_that_is_not_read_is_called_by_its_name(self, data: bytes, what: str) -> None:
+        with pytest.raises(InputError, match=what):
+            read([put("notes", data)])
 
     def test_a_cut_utf_16_file(self) -> None:
         with pytest.raises(InputError, match="is not UTF-16"):
@@ -101,46 +133,284 @@ class TestBadInput:
             read([put("a.txt", "x")], encoding_errors="surrogateescape")
 
     def test_an_unreadable_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(self: Path) -> bytes:
+        def refuse(*arguments: object) -> int:
             raise PermissionError(13, "Permission denied")
 
         put("a.txt", "x")
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(InputError, match=r"cannot read a\.txt: Permission denied"):
             read(["a.txt"])
+
+    @pytest.mark.parametrize("path", ["/dev/zero", "/dev/tty", "pipe"])
+    def test_devices_and_pipes_are_refused_without_waiting_for_them(self, path: str) -> None:
+        os.mkfifo("pipe")
+        with pytest.raises(InputError, match=r"is no regular file|cannot read /dev/tty"):
+            read([path])
+
+    def test_the_pipe_of_a_shell_is_read(self) -> None:
+        out, into = os.pipe()
+        os.write(into, b"from a command")
+        os.close(into)
+        assert read([f"/dev/fd/{out}"])[0].text == "from a command"
+        os.close(out)
+
+    def test_a_file_is_not_read_beyond_the_limit(self) -> None:
+        put("a.txt", "x" * 11)
+        with pytest.raises(InputError, match=r"a\.txt has more than 10 bytes; split it"):
+            read_files("a.txt", ReadOptions(max_bytes=10))
+        assert read_files("a.txt", ReadOptions(max_bytes=11)).documents[0].text == "x" * 11
+
+    def test_endless_standard_input_ends_at_the_limit(self) -> None:
+        class Endless(io.RawIOBase):
+            def readable(self) -> bool:
+                return True
+
+            def readinto(self, buffer: bytearray) -> int:
+                buffer[:] = b"x" * len(buffer)
+                return len(buffer)
+
+        with pytest.raises(InputError, match="standard input has more than 9,999 bytes"):
+            read_files("-", ReadOptions(max_bytes=9_999), stdin=io.TextIOWrapper(io.BufferedReader(Endless())))
 
 
 class TestFolders:
     def test_recursive_sorted_and_what_is_left_out_is_said(self) -> None:
         for name in ("d/b.md", "d/a/z.txt", "d/a.py", "d/.hidden", "d/.git/x.txt", "d/node_modules/x.js"):
             put(name, "x")
-        (
-            put("d/photo.png", b"\x89PNG\0\0"),
-            put("d/blob", b"\0\1"),
-            put("d/env2/pyvenv.cfg", ""),
-            put("d/env2/x.py", "x"),
-        )
-        put("d/odd", b"\xff\xfe\xfd"), put("d/config.json", "{}")
-        said: dict[str, str] = {}
-        documents = read(["d"], on_skip=said.__setitem__)
-        assert [d.id for d in documents] == ["d/a.py", "d/b.md", "d/a/z.txt"]
-        assert set(said) == {
-            *("d/.hidden", "d/.git", "d/node_modules", "d/photo.png", "d/blob", "d/env2", "d/odd", "d/config.json")
+        put("d/photo.png", b"\x89PNG\0\0"), put("d/blob", b"\0\1"), put("d/odd", b"\xff\xfe\xfd")
+        put("d/env2/pyvenv.cfg", ""), put("d/env2/x.py", "x")
+        outcome = read_files("d")
+        assert [d.id for d in outcome.documents] == ["d/a.py", "d/b.md", "d/a/z.txt"]
+        assert skips(outcome) == {
+            "d/.hidden": "hidden",
+            "d/.git": "hidden",
+            "d/node_modules": "package folders",
+            "d/env2": "package folders",
+            "d/photo.png": "binary",
+            "d/blob": "binary",
+            "d/odd": "unreadable",
         }
-        assert "binary" in said["d/photo.png"] and "no text" in said["d/config.json"]
+        assert outcome.summary() == ("read 3 files; skipped 7: 2 hidden, 2 package folders, 2 binary, 1 unreadable")
+        assert len(outcome.lines()) == 7 and "skipped d/blob: d/blob is a binary file" in outcome.lines()[4]
 
-    def test_a_text_file_in_a_wrong_encoding_is_an_error_even_in_a_folder(self) -> None:
-        put("d/a.md", "x"), put("d/latin.md", b"caf\xe9")
-        with pytest.raises(InputError, match=r"d/latin\.md is not UTF-8"):
-            read(["d"])
+    def test_one_bad_file_of_any_sort_never_stops_a_folder(self) -> None:
+        bad = {
+            "cut.json": b'{"text": ',
+            "cut.jsonl": b'{"text": "x"}\n{',
+            "n.ipynb": b'{"worksheets":[{"cells":5}]}',
+            "a.pdf": b"%PDF-1.4 broken",
+            "b.docx": b"PK\x03\x04 broken",
+            "twice.jsonl": b'{"id": 1, "text": "x"}\n{"id": 1, "text": "y"}',
+            "utf16.txt": b"\xff\xfex",
+        }
+        for name, data in bad.items():
+            put(f"d/{name}", data)
+        put("d/good.txt", "good"), put("d/latin.md", b"caf\xe9")
+        outcome = read_files("d")
+        assert {d.id: d.text for d in outcome.documents} == {"d/good.txt": "good", "d/latin.md": "café"}
+        assert set(skips(outcome)) == {f"d/{name}" for name in bad}
+        assert all(skipped.reason.startswith((skipped.path, "two documents")) for skipped in outcome.skipped)
+
+    def test_a_folder_that_may_not_be_listed_is_skipped_inside_and_an_error_outside(self, monkeypatch) -> None:
+        put("d/a.txt", "x"), put("d/closed/b.txt", "x")
+        listing = os.scandir
+
+        def scandir(path: str = "."):
+            if str(path).endswith("closed"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return listing(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        outcome = read_files("d")
+        assert [d.id for d in outcome.documents] == ["d/a.txt"] and skips(outcome) == {"d/closed": "unreadable"}
+        with pytest.raises(InputError, match="cannot read folder d/closed: Permission denied"):
+            read("d/closed")
 
     def test_links_do_not_loop(self) -> None:
         put("d/a.txt", "x")
         os.symlink("..", "d/loop")
         os.symlink("nowhere", "d/broken.txt")
-        said: dict[str, str] = {}
-        assert [d.id for d in read(["d"], on_skip=said.__setitem__)] == ["d/a.txt"]
-        assert said == {"d/broken.txt": "not a regular file", "d/loop": "link to a folder"}
+        os.mkfifo("d/pipe.txt")
+        outcome = read_files("d")
+        assert [d.id for d in outcome.documents] == ["d/a.txt"]
+        assert skips(outcome) == {
+            "d/broken.txt": "no regular files",
+            "d/pipe.txt": "no regular files",
+            "d/loop": "links to folders",
+        }
+
+    def test_nothing_to_tell_is_no_summary(self) -> None:
+        put("d/a.txt", "x")
+        assert read_files("d").summary() == ""
+
+
+class TestIgnored:
+    def test_gitignore_files_count_from_where_they_lie_and_deeper_ones_go_before(self) -> None:
+        put(".git/info/exclude", "secret.txt\n")
+        put(".gitignore", "build/\n*.log\n!keep.log\n/top.md\n")
+        put("docs/.gitignore", "!loud.log\ndraft*\n")
+        names = (
+            "build/a.txt docs/build/b.txt x.log keep.log top.md docs/top.md docs/loud.log docs/draft-1.md secret.txt"
+        )
+        for name in names.split():
+            put(name, "x")
+        assert [d.id for d in read("docs")] == ["docs/loud.log", "docs/top.md"]
+        assert [d.id for d in read(".")] == ["keep.log", "docs/loud.log", "docs/top.md"]
+        assert skips(read_files("."))["build"] == "ignored by .gitignore"
+
+    def test_everything_reads_ignored_hidden_and_package_files_but_no_version_control(self) -> None:
+        put(".gitignore", "*.log"), put("a.log", "x"), put(".env", "x"), put("venv/b.txt", "x"), put(".git/c", "x")
+        assert [d.id for d in read(".", everything=True)] == [".env", ".gitignore", "a.log", "venv/b.txt"]
+
+    def test_a_file_that_is_named_is_read_although_it_is_ignored(self) -> None:
+        put(".gitignore", "*.log"), put("a.log", "x")
+        assert [d.id for d in read("a.log")] == ["a.log"]
+
+    def test_a_folder_that_is_named_is_read_although_it_is_ignored_above(self) -> None:
+        put(".git/HEAD", ""), put(".gitignore", "out/"), put("out/a.txt", "x")
+        assert [d.id for d in read("out")] == ["out/a.txt"] and read(".") == ()
+
+    @pytest.mark.parametrize("rules", [b"\xff\xfe\0", b"[a\n!\n/\n\\\n", b"*a" * 20 + b"\n", b"x" * 5000])
+    def test_odd_rules_are_passed_over(self, rules: bytes) -> None:
+        put(".gitignore", rules + b"\nskip.txt\n"), put("skip.txt", "x"), put("a" * 200 + ".txt", "x")
+        assert [d.id for d in read(".")] == ["a" * 200 + ".txt"]
+
+
+class TestCharsets:
+    def test_byte_order_marks_are_understood(self) -> None:
+        texts = {charset: "xé漢\n" for charset in ("utf-8-sig", "utf-16", "utf-32")}
+        files = [put(f"{charset}.txt", text.encode(charset)) for charset, text in texts.items()]
+        files.append(put("be.txt", b"\xfe\xff\0x\0\xe9")), files.append(put("be32.txt", b"\0\0\xfe\xff\0\0\0x"))
+        assert [d.text for d in read(files)] == ["xé漢\n"] * 3 + ["xé", "x"]
+
+    @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+    def test_utf_16_without_a_mark_is_seen_by_its_zeros(self, charset: str) -> None:
+        outcome = read_files(put("a.txt", "The depot opens at 7 – café.".encode(charset)))
+        assert outcome.documents[0].text == "The depot opens at 7 – café."
+        assert "no byte order mark" in outcome.notes[0].text
+
+    @pytest.mark.parametrize(
+        ("text", "charset"),
+        [
+            ("Name;Straße\nMüller;Hauptstr. 5\n", "cp1252"),
+            ("café", "cp1252"),
+            ("Preis: 5 € – „gut“", "cp1252"),
+            ("Le dépôt ouvre à sept heures; c’est fermé à Noël.", "cp1252"),
+            ("Хранилище открывается в семь часов утра. Магазин закрыт.", "cp1251"),
+            ("Хранилище открывается в семь часов утра. Магазин закрыт.", "koi8-r"),
+            ("Magazyn otwiera się o siódmej. Sklep jest zamknięty w niedzielę, żółć.", "cp1250"),
+            ("Η αποθήκη ανοίγει στις επτά. Το κατάστημα κλείνει.", "cp1253"),
+            ("倉庫は七時に開きます。店は日曜日に閉まっています。", "cp932"),
+            ("仓库七点开门。商店星期天关闭。请联系经理。", "gbk"),
+            ("창고는 일곱 시에 문을 엽니다. 가게는 일요일에 닫습니다.", "cp949"),
+        ],
+    )
+    def test_what_is_no_utf_8_is_read_in_its_charset_and_said(self, text: str, charset: str) -> None:
+        outcome = read_files(put("a.csv", text.encode(charset)))
+        assert outcome.documents[0].text == text
+        assert outcome.documents[0].metadata["charset"] != "utf-8"
+        assert outcome.notes[0].text.startswith("is not UTF-8; read as ")
+        assert outcome.summary() == "read 1 file; noted: 1 in another charset than UTF-8"
+
+    def test_one_odd_byte_late_in_a_large_file_is_no_reason_to_lose_it(self) -> None:
+        text = "The depot opens at seven.\n" * 20_000 + "M\xfcller\n"
+        assert read([put("a.txt", text.encode("latin-1"))])[0].text == text
+
+    def test_the_caller_may_name_the_charset(self) -> None:
+        put("a.txt", "Größe".encode("cp850")), put("b.txt", "Größe".encode("utf-16"))
+        assert [d.text for d in read(["a.txt", "b.txt"], charset="cp850")] == ["Größe"] * 2
+        with pytest.raises(
+            InputError, match=r"a\.txt is not UTF-8: byte 0x94 at offset 2; name another with --charset"
+        ):
+            read("a.txt", charset="utf-8")
+
+    def test_a_charset_does_not_make_a_picture_a_text(self) -> None:
+        with pytest.raises(InputError, match="binary file"):
+            read(put("a.txt", b"x\0y"), charset="latin-1")
+
+    @pytest.mark.parametrize("name", ["undefined", "base64", "rot13", "unicode_escape", "idna", "", "no such", "utf\0"])
+    def test_what_is_no_charset_is_refused(self, name: str) -> None:
+        with pytest.raises(InputError, match=r"charset .* is not known"):
+            ReadOptions(charset=name)
+
+    def test_replace_and_ignore_read_on_as_utf_8(self) -> None:
+        put("latin.md", b"caf\xe9")
+        assert read(["latin.md"], encoding_errors="replace")[0].text == "caf\ufffd"
+        assert read(["latin.md"], encoding_errors="ignore")[0].text == "caf"
+
+    @pytest.mark.parametrize(
+        ("name", "data", "text"),
+        [
+            ("a.py", b"# -*- coding: latin-1 -*-\nx = '\xe9'", "# -*- coding: latin-1 -*-\nx = 'é'"),
+            (
+                "a.xml",
+                b"<?xml version='1.0' encoding='koi8-r'?><a>\xc1</a>",
+                "<?xml version='1.0' encoding='koi8-r'?><a>а</a>",
+            ),
+            ("a.html", b"<?xml version='1.0' encoding='cp1251'?><p>\xe0", "а"),
+            ("a.html", b"<meta charset=iso-8859-9><p>\xfd\x80", "ı€"),  # as browsers have it, Latin 5 is windows-1254
+            ("a.html", b'<meta http-equiv=x content="text/html; charset=Shift_JIS"><p>\x93\xfa', "日"),
+        ],
+    )
+    def test_a_file_may_declare_its_charset(self, name: str, data: bytes, text: str) -> None:
+        assert read([put(name, data)])[0].text == text
+
+    @pytest.mark.parametrize(
+        "charset", [b"undefined", b"base64", b"utf-7", b"unicode_escape", b"utf-16", b"hz-gb-2312", b"x"]
+    )
+    @pytest.mark.parametrize("name", ["a.html", "a.py"])
+    def test_only_charsets_that_browsers_honour_may_be_declared(self, name: str, charset: bytes) -> None:
+        data = (
+            b"<meta charset=%s><p>+ADw- \xc3\xa9" % charset if name == "a.html" else b"# coding: %s\n\xc3\xa9" % charset
+        )
+        assert read([put(name, data)])[0].text.endswith("é")
+
+    @given(st.binary(max_size=300), st.sampled_from([None, "html", "python", "code"]))
+    def test_any_bytes_are_a_text_or_the_clear_error(self, data: bytes, kind: str | None) -> None:
+        try:
+            decoded = decode("a.txt", data, kind, ReadOptions())
+        except InputError as error:
+            assert str(error).startswith("a.txt")
+        else:
+            assert checked_charset(decoded.charset) and isinstance(decoded.text, str)
+
+    @given(st.text(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
+    def test_unicode_survives(self, text: str, charset: str) -> None:
+        if text.startswith("\ufeff") or "\0" in text:
+            return
+        decoded = decode("a.txt", text.encode(charset, "ignore"), None, ReadOptions())
+        if "\x1b$" not in text:
+            assert decoded.text == text.encode("utf-8", "ignore").decode()
+
+
+class TestIds:
+    def test_an_id_that_two_files_have_is_qualified_by_its_file(self) -> None:
+        put("d/a.jsonl", '{"id": 1, "text": "x"}\n{"id": 2, "text": "y"}')
+        put("d/b.jsonl", '{"id": 1, "text": "z"}')
+        outcome = read_files("d")
+        assert [(d.id, d.text) for d in outcome.documents] == [("d/a.jsonl#1", "x"), ("2", "y"), ("d/b.jsonl#1", "z")]
+        assert outcome.notes[0].text == "1 id is in two files and more; qualified by the file: path#id"
+
+    def test_a_record_that_is_named_like_a_file_does_not_take_its_id(self) -> None:
+        put("a.txt", "file"), put("r.jsonl", '{"id": "a.txt", "text": "record"}')
+        assert {d.id: d.text for d in read(["r.jsonl", "a.txt"])} == {"r.jsonl#a.txt": "record", "a.txt": "file"}
+
+    def test_one_id_twice_in_a_file_names_both_places(self) -> None:
+        put("r.jsonl", '{"id": "a", "text": "x"}\n\n{"id": "a", "text": "y"}')
+        with pytest.raises(InputError, match=r"id 'a': r\.jsonl line 1 and r\.jsonl line 3"):
+            read(["r.jsonl"])
+
+    @given(
+        st.lists(st.lists(st.sampled_from(["1", "2", "a.jsonl#1", "b.jsonl#1", "b.jsonl"]), unique=True), max_size=3)
+    )
+    def test_ids_are_unique_and_no_record_is_lost(self, files: list[list[str]]) -> None:
+        names = [f"{letter}.jsonl" for letter in "abc"[: len(files)]]
+        for name, ids in zip(names, files, strict=True):
+            put(name, "\n".join(json.dumps({"id": i, "text": f"{name} {i}"}) for i in ids))
+        if names:
+            documents = read(names)
+            assert len({d.id for d in documents}) == len(documents) == sum(map(len, files))
+            assert [d.text for d in documents] == [f"{n} {i}" for n, ids in zip(names, files, strict=True) for i in ids]
 
 
 class TestStandardInput:
@@ -150,159 +420,9 @@ class TestStandardInput:
         assert (document.id, document.text) == ("-", "# é")
         assert read(["-"], stdin=io.StringIO("x"))[0].text == "x"
 
+    def test_another_charset_is_detected_there_too(self) -> None:
+        assert read(["-"], stdin=io.TextIOWrapper(io.BytesIO(b"caf\xe9")))[0].text == "café"
+
     def test_what_is_no_text_is_refused(self) -> None:
-        with pytest.raises(InputError, match="standard input is not UTF-8"):
-            read(["-"], stdin=io.TextIOWrapper(io.BytesIO(b"caf\xe9")))
-
-
-class TestRecords:
-    def test_json_lines(self) -> None:
-        lines = [{"id": "a", "text": "x", "title": "T", "url": "u"}, {"body": "y"}, "z", {"_id": 7, "page_content": ""}]
-        put("r.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")
-        a, b, c, d = read(["r.jsonl"])
-        assert (a.id, a.text, a.title) == ("a", "x", "T")
-        assert a.metadata == {"url": "u", "path": "r.jsonl", "line": 1}
-        assert [(x.id, x.text) for x in (b, c, d)] == [("r.jsonl#2", "y"), ("r.jsonl#3", "z"), ("7", "")]
-
-    @pytest.mark.parametrize("wrap", [lambda r: r, lambda r: {"documents": r}, lambda r: {"data": r, "n": 1}])
-    def test_json_lists(self, wrap) -> None:
-        put("r.json", json.dumps(wrap([{"text": "x"}, {"content": "y"}])))
-        assert [(d.id, d.text) for d in read(["r.json"])] == [("r.json#1", "x"), ("r.json#2", "y")]
-
-    def test_one_record(self) -> None:
-        assert read([put("r.json", '{"id": "only", "text": "x", "data": [1]}')])[0].id == "only"
-
-    def test_bad_json_says_where(self) -> None:
-        with pytest.raises(InputError, match=r"r\.jsonl is not valid JSON: .* at line 2, column 9"):
-            read([put("r.jsonl", '{"text": "x"}\n{"text" "y"}\n')])
-        with pytest.raises(InputError, match=r"r\.json is not valid JSON: .* at line 3"):
-            read([put("r.json", '[\n{"text": "x"},\n{]\n')])
-
-    def test_a_record_without_text_says_which_and_what_it_has(self) -> None:
-        with pytest.raises(InputError, match=r"r\.jsonl line 2: no text \(keys found: id, txt; allowed: text, content"):
-            read([put("r.jsonl", '{"text": "x"}\n{"id": 1, "txt": "y"}')])
-        with pytest.raises(InputError, match=r"r\.json record 1: found int"):
-            read([put("r.json", "[3]")])
-
-    def test_one_id_twice_names_both_places(self) -> None:
-        put("r.jsonl", '{"id": "a", "text": "x"}\n\n{"id": "a", "text": "y"}')
-        with pytest.raises(InputError, match=r"id 'a': r\.jsonl line 1 and r\.jsonl line 3"):
-            read(["r.jsonl"])
-
-    def test_json_that_would_exhaust_the_stack_or_the_clock(self) -> None:
-        with pytest.raises(InputError, match="nested too deeply"):
-            read([put("deep.json", "[" * 200_000)])
-        with pytest.raises(InputError, match=r"big\.json is not usable JSON"):
-            read([put("big.json", '{"text": "x", "n": ' + "9" * 10_000 + "}")])
-
-    def test_a_record_knows_no_kind_so_its_text_is_looked_at(self) -> None:
-        documents = read([put("r.json", json.dumps([{"text": "# H\n\ntext"}]))])
-        assert len(segment(documents, "paragraph")) == 1
-
-
-class TestNotebooks:
-    def test_cells_become_markdown_without_outputs(self) -> None:
-        cells = [
-            {"cell_type": "markdown", "source": ["# Title\n", "text"]},
-            {"cell_type": "code", "source": "x = 1\n\ny = '```'\n", "outputs": [{"data": {"image/png": "AAAA"}}]},
-            {"cell_type": "code", "source": []},
-            {"cell_type": "raw", "source": ["raw", 3]},
-            "odd",
-        ]
-        (document,) = read([put("n.ipynb", json.dumps({"cells": cells, "metadata": {"language_info": {"name": "r"}}}))])
-        assert document.text == "# Title\ntext\n\n````r\nx = 1\n\ny = '```'\n````\n\nraw"
-        assert document.metadata == {"path": "n.ipynb", "kind": "markdown"}
-
-    def test_old_notebooks_have_worksheets(self) -> None:
-        sheet = {"cells": [{"cell_type": "heading", "level": 2, "source": "H"}, {"cell_type": "code", "input": ["x"]}]}
-        assert read([put("n.ipynb", json.dumps({"worksheets": [sheet]}))])[0].text == "## H\n\n```python\nx\n```"
-
-    @pytest.mark.parametrize("content", ["{}", "[]", '{"cells": 3}', "{"])
-    def test_what_is_no_notebook_is_refused_by_name_and_skipped_in_a_folder(self, content: str) -> None:
-        with pytest.raises(InputError, match=r"n\.ipynb is (no Jupyter notebook|not valid JSON)"):
-            read([put("d/n.ipynb", content)])
-        assert read(["d"]) == ()
-
-
-class TestHtml:
-    PAGE = """<!doctype html><html><head><title>A &amp; B</title><style>p{}</style><script>a<b "</p>"</script></head>
-    <body><nav>Menu</nav><h1>Top <i>one</i></h1><p>First   line<br>second.</p><!-- <p>no</p> --><h2>Sub</h2>
-    <ul><li>a</li><li><p>b</p><li>c</ul><pre>x = 1
-
-y = "<b>"</pre><table><tr><th>h</th><td>1 &lt; 2</td></tr><tr><td>3<td>4</table>
-    <svg><text>no</text></svg><noscript>no</noscript>tail<p hidden='a>b'>last</body></html>"""
-
-    def test_visible_text_with_headings_and_blocks(self) -> None:
-        (document,) = read([put("p.html", self.PAGE)])
-        assert document.title == "A & B" and document.metadata["kind"] == "html"
-        assert document.text == (
-            'Menu\n\n# Top one\n\nFirst line\nsecond.\n\n## Sub\n\n- a\n- b\n\n- c\n\n```\nx = 1\n\ny = ""\n```\n\n'
-            "h | 1 < 2\n3 | 4\n\ntail\n\nlast"
-        )
-        kinds = [s.kind for s in segment([document], "sentence")]
-        assert kinds.count("heading") == 2 and "code" in kinds and "list" in kinds
-
-    def test_the_encoding_that_a_page_declares(self) -> None:
-        page = '<html><meta http-equiv="x" content="text/html; charset=ISO-8859-1"><p>caf\xe9'.encode("latin-1")
-        assert read([put("p.html", page)])[0].text == "café"
-        for charset in (b"nonsense", b"base64", b"utf-8", b"utf-16"):
-            with pytest.raises(InputError, match="not UTF-8"):
-                read([put("p.html", page.replace(b"ISO-8859-1", charset))])
-
-    @given(st.text(alphabet=st.sampled_from("<>/!-?&;'\"= abp\n`é")) | st.text())
-    def test_any_string_gives_text(self, html: str) -> None:
-        title, text = html_text(html)
-        assert text == text.strip()
-        assert not title or "<title" in html.lower()
-
-    @given(st.lists(st.text(alphabet="abc é漢.,", min_size=1).filter(str.strip), min_size=1, max_size=5))
-    def test_words_survive(self, paragraphs: list[str]) -> None:
-        html = "".join(f"<div><p class='x'>{p}</p></div>" for p in paragraphs)
-        assert html_text(html)[1].split() == " ".join(paragraphs).split()
-
-    HOSTILE = (
-        "<",
-        "<a ",
-        "</a ",
-        "<!--",
-        "<?",
-        "<a href='",
-        "<a b=",
-        '<a =">" ',
-        "<p>",
-        "<svg>",
-        "&#",
-        "<td>",
-        "<pre>`",
-    )
-
-    @pytest.mark.parametrize("piece", HOSTILE)
-    def test_hostile_repetition(self, piece: str) -> None:
-        """A second for all of these when every step is linear; hours when one is quadratic."""
-        html_text((piece * 300_000)[:300_000])
-
-    def test_what_follows_a_tag_that_never_ends_is_kept(self) -> None:
-        assert html_text("<p>a <b class='x>kept <i kept")[1] == "a kept <i kept"
-
-
-class TestStreams:
-    LINES = ('{"id": 1, "text": "One."}\n', "\n", '{"text": "Two.", "title": "T", "page": 3}\n', '"Three."')
-
-    def test_a_stream_of_lines_has_the_documents_of_the_file(self) -> None:
-        put("notes.jsonl", "".join(self.LINES))
-        with Path("notes.jsonl").open(encoding="utf-8") as lines:
-            streamed = list(stream_records(lines, "notes.jsonl"))
-        assert [(d.id, d.text, d.title) for d in streamed] == [(d.id, d.text, d.title) for d in read(["notes.jsonl"])]
-
-    def test_a_line_is_read_when_it_is_asked_for_and_bad_ones_are_named(self) -> None:
-        asked = []
-
-        def lines():
-            for line in (*self.LINES, "\n", "{oops\n"):
-                asked.append(line)
-                yield line
-
-        stream = stream_records(lines())
-        assert next(stream).text == "One." and len(asked) == 1
-        with pytest.raises(InputError, match=r"line 6"):
-            list(stream)
+        with pytest.raises(InputError, match="standard input is a binary file"):
+            read(["-"], stdin=io.TextIOWrapper(io.BytesIO(b"caf\0")))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fieldpack.result import Result as Result
     from fieldpack.session import Session as Session
     from fieldpack.shell import fractal as fractal
-    from fieldpack.text.read import read as read
+    from fieldpack.files.read import read as read
     from fieldpack.text.tokens import tokenizer as tokenizer
     from fieldpack.types import Document as Document
     from fieldpack.types import Segment as Segment
@@ -60,7 +60,7 @@ _HOMES = {
     "ContextPacker": "pipeline",
     "Result": "result",
     "Session": "session",
-    "read": "text.read",
+    "read": "files.read",
     "tokenizer": "text.tokens",
     "Document": "types",
     "Segment": "types",

@@ -2,7 +2,7 @@
 
 ROWS = (
     "version", "errors", "types", "room", "arrays", "checks", "protocols", "assets", "words", "folder", "observe",
-    "text", "embed", "field",
+    "files", "text", "embed", "field",
     "budget", "compress", "shell", "value", "metrics", "templates", "experiment",
     "relevance", "render", "packing", "prepared", "growth", "problem", "cascade", "look", "reasons", "settle", "inputs",
     "pins", "report", "result", "stream", "index", "pipeline",
