@@ -15,7 +15,8 @@ from reading import put
 
 import fieldpack
 from fieldpack.errors import InputError
-from fieldpack.files.charsets import checked_charset, decode
+from fieldpack.files.charset_names import checked_charset
+from fieldpack.files.charsets import decode
 from fieldpack.files.model import FilesRead, ReadOptions
 from fieldpack.files.read import read, read_bytes, read_files
 from fieldpack.files.source import existing_path

@@ -13,9 +13,9 @@ from zipfile import ZipFile
 
 from fieldpack.errors import InputError
 from fieldpack.files.charsets import decode
-from fieldpack.files.containers import Content, Part
 from fieldpack.files.html import html_page
 from fieldpack.files.model import ReadOptions
+from fieldpack.files.parts import Content, Part
 
 _MOST_XML = 16 << 20  # bytes of an XML file that is only read for its facts
 

@@ -18,17 +18,16 @@ passed through as it is). PyMuPDF is under the AGPL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from io import BytesIO
-from typing import Any
 from zipfile import ZipFile
 
 from fieldpack.errors import FieldpackError, InputError
 from fieldpack.files.kinds import CONTAINERS
 from fieldpack.files.model import ConverterMissing
+from fieldpack.files.parts import Content
 
 PACKAGES = {
     "pdf": ("pypdfium2", "pypdfium2"),
@@ -41,26 +40,6 @@ _MOST_UNPACKED = 1 << 30  # bytes in all
 _MOST_ENTRIES = 100_000
 _MOST_RATIO = 250  # of an entry of more than _SMALL bytes: text rarely packs by more than 30
 _SMALL = 10 << 20
-
-
-@dataclass(frozen=True)
-class Part:
-    """A page, slide, sheet, chapter, or the whole. name: what its id adds to the file's path ("page=3")."""
-
-    text: str
-    name: str = ""
-    title: str = ""
-    kind: str = "markdown"
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Content:
-    """What a container holds. notes: what was left out."""
-
-    title: str = ""
-    parts: list[Part] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def parts_of(kind: str, place: str, data: bytes) -> Content:
@@ -119,10 +98,3 @@ def check_archive(place: str, data: bytes) -> None:
         bombs = [e for e in entries if e.file_size > _SMALL and e.file_size > _MOST_RATIO * max(e.compress_size, 1)]
     if size > _MOST_UNPACKED or len(entries) > _MOST_ENTRIES or bombs:
         raise InputError(f"{place} unpacks to {size:,} bytes in {len(entries):,} entries; that is no document to read")
-
-
-def table_lines(rows: list[list[str]]) -> str:
-    """Rows of cells as a Markdown table whose first row is the header."""
-    width = max(map(len, rows))
-    lines = ["| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "| " + " | ".join(["---"] * width) + " |", *lines[1:]])

@@ -92,7 +92,7 @@ def _of_container(path: str, place: str, kind: str, data: bytes) -> Converted:
     for part in content.parts:
         name = f"{path}#{part.name}" if part.name else path
         facts = {"format": kind, **part.facts}
-        made.documents.append(_document(path, part.text, part.title or content.title, part.kind, facts, name))
+        made.documents.append(_document(path, part.text, part.title or content.title, part.kind, facts, name=name))
     made.notes += [("with parts left out", note) for note in content.notes]
     return made
 

@@ -11,8 +11,8 @@ triples compared with Sphinx's plain text edition, or with the Markdown source:
     selectolax 1.0, text of   .994-1.000    .989-.997     150 of 620   1308/1964    .1
       <main> or <body>
 
-(Rows and lines of MkDocs and Doxygen, whole on one line; the Doxygen version at hand breaks five rows itself.) A page of
-100,000 open tags is read in the time of any other of its size; for the libraries see `html_scan`.
+(Rows and lines of MkDocs and Doxygen, whole on one line; Doxygen 1.9 breaks five rows itself.) A page of 100,000 open
+tags is read in the time of any other of its size; for the libraries see `html_scan`.
 """
 
 from __future__ import annotations

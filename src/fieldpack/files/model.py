@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fieldpack.errors import InputError, MissingExtraError
+from fieldpack.files.charset_names import checked_charset
 from fieldpack.types import Document
 
 OnSkip = Callable[[str, str], None]
@@ -57,8 +58,6 @@ class ReadOptions:
     max_bytes: int = MAX_BYTES
 
     def __post_init__(self) -> None:
-        from fieldpack.files.charsets import checked_charset
-
         if self.encoding_errors not in ERROR_HANDLERS:
             raise InputError(f"encoding_errors={self.encoding_errors!r}; allowed: {', '.join(ERROR_HANDLERS)}")
         if self.max_bytes < 1:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack.errors import InputError
-from fieldpack.files.containers import Content, Part
+from fieldpack.files.parts import Content, Part
 from fieldpack.files.pdf_layout import Piece, page_blocks
 
 # After these the process is ended; 2,415 pages of 6.5 MB took 27 s on a busy core.

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
 
-from fieldpack.files.containers import Content, Part, table_lines
+from fieldpack.files.parts import Content, Part, table_lines
 
 _MOST_CELLS = 5_000_000  # of a workbook, empty ones between others counted
 _PERCENT = re.compile(r"0(?:\.(0{1,9}))?%")

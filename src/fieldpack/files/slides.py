@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
 
-from fieldpack.files.containers import Content, Part, table_lines
+from fieldpack.files.parts import Content, Part, table_lines
 
 
 def read_pptx(data: bytes) -> Content:
