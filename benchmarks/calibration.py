@@ -14,8 +14,10 @@ import numpy as np
 
 from fieldpack.bench.corpora import discover, load_named
 from fieldpack.bench.machine import machine
+from fieldpack.corpus.corpus import in_rows
 from fieldpack.field.boundary import conformal
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Request
 
 HERE = Path(__file__).resolve().parent
 BINS = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0001])
@@ -23,17 +25,14 @@ BINS = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0001])
 
 def scored(packer, cases):
     """For each query: probabilities (n,), labels (n,)."""
-    prepared = {}
+    corpora = {}
     for case in cases:
         key = tuple(p.id for p in case.passages)
-        if key not in prepared:
-            prepared[key] = packer.prepare(case.passages)
-        ready = prepared[key]
-        result = packer.pack_prepared((case.query,), ready, 1)
-        rows, number = ready.rows, {d.id: i for i, d in enumerate(ready.documents)}
-        label = np.zeros(len(rows), bool)
-        for s in case.evidence():
-            label |= (rows.doc == number[s.doc_id]) & (rows.start < s.end) & (rows.end > s.start)
+        if key not in corpora:
+            corpora[key] = packer.embedded(packer.read(case.passages))
+        corpus = corpora[key]
+        result = packer.pack_corpus(Request.checked(case.query, 1), corpus)
+        label = in_rows([(corpus.numbers[s.doc_id], s.start, s.end) for s in case.evidence()], corpus.rows)
         yield result.relevance.total.astype(float), label
 
 

@@ -22,16 +22,18 @@ from typing import Any
 
 import numpy as np
 
-import fieldpack.cascade as tier
+import fieldpack.relevance.rerank as tier
+from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench import budgets, quality, tables
 from fieldpack.bench.corpora import load_named
 from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
 from fieldpack.bench.statistics import mean_gap
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.embed.service import EmbeddingService
-from fieldpack.metrics import evidence_kept
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Embedder
+from fieldpack.request import Request
 from fieldpack.types import Document, FloatArray
 
 HERE = Path(__file__).resolve().parent
@@ -84,13 +86,15 @@ def pools(cases: Sequence[Query]) -> Iterator[list[Query]]:
     yield from found.values()
 
 
-def kept(packer: ContextPacker, prepared: Any, case: Query) -> float:
+def kept(packer: ContextPacker, corpus: Corpus, case: Query) -> float:
     """Evidence, the mean over the budgets."""
-    result, out = None, []
-    for budget in map(int, budgets.ABSOLUTE):
-        result = packer.pack_prepared((case.query,), prepared, budget) if result is None else result.repack(budget)
-        kept_spans = [(k.doc_id, k.start, k.end) for k in result.kept]
-        out.append(max(evidence_kept(spans, kept_spans) for spans in wanted(case)))
+    first, *larger = map(int, budgets.ABSOLUTE)
+    base = packer.pack_corpus(Request.checked(case.query, first), corpus)
+    out = []
+    for result in (base, *map(base.repack, larger)):
+        out.append(
+            max(evidence_kept(spans, [(k.doc_id, k.start, k.end) for k in result.kept]) for spans in wanted(case))
+        )
     return float(np.mean(out))
 
 
@@ -131,15 +135,15 @@ def measured(
             tier.FEWEST = tier.MOST = count
             times[count] = _mean(timed(cascade, few))
         start, model.hold, model.rows = time.process_time(), True, {}
-        prepared = minilm.prepare(some[0].passages)
-        minilm.pack_prepared((few[0].query,), prepared, 1000)
+        embedded = minilm.embedded(minilm.read(some[0].passages))
+        minilm.pack_corpus(Request.checked(few[0].query, 1000), embedded)
         row["minilm_s"] = round(time.process_time() - start, 3)
-        best = [kept(minilm, prepared, c) for c in some]
-        plain = cascade.prepare(some[0].passages)
-        row |= {"minilm": best, "static": [kept(static, plain, c) for c in some], "cascade": {}}
+        best = [kept(minilm, embedded, c) for c in some]
+        corpus = cascade.read(some[0].passages)
+        row |= {"minilm": best, "static": [kept(static, corpus, c) for c in some], "cascade": {}}
         for count in counts:
             tier.FEWEST = tier.MOST = count
-            row["cascade"][count] = {"seconds": times[count], "evidence": [kept(cascade, plain, c) for c in some]}
+            row["cascade"][count] = {"seconds": times[count], "evidence": [kept(cascade, corpus, c) for c in some]}
         yield row
 
 

@@ -30,6 +30,9 @@ from fieldpack.bench.corpora import discover, load
 from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
 from fieldpack.embed.onnx import OnnxEmbedder
+from fieldpack.request import Request
+from fieldpack.scored import Scored
+from fieldpack.types import FloatArray
 
 WAYS: dict[str, dict[str, str]] = {
     "in another process, under another hash seed": {"PYTHONHASHSEED": "1"},
@@ -79,7 +82,6 @@ def packed(options: argparse.Namespace) -> dict[str, Any]:
         total = sum(packer.tokenizer.count_many([p.text for p in query.passages]))
         budgets = [max(20, int(share * total)) for share in SHARES]
         key = f"{name}|{query.id}"
-        # An index is read without a budget in mind: its packs are compared where long blocks are cut alike.
         if options.way == "changed":
             digests[key] = changed(packer, query, budgets)
             continue
@@ -97,21 +99,26 @@ def digest(value: Any) -> str:
 
 def changed(packer: fp.ContextPacker, query: Query, budgets: list[int]) -> dict[str, list[bool]]:
     """{size of the change: for each budget whether the kept set stays}."""
-    prepared = packer.prepare(query.passages)
-    wanted = [packer.pack_prepared((query.query,), prepared, b).inside for b in budgets]
+    requests = [Request.checked(query.query, b) for b in budgets]
+    scored = packer.pack_corpus(requests[0], packer.embedded(packer.read(query.passages))).scored
+    wanted = [packer.choose(request, scored).inside for request in requests]
     out: dict[str, list[bool]] = {}
     for size in CHANGES:
         rng = np.random.default_rng(0)
-
-        def adjust(relevance: Any, size: float = size, rng: Any = rng) -> Any:
-            noise = 1 + size * rng.standard_normal(len(relevance.logit))
-            logit = np.asarray(relevance.logit * noise, np.float32)
-            best = np.asarray(relevance.best * (1 + size * rng.standard_normal(relevance.best.shape)), np.float32)
-            return replace(relevance, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit))), best=best)
-
-        packs = [packer.pack_prepared((query.query,), prepared, b, adjust=adjust).inside for b in budgets]
+        packs = [packer.choose(request, with_noise(scored, size, rng)).inside for request in requests]
         out[f"{size:g}"] = [bool((a == b).all()) for a, b in zip(packs, wanted, strict=True)]
     return out
+
+
+def with_noise(scored: Scored, size: float, rng: np.random.Generator) -> Scored:
+    """The scores, each changed by a random share of about `size`."""
+
+    def noisy(values: FloatArray) -> FloatArray:
+        return np.asarray(values * (1 + size * rng.standard_normal(values.shape)), np.float32)
+
+    logit, similarity = noisy(scored.relevance.logit), noisy(scored.relevance.max_similarity)
+    relevance = replace(scored.relevance, logit=logit, max_similarity=similarity)
+    return replace(scored, relevance=relevance, problem=replace(scored.problem, logit=logit, max_similarity=similarity))
 
 
 def elsewhere(options: argparse.Namespace, model: str, limit: int, settings: dict[str, str], cache: str = "") -> Any:

@@ -44,7 +44,7 @@ import fieldpack as fp
 from fieldpack.assets import root
 from fieldpack.cli.app import run as command_line
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.packing.greedy import TIE
+from fieldpack.packing.select import TIE
 from fieldpack.text.segment import READERS
 
 PATTERNS = {
@@ -434,7 +434,7 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
     numbers: dict[int, int] = {}
     previous = -1
     for span in result.spans:
-        doc = result.prepared.documents[int(rows.doc[span.first])]
+        doc = result.corpus.documents[int(rows.doc[span.first])]
         number = numbers.setdefault(int(rows.doc[span.first]), len(numbers) + 1)
         between = text[at : span.start]
         same = previous == int(rows.doc[span.first])
@@ -459,7 +459,10 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
         sorted(shown) == [i for i, inside in enumerate(result.inside.tolist()) if inside],
         "shown rows are not the kept ones",
     )
-    promise(w.packer.order != "source" or shown == sorted(shown), "not in reading order")
+    source = w.packer.order == "source" or result.fitted.reordered
+    promise(not source or shown == sorted(shown), "not in reading order")
+    noted = any("that order was used" in n for n in result.notes)
+    promise(not result.fitted.reordered or noted, "reordered in silence")
 
 
 def _header(packer: fp.ContextPacker, doc: fp.Document, number: int) -> str:

@@ -146,8 +146,8 @@ def share(values: list[float], q: float) -> float:
 
 async def memory(base: httpx.AsyncClient) -> float:
     """Megabytes that the service holds."""
-    found = re.search(r"^process_resident_memory_bytes (\d+)", (await base.get("/metrics")).text, re.MULTILINE)
-    return round(int(found[1]) / 1e6, 1) if found else 0.0
+    found = re.search(r"^process_resident_memory_bytes (\S+)", (await base.get("/metrics")).text, re.MULTILINE)
+    return round(float(found[1]) / 1e6, 1) if found else 0.0
 
 
 async def run(url: str, clients: int, seconds: float, plan: Plan) -> dict[str, Any]:

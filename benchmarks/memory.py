@@ -27,14 +27,16 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.analysis.metrics import evidence_kept, paired_bootstrap
 from fieldpack.bench.corpora import load
 from fieldpack.bench.dataset import records
 from fieldpack.bench.machine import machine
 from fieldpack.embed.static import StaticEmbedder
+from fieldpack.field.couplings import TurnGains
 from fieldpack.memory import ContextMemoryManager, turns
-from fieldpack.metrics import evidence_kept, paired_bootstrap
 from fieldpack.pipeline import ContextPacker
-from fieldpack.session import Session, common_prefix
+from fieldpack.prompt import common_prefix
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 
@@ -214,11 +216,11 @@ def variants(talks: list[dict[str, Any]], every: int) -> dict[str, Any]:
     sentences = replace(untitled, unit="sentence")
     out["sentences, names not shown: turns whole"] = means(recalled(talks, sentences, every)[0])
     out["sentences, names not shown: characters"] = means(recalled(talks, sentences, every, partly=True)[0])
-    usual = turns.REPLY, turns.BEFORE
+    usual = turns.GAINS
     for reply, before in ((0.0, 0.0), (0.2, 0.0), (0.4, 0.0), (0.2, 0.2), (0.6, 0.2)):
-        turns.REPLY, turns.BEFORE = reply, before
+        turns.GAINS = TurnGains(reply, before)
         out[f"reply {reply}, before {before}"] = means(recalled(talks, packer, every)[0])
-    turns.REPLY, turns.BEFORE = usual
+    turns.GAINS = usual
     return out
 
 

@@ -28,6 +28,7 @@ from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
 from fieldpack.bench.statistics import mean_gap
 from fieldpack.embed.service import EmbeddingService
+from fieldpack.request import Request
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -91,8 +92,9 @@ def _switches(*names: str) -> list[Any]:
 
 def _together(system: Any, context: Context) -> Callable[[Sequence[Query], int], tuple[Span, ...]]:
     def pack(group: Sequence[Query], budget: int) -> tuple[Span, ...]:
-        prepared = system.prepared(group[0], context)
-        result = system.packer(prepared, context).pack_prepared(tuple(q.query for q in group), prepared, budget)
+        corpus = system.corpus(group[0], context)
+        request = Request.checked([q.query for q in group], budget)
+        result = system.pack(system.packer(corpus, context), request, corpus)
         return tuple(Span(k.doc_id, k.start, k.end) for k in result.kept)
 
     return pack

@@ -1,7 +1,7 @@
 """Packs over the turns of a conversation: python benchmarks/turns.py --data FOLDER [--page]
 
 Queries about one document (or one pool) as consecutive turns, the state of each carried to the next. For the default,
-for other weights of the residue (`persist`), for the boundary's admission (the permeability that the state has come
+for other values of `residue_weight`, for the boundary's admission (the permeability that the state has come
 to), and for every other switch of src/fieldpack/bench/fieldpack_systems.py:
 
 evidence  share of the evidence's characters kept, over all turns
@@ -35,15 +35,17 @@ from fieldpack.bench.dataset import Query, Span, evenly_spaced, same_pool
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
 from fieldpack.bench.statistics import Gap, mean_gap
+from fieldpack.corpus.reading import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.field.state import FieldState
-from fieldpack.look import Look
-from fieldpack.session import Session, common_prefix
+from fieldpack.prompt import common_prefix
+from fieldpack.request import Request
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
 SETS = "squad,evinf,policyqa,chunkeval,multihoprag_facts,xquad_de,qmsum"
-DEFAULT = "persist 1"
+DEFAULT = "residue_weight 1"
 MEASURES = ("evidence", "overlap", "again", "prefix", "used")
 LEAST, SHARE, MANY = 3, 0.10, 1000.0
 Talk = Sequence[Query]
@@ -55,7 +57,7 @@ class Switch(NamedTuple):
 
     name: str
     system: fieldpack_systems.Fieldpack
-    persist: float = 1.0
+    residue_weight: float = 1.0
     faint: bool = False
     session: bool = False
 
@@ -63,12 +65,13 @@ class Switch(NamedTuple):
 def switches(every: bool = True) -> list[Switch]:
     """The default first. every: with those that have nothing to do with turns."""
     default = replace(fieldpack_systems.systems()[0], reuse=True)  # type: ignore[type-var]
-    bounded = replace(default, name="boundary", bend=fieldpack_systems.boundary)
+    bounded = replace(default, name="boundary", bias=fieldpack_systems.boundary)
+    faint = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
     out = [Switch(DEFAULT, default)]
-    out += [Switch(f"persist {p:g}", default, p) for p in (0.0, 0.5, 1.5, 2.0, 4.0)]
-    out += [Switch(f"faint, persist {p:g}", default, p, faint=True) for p in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)]
+    out += [Switch(f"residue_weight {w:g}", default, w) for w in (0.0, 0.5, 1.5, 2.0, 4.0)]
+    out += [Switch(f"faint, residue_weight {w:g}", default, w, faint=True) for w in faint]
     out += [Switch("Session", default, session=True)]
-    out += [Switch("boundary, persist 1", bounded), Switch("boundary, persist 0", bounded, 0.0)]
+    out += [Switch(f"boundary, residue_weight {w:g}", bounded, w) for w in (1.0, 0.0)]
     rest = [s for s in fieldpack_systems.ablations() if s.name != "with_boundary"]
     return out + [Switch(s.name, s) for s in rest if every]  # type: ignore[arg-type]
 
@@ -84,13 +87,12 @@ def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Ro
         return in_session(talk, switch, budget, context)
     state, before, out = None, None, []
     for case in talk:
-        prepared = switch.system.prepared(case, context)
-        packer = replace(switch.system.packer(prepared, context), persist=switch.persist)
-        bent = None
-        if switch.system.bend is not None:
-            now = Look((case.query,), prepared, state, packer.field).reading
-            bent = switch.system.bent(prepared, now.permeability)
-        result = packer.pack_prepared((case.query,), prepared, budget, state=state, adjust=bent)
+        corpus = switch.system.corpus(case, context)
+        packer = replace(switch.system.packer(corpus, context), residue_weight=switch.residue_weight)
+        share = None
+        if switch.system.bias is not None:
+            share = read_field(corpus, None, state, packer.field).permeability
+        result = switch.system.pack(packer, Request.checked(case.query, budget), corpus, state, share)
         state = weakened(result) if switch.faint else result.state
         out.append({**scored(case, result, budget, context), "permeability": result.reading.permeability})
         if before is not None:
@@ -101,8 +103,8 @@ def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Ro
 
 def in_session(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Row]:
     """The same by a Session; prefix is that of its prompt."""
-    prepared = switch.system.prepared(talk[0], context)
-    session = Session(replace(switch.system.packer(prepared, context), persist=switch.persist))
+    packer = switch.system.packer(switch.system.corpus(talk[0], context), context)
+    session = Session(replace(packer, residue_weight=switch.residue_weight))
     index = session.packer.index(talk[0].passages)
     before, out = None, []
     for case in talk:

@@ -313,8 +313,14 @@ def test_a_relative_model_folder_travels_whole(tmp_path, monkeypatch):
 
 def test_what_a_run_was_made_with_names_weights_and_counts(tmp_path):
     assert made_with(PACKER) == made_with(fp.ContextPacker())
-    others = [fp.ContextPacker(embedder="cascade"), fp.ContextPacker(embedder=Letters()), replace(PACKER, persist=2.0)]
-    assert len({json.dumps(made_with(p)) for p in (PACKER, *others)}) == 4
+    others = [
+        fp.ContextPacker(embedder="cascade"),
+        fp.ContextPacker(embedder=Letters()),
+        replace(PACKER, residue_weight=2.0),
+    ]
+    others.append(fp.ContextPacker(reranker=Letters()))
+    others.append(fp.ContextPacker(embedder=fp.EmbeddingService("cascade", second=Letters())))
+    assert len({json.dumps(made_with(p)) for p in (PACKER, *others)}) == 6
 
 
 @pytest.mark.parametrize(
@@ -333,6 +339,19 @@ def test_what_a_run_was_made_with_names_weights_and_counts(tmp_path):
 )
 def test_which_models_ask_for_a_gpu(model, device, use):
     assert gpu_use(fp.EmbeddingService(model, device=device)) == use
+
+
+def test_a_reranker_asks_for_a_gpu_like_any_model():
+    static, minilm = fp.EmbeddingService(), fp.EmbeddingService("minilm", device="cuda")
+    assert gpu_use(static, minilm) == "must" and gpu_use(static, None) == ""
+    assert gpu_use(static, fp.EmbeddingService("owner/model")) == "may"
+
+
+def test_a_reranker_travels_with_its_packer():
+    sent = pickle.dumps(PackerSpec.of(fp.ContextPacker(reranker=fp.EmbeddingService("minilm", cache="vectors.sqlite"))))
+    arrived = pickle.loads(sent).build()
+    assert arrived.reranker.name == "minilm" and arrived.reranker._cache_path is None
+    assert PackerSpec.of(fp.ContextPacker()).build().reranker is None
 
 
 def test_a_folder_of_a_transformer_may_use_a_gpu(tmp_path):

@@ -4,12 +4,12 @@ checksums."""
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from fieldpack.errors import AssetError
+from fieldpack.storage import sha256_of_file
 
 _HERE = Path(__file__).resolve().parent
 
@@ -46,10 +46,9 @@ def verified(relative: str) -> Path:
     path = root() / relative
     if expected is None or not path.is_file():
         raise AssetError(f"{relative} is not among the shipped model files; reinstall fieldpack")
-    with path.open("rb") as f:
-        found = hashlib.file_digest(f, "sha256").hexdigest()
-    if found != expected:
-        raise AssetError(f"{path} is damaged: sha256 {found[:12]}…, expected {expected[:12]}…; reinstall fieldpack")
+    actual = sha256_of_file(path)
+    if actual != expected:
+        raise AssetError(f"{path} is damaged: sha256 {actual[:12]}…, expected {expected[:12]}…; reinstall fieldpack")
     return path
 
 

@@ -67,19 +67,15 @@ class Segments(Sequence[Segment]):
     def __getitem__(self, i: int | slice) -> Segment | tuple[Segment, ...]:
         if isinstance(i, slice):
             return tuple(self[j] for j in range(*i.indices(len(self))))
-        return Segment(
-            int(self.doc[i]),
-            int(self.start[i]),
-            int(self.end[i]),
-            int(self.tokens[i]),
-            KINDS[self.kind[i]],
-            int(self.parent[i]),
+        kind = KINDS[self.kind[i]]
+        return Segment._make(
+            (int(self.doc[i]), int(self.start[i]), int(self.end[i]), int(self.tokens[i]), kind, int(self.parent[i]))
         )
 
     def __iter__(self) -> Iterator[Segment]:
         columns = (self.doc, self.start, self.end, self.tokens, self.kind, self.parent)
-        for doc, start, end, tokens, kind, parent in zip(*(c.tolist() for c in columns), strict=True):
-            yield Segment(doc, start, end, tokens, KINDS[kind], parent)
+        for row in zip(*(c.tolist() for c in columns), strict=True):
+            yield Segment._make(row)._replace(kind=KINDS[row[4]])
 
     def texts(self, documents: Sequence[Document]) -> list[str]:
         """The verbatim text of every segment, in row order."""

@@ -1,11 +1,12 @@
 """One row a module or folder of src/fieldpack, the lowest first: a file imports from its own folder and lower rows."""
 
 ROWS = (
-    "version", "errors", "types", "room", "arrays", "checks", "protocols", "assets", "words", "folder", "observe",
+    "version", "errors", "types", "deprecation", "html", "arrays", "checks", "protocols", "storage", "assets", "words",
+    "telemetry", "observe",
     "files", "text", "embed", "field",
-    "budget", "compress", "shell", "value", "metrics", "templates", "experiment",
-    "relevance", "render", "packing", "prepared", "growth", "problem", "cascade", "look", "reasons", "settle", "inputs",
-    "pins", "report", "result", "stream", "index", "pipeline",
+    "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
+    "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",
+    "notes", "old_names", "parts", "index", "stream", "pipeline", "prompt",
     "plot", "parallel", "memory", "session", "adapters",
     "bench", "server", "mcp", "cli",
 )  # fmt: skip

@@ -27,12 +27,12 @@ def candidate_tokens(cases: Sequence[Query], tokenizer: Tokenizer) -> list[int]:
     return out
 
 
-def choose(wanted: Sequence[float], totals: Sequence[int]) -> tuple[float, ...]:
-    """The budgets `wanted`, or those that suit a set of this size. Below 1 they are shares of the candidates."""
-    if bad := [b for b in wanted if not b > 0]:
+def choose(choice: Sequence[float], totals: Sequence[int]) -> tuple[float, ...]:
+    """The budgets chosen, or those that suit a set of this size. Below 1 they are shares of the candidates."""
+    if bad := [b for b in choice if not b > 0]:
         raise SettingsError(f"a budget must be above 0 (a share below 1, or tokens); found {bad[0]:g}")
-    if wanted:
-        return tuple(wanted)
+    if choice:
+        return tuple(choice)
     return ABSOLUTE if sum(totals) / max(1, len(totals)) > LARGE else SHARES
 
 

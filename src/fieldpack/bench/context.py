@@ -84,8 +84,8 @@ class Context:
         self.embedded_chars += sum(map(len, texts))
         return rows
 
-    def built_once(self, name: str, make: Callable[[], Any]) -> Any:
-        """The value of `make`, called once a run for each name (a packer with its model)."""
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
+        """What a system builds once a run (a packer with its model)."""
         if name not in self._built:
             self._built[name] = make()
         return self._built[name]

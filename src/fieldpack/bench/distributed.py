@@ -85,8 +85,8 @@ def _plan(options: quality.Options, context: Context) -> tuple[list[dict[str, An
                 s.name: {at: n for at, n in limits.items() if not shards[name, s.name].has(case.id, at)}
                 for s in systems
             }
-            if missing := {system: labels for system, labels in missing.items() if labels}:
-                todo.append({"case": _case_to_json(case), "limits": missing})
+            if missing := {system: found for system, found in missing.items() if found}:
+                todo.append({"case": _to_json(case), "limits": missing})
         jobs += [{"set": name, "todo": todo[i : i + BATCH]} for i in range(0, len(todo), BATCH)]
     return jobs, shards
 
@@ -122,7 +122,7 @@ class BenchWorker:
         return rows
 
 
-def _case_to_json(case: Query) -> dict[str, Any]:
+def _to_json(case: Query) -> dict[str, Any]:
     passages = [[p.id, p.text, p.title, dict(p.metadata)] for p in case.passages]
     return {
         "id": case.id,

@@ -14,31 +14,31 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from fieldpack.arrays import zscore
 from fieldpack.assets import verified
+from fieldpack.bench.admission import threshold
 from fieldpack.bench.context import Context, Packed
 from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.system import System
 from fieldpack.errors import UnknownNameError
-from fieldpack.field.boundary import threshold
 from fieldpack.field.resonance import per_row
-from fieldpack.relevance.features import standardised
+from fieldpack.request import Request
 from fieldpack.types import FloatArray
 
 if TYPE_CHECKING:
-    from fieldpack.pipeline import Adjust
-    from fieldpack.prepared import Prepared
-    from fieldpack.relevance.read import Relevance
+    from fieldpack.corpus.corpus import Corpus
+    from fieldpack.relevance.score import Relevance
 
 STATIC, MINILM, CASCADE = "static", "minilm", "cascade"
-Bend = Callable[["Relevance", "Prepared", float], "Relevance"]
-"""Relevance, the rows that it is of, and the field's permeability, to the relevance that the packer is given."""
+BiasRule = Callable[["Relevance", "Corpus", float], FloatArray]
+"""Relevance, the corpus that it is of, and the field's permeability, to log odds (n,) that are added to the choice."""
 
 
 @dataclass(frozen=True)
 class Fieldpack:
     """A packer of fieldpack. An ablation replaces fields of ContextPacker (`changes`), single settings of its packing
     (`packing`), takes features out of the score (`without`: their weights become 0, the others stay as they are), or
-    lets a part of the field that the default does not ask have its say (`bend`). reuse: for rows whose time nobody
+    lets a part of the field that the default does not ask have its say (`bias`). reuse: for rows whose time nobody
     asks for: documents are read once for all of them, and the query once for all budgets."""
 
     name: str
@@ -47,18 +47,18 @@ class Fieldpack:
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     packing: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     without: tuple[str, ...] = ()
-    bend: Bend | None = None
+    bias: BiasRule | None = None
     reuse: bool = False
     family: str = "fieldpack"
     most: float = math.inf
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
-        prepared = self.prepared(case, context)
-        packer = self.packer(prepared, context)
-        bent = self.bent(prepared, packer.field.permeability)  # of a first turn
+        """The pack of the query's candidates."""
+        corpus = self.corpus(case, context)
+        packer = self.packer(corpus, context)
 
         def pack() -> Any:
-            return packer.pack_prepared((case.query,), prepared, budget, adjust=bent)
+            return self.pack(packer, Request.checked(case.query, budget), corpus)
 
         if self.reuse:
             first = context.replay(f"{self.name} packs", (case.id, context.scorer), pack)
@@ -67,35 +67,40 @@ class Fieldpack:
             result = pack()
         return Packed(result.text, tuple(Span(k.doc_id, k.start, k.end) for k in result.kept), result.text)
 
-    def prepared(self, case: Query, context: Context) -> Prepared:
-        """The query's candidates made ready."""
-        packer = self._base_packer(context)
+    def corpus(self, case: Query, context: Context) -> Corpus:
+        """The query's candidates, read."""
+        packer = self._kept_packer(context)
         name = f"{self.tier} {self.unit} documents" if self.reuse else self.name
-        return context.replay(name, case.passages, lambda: packer.prepare(case.passages))  # type: ignore[no-any-return]
+        read = context.replay(name, case.passages, lambda: packer.embedded(packer.read(case.passages)))
+        return read  # type: ignore[no-any-return]
 
-    def packer(self, prepared: Prepared, context: Context) -> Any:
+    def packer(self, corpus: Corpus, context: Context) -> Any:
         """The packer with its packing settings: their defaults differ by unit."""
-        from fieldpack.pipeline import _SETTINGS
-
-        packer = self._base_packer(context)
+        packer = self._kept_packer(context)
         if not self.packing:
             return packer
-        return replace(packer, packing=replace(_SETTINGS[prepared.sentences], **self.packing))
+        return replace(packer, packing=replace(packer.packing_for(corpus), **self.packing))
 
-    def bent(self, prepared: Prepared, permeability: float) -> Adjust | None:
-        """What pack_prepared takes as `adjust`."""
-        bend = self.bend
-        return None if bend is None else lambda relevance: bend(relevance, prepared, permeability)
+    def pack(self, packer: Any, request: Request, corpus: Corpus, state: Any = None, share: float | None = None) -> Any:
+        """The pack, with what `bias` adds to it. share: the field's permeability; that of a first turn by default."""
+        result = packer.pack_corpus(request, corpus, state)
+        if self.bias is None:
+            return result
+        from fieldpack.scored import Extras
 
-    def _base_packer(self, context: Context) -> Any:
-        return context.built_once(f"{self.name} {context.scorer}", lambda: self._packer(context))
+        share = packer.field.permeability if share is None else share
+        extras = Extras(bias=self.bias(result.relevance, corpus, share))
+        return packer.pack_corpus(request, corpus, state, extras=extras)
+
+    def _kept_packer(self, context: Context) -> Any:
+        return context.keep(f"{self.name} {context.scorer}", lambda: self._packer(context))
 
     def _packer(self, context: Context) -> Any:
         from fieldpack.pipeline import ContextPacker
 
         scorer = context.scorer
         if self.without:
-            files = context.built_once("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
+            files = context.keep("weights", lambda: tempfile.TemporaryDirectory(prefix="fieldpack-weights-"))
             scorer = Path(files.name) / f"{self.name}-{scorer.stem if scorer else 'shipped'}.json"
             scorer.write_text(json.dumps(_zeroed(self.without, context.scorer)), "utf-8")
         packer = ContextPacker(
@@ -141,9 +146,7 @@ def _tier(name: str, context: Context) -> Any:
     shared = EmbeddingService(_Shared(context))
     if name == MINILM:
         return shared
-    cascade = EmbeddingService(CASCADE)
-    cascade._tiers = (EmbeddingService(STATIC), shared)  # its second tier reads the run's vectors
-    return cascade
+    return EmbeddingService(CASCADE, second=shared)  # its reranker reads the run's vectors
 
 
 def systems() -> tuple[System, ...]:
@@ -159,60 +162,55 @@ def systems() -> tuple[System, ...]:
     )
 
 
-def boundary(relevance: Relevance, prepared: Prepared, permeability: float) -> Relevance:
+def boundary(relevance: Relevance, corpus: Corpus, permeability: float) -> FloatArray:
     """Admission by the field's boundary: what lies beyond the share `permeability` of the tokens stays out."""
-    cut = threshold(relevance.total, permeability, prepared.rows.tokens.astype(np.float32))
-    logit = np.where(relevance.total >= cut, relevance.logit, -np.inf).astype(np.float32)
-    return replace(relevance, logit=logit)
+    cut = threshold(relevance.total, permeability, corpus.rows.tokens.astype(np.float32))
+    return np.where(relevance.total >= cut, 0, -np.inf).astype(np.float32)
 
 
-def boundary_at(relevance: Relevance, prepared: Prepared, _: float, permeability: float) -> Relevance:
+def boundary_at(relevance: Relevance, corpus: Corpus, _: float, permeability: float) -> FloatArray:
     """The same with a permeability of its own."""
-    return boundary(relevance, prepared, permeability)
+    return boundary(relevance, corpus, permeability)
 
 
-def attracted(relevance: Relevance, prepared: Prepared, _: float, weight: float) -> Relevance:
+def attracted(relevance: Relevance, corpus: Corpus, _: float, weight: float) -> FloatArray:
     """Attraction as evidence: `weight` log odds for each standard deviation of the similarity to the attractor that one
     step of the field reaches from the query."""
-    return _moved(relevance, weight * standardised(relevance.parts["attraction"]))
+    return np.asarray(weight * zscore(relevance.parts["attraction"]), np.float32)
 
 
-def resonant(relevance: Relevance, prepared: Prepared, _: float, weight: float) -> Relevance:
+def resonant(relevance: Relevance, corpus: Corpus, _: float, weight: float) -> FloatArray:
     """Passage resonance as evidence: the same of a paragraph's mean similarity to the others. Weight below 0: what
     stands apart is preferred."""
-    rows = standardised(np.asarray(per_row(prepared.vectors), np.float32))
-    return _moved(relevance, weight * (rows[prepared.corpus.group] if prepared.sentences else rows))
-
-
-def _moved(relevance: Relevance, by: FloatArray) -> Relevance:
-    return replace(relevance, logit=np.asarray(relevance.logit + by, np.float32))
+    rows = zscore(np.asarray(per_row(corpus.vectors), np.float32))
+    return np.asarray(weight * rows[corpus.paragraph], np.float32)
 
 
 UNCOUPLED = {"chain": 0.0, "repel": 0.0, "cover": 0.0, "complete": 0.0}
-TOKEN_RESONANCE = ("late", "late_titled", "best_sentence")
+TOKEN_RESONANCE = ("maxsim", "maxsim_titled", "best_sentence")
 
 
 def ablations() -> tuple[System, ...]:
     """The default with one part taken out, or one put in that it has and does not use."""
     taken: dict[str, dict[str, Any]] = {
         "without_attraction": {"without": ("attraction",)},
-        "with_attraction": {"bend": partial(attracted, weight=0.5)},
+        "with_attraction": {"bias": partial(attracted, weight=0.5)},
         "with_attractor_coverage": {"packing": {"attract": 1.0}},
-        "with_passage_resonance": {"bend": partial(resonant, weight=0.5)},
-        "against_passage_resonance": {"bend": partial(resonant, weight=-0.5)},
+        "with_passage_resonance": {"bias": partial(resonant, weight=0.5)},
+        "against_passage_resonance": {"bias": partial(resonant, weight=-0.5)},
         "without_token_resonance": {"without": TOKEN_RESONANCE},
         "without_coupling": {"packing": UNCOUPLED},
         "without_chain": {"packing": {"chain": 0.0}},
         "without_duplicates": {"packing": {"repel": 0.0}},
         "without_word_coverage": {"packing": {"cover": 0.0}},
         "without_completion": {"packing": {"complete": 0.0}},
-        "with_boundary": {"bend": boundary},
-        "with_boundary_at_0.1": {"bend": partial(boundary_at, permeability=0.1)},
+        "with_boundary": {"bias": boundary},
+        "with_boundary_at_0.1": {"bias": partial(boundary_at, permeability=0.1)},
         "with_min_relevance_0.02": {"changes": {"min_relevance": 0.02}},
         "without_fill": {"changes": {"fill": False}},
         "without_bm25": {"without": ("bm25",)},
         "without_cosine": {"without": ("cosine",)},
-        "without_titles": {"without": ("late_titled", "title")},
+        "without_titles": {"without": ("maxsim_titled", "title")},
         "without_neighbours": {"without": ("neighbours",)},
     }
     return tuple(Fieldpack(name, reuse=True, **changes) for name, changes in taken.items())

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.analysis.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 from fieldpack.bench.measures import Row
-from fieldpack.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 
 MEASURES = ("evidence", "complete", "answer", "recall")
 RESAMPLES = 2000

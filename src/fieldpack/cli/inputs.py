@@ -16,9 +16,9 @@ from fieldpack.errors import InputError
 from fieldpack.files.model import ReadOptions
 from fieldpack.files.read import read_files
 from fieldpack.files.records import stream_records
-from fieldpack.inputs import Pin
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
+from fieldpack.request import Pin
 from fieldpack.types import Document
 
 Query = str | tuple[str, float]

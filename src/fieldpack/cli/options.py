@@ -252,3 +252,4 @@ class ServeOptions:
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name in the Host header; may be repeated.")
     ] = None
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request to standard error.")] = False

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -109,7 +109,7 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     if options.stream:
         return packer.pack_stream(queries, streamed_documents(options.encoding_errors), budget, pins=pins)
     if options.index is not None:
-        from fieldpack.index import Index
+        from fieldpack.pipeline import Index
 
         saved = Index.load(options.index, packer)  # in unit auto the unit is that of the index
         return saved.pack(queries, budget, pins=pins_of(pins, saved.documents))
@@ -137,25 +137,16 @@ def _request(options: PackOptions, packer: ContextPacker) -> _Request:
     queries: list[Query] = [*(options.query or [])]
     budget = options.budget
     if options.shell is not None:
-        from fieldpack.shell.check import load
+        from fieldpack.shell import configure, load
 
-        settings = load(read_text(str(options.shell))).packer_options()
-        packer = _with_settings(packer, settings)
-        budget = budget if budget is not None else settings["budget"]
-        queries += [(text, max(min(weight, 1.0), 0.01)) for text, weight in settings["attractors"] if text.strip()]
+        configured = configure(packer, load(read_text(str(options.shell))))
+        floor = packer.min_relevance
+        packer = configured.packer if floor == 0 else replace(configured.packer, min_relevance=floor)
+        budget = budget if budget is not None else configured.budget
+        queries += configured.queries
     if budget is None:
         raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
     return _Request(packer, queries, budget)
-
-
-def _with_settings(packer: ContextPacker, settings: dict[str, Any]) -> ContextPacker:
-    field = {k: settings[k] for k in ("permeability", "gradient") if settings[k] is not None}
-    if settings["top_n_attractors"] is not None:
-        field["limit"] = settings["top_n_attractors"]
-    packer = replace(packer, field=replace(packer.field, **field))
-    if packer.min_relevance == 0 and settings["min_relevance"] is not None:
-        packer = replace(packer, min_relevance=settings["min_relevance"])
-    return packer
 
 
 def _check_single(options: PackOptions) -> None:

@@ -16,7 +16,9 @@ def serve(options: ServeOptions) -> None:
     """Serve packs, vectors, plans and fields over HTTP, and a page for people at /."""
     from fieldpack.server import Settings
     from fieldpack.server.run import serve as run_service
+    from fieldpack.server.settings import check_environment
 
+    check_environment()
     values = asdict(options)
     models, hosts = values.pop("allow_model"), values.pop("allow_host")
     settings = Settings(allow_models=tuple(models or ()), allow_hosts=tuple(hosts or ()), **values)

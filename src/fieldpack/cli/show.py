@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from fieldpack.budget import BudgetPlan
     from fieldpack.compress import Compression
     from fieldpack.files.model import FilesRead
-    from fieldpack.index import Index
     from fieldpack.parallel import Summary
+    from fieldpack.pipeline import Index
     from fieldpack.relevance.calibrate import Calibration
     from fieldpack.result import Explored, Result
 
@@ -150,7 +150,7 @@ def field(explored: Explored) -> None:
         return
     table = _table(("strength", "", "segments", "cohesion", "nearest"))
     strongest = max(a["strength"] for a in facts["attractors"])
-    texts = {d.id: d.text for d in explored.prepared.documents}
+    texts = {d.id: d.text for d in explored.corpus.documents}
     for a in facts["attractors"]:
         lines = [
             f"[dim]{_escaped(s['doc_id'])}[/] {_escaped(_one_line(texts[s['doc_id']][s['start'] : s['end']], 60))}"

@@ -36,7 +36,7 @@ def field(options: FieldOptions) -> None:
     if options.report is not None:
         from fieldpack.report import field_page, field_view
 
-        write_text(options.report, field_page(field_view(explored.prepared, explored.reading)))
+        write_text(options.report, field_page(field_view(explored.corpus, explored.reading)))
     if options.as_json:
         typer.echo(json.dumps(explored.to_dict(), ensure_ascii=False, allow_nan=False))
     else:

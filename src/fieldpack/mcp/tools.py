@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
-from fieldpack.inputs import Pin
 from fieldpack.mcp.roots import Roots
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Pin
 from fieldpack.types import Document
 from fieldpack.version import __version__
 
@@ -176,7 +176,7 @@ class Tools:
         files, skipped = self._documents(paths, documents)
         packer = ContextPacker(embedder=self._service(model), unit="paragraph")
         view = packer.explore(files, limit)
-        texts, facts = view.prepared.row_texts(), view.reading.to_dict()
+        texts, facts = view.corpus.texts(), view.reading.to_dict()
         topics = [
             {
                 **{key: a[key] for key in ("strength", "cohesion", "segments")},
@@ -184,7 +184,7 @@ class Tools:
             }
             for k, a in enumerate(facts["attractors"])
         ]
-        tokens = int(view.prepared.rows.tokens.sum())
+        tokens = int(view.corpus.rows.tokens.sum())
         lines = [f"{len(files)} documents, {len(texts)} segments, {tokens} tokens, {len(topics)} topics."]
         lines += [
             f"{k}. strength {t['strength']:.2f}: {t['passages'][0]}" for k, t in enumerate(topics, 1) if t["passages"]

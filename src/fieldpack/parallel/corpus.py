@@ -8,23 +8,22 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.checks import whole
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.files import from_bytes, to_bytes
 from fieldpack.errors import InputError
-from fieldpack.index import Index
-from fieldpack.inputs import checked_documents
 from fieldpack.parallel.jobs import ComputeOptions
-from fieldpack.parallel.join import Part, joined, part_of
 from fieldpack.parallel.run import run_jobs
 from fieldpack.parallel.shards import MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
-from fieldpack.pipeline import ContextPacker
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
+from fieldpack.request import checked_documents
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 
@@ -66,12 +65,13 @@ def index_corpus(
     about = {"documents": sha, **made_with(packer)}
     out = Output(place / PARTS, "part", count=len(listed), size=batch, ending="npz", about=about)
     with out.opened():
-        if not (place / "index.json").is_file():
-            _read_parts(out, lines, packer, compute, progress)
-            parts = [_unpacked(out.path(k)) for k in range(len(out))]
-            Index(packer, joined(listed, parts, packer)).save(place)
-            for k in range(len(out)):
-                out.path(k).unlink(missing_ok=True)
+        if (place / "index.json").is_file():
+            return Index.load(place, packer, verify=False)
+        _read_parts(out, lines, packer, compute, progress)
+        parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
+        Index(packer, packer.reader.join(*parts)).save(place)
+        for k in range(len(out)):
+            out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
 
 
@@ -83,7 +83,9 @@ def _read_parts(
     missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
     done = len(lines) - sum(len(out.items(k)) for k in missing)
     jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-    for k, content in run_jobs(functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder)):
+    for k, content in run_jobs(
+        functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder, packer.reranker)
+    ):
         out.write(k, content)
         done += len(out.items(k))
         if progress is not None:
@@ -99,7 +101,8 @@ class PartWorker:
     def __call__(self, number: int, content: bytes) -> bytes:
         rows = [json.loads(line) for line in content.split(b"\n")]
         documents = tuple(Document(r["id"], r["text"], r["title"], r["metadata"]) for r in rows)
-        return _packed(part_of(documents, self._packer))
+        reader = replace(self._packer.reader, both=True)
+        return to_bytes(self._packer.embedded(reader.read(documents)))
 
 
 def _row(document: Document) -> dict[str, Any]:
@@ -111,23 +114,8 @@ def _row(document: Document) -> dict[str, Any]:
     }
 
 
-def _packed(part: Part) -> bytes:
-    """Arrays without pickles; words, which hold no line break, as UTF-8."""
-    arrays: dict[str, Any] = {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
-    for name in ("vocabulary", "title_vocabulary"):
-        arrays[name] = np.frombuffer("\n".join(getattr(part, name)).encode("utf-8"), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _unpacked(path: Path) -> Part:
+def _unpacked(path: Path, documents: tuple[Document, ...]) -> Corpus:
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            arrays: dict[str, Any] = {name: saved[name] for name in saved.files}
-        for name in ("vocabulary", "title_vocabulary"):
-            text = arrays[name].tobytes().decode("utf-8")
-            arrays[name] = text.split("\n") if text else []
-        return Part(**arrays)
+        return from_bytes(path.read_bytes(), documents)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged ({error}); delete it and run the same again") from error

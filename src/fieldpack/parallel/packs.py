@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldpack import folder as store
+from fieldpack import storage as store
 from fieldpack.checks import whole
 from fieldpack.errors import BudgetError, EmbeddingError, InputError
-from fieldpack.index import KIND, VERSION, Index
-from fieldpack.inputs import checked_budget
+from fieldpack.index import KIND, VERSION
 from fieldpack.parallel.jobs import ComputeOptions
 from fieldpack.parallel.run import run_jobs
 from fieldpack.parallel.shards import MANIFEST, MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.parallel.tasks import Lines, Source, Task, read
-from fieldpack.pipeline import ContextPacker
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
+from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 BATCH = 64
@@ -115,7 +115,7 @@ def _run(
             progress("pack", done, lines.count)
         jobs = lines.blocks(setup.size, missing)
         for k, content in run_jobs(
-            functools.partial(PackWorker, carried, setup), jobs, compute, gpu_use(packer.embedder)
+            functools.partial(PackWorker, carried, setup), jobs, compute, gpu_use(packer.embedder, packer.reranker)
         ):
             out.write(k, content)
             done += len(out.items(k))

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from fieldpack.errors import InputError
+from fieldpack.storage import UNFINISHED, write_file
 
 fcntl: ModuleType | None
 try:
@@ -56,6 +57,8 @@ class Output:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _alone(self.folder):
+                for leftover in self.folder.glob(UNFINISHED):  # of a write that was killed; nobody else writes here
+                    leftover.unlink()
                 self._check()
                 yield
         except OSError as error:
@@ -69,7 +72,7 @@ class Output:
 
     def write(self, shard: int, content: bytes) -> None:
         """On disk when this returns, and complete whenever it is seen."""
-        write(self.path(shard), content)
+        write_file(self.path(shard), content, durable=True)
 
     def _check(self) -> None:
         wanted = {"kind": self.kind, "version": VERSION, "count": self.count, "batch": self.size, **self.about}
@@ -77,7 +80,8 @@ class Output:
         if not path.is_file():
             if any(self.folder.iterdir()):
                 raise InputError(f"{self.folder} holds files and no {MANIFEST}; give a new folder")
-            write(path, json.dumps(wanted, ensure_ascii=False, indent=1).encode("utf-8") + b"\n")
+            content = json.dumps(wanted, ensure_ascii=False, indent=1).encode("utf-8") + b"\n"
+            write_file(path, content, durable=True)
             return
         try:
             written = json.loads(path.read_text("utf-8"))
@@ -91,22 +95,6 @@ class Output:
                     f"{self.folder} was begun with another {name}: {_short(written.get(name))}, "
                     f"now {_short(wanted.get(name))}; use what it was begun with, or give a new folder"
                 )
-
-
-def write(path: Path, content: bytes) -> None:
-    """The file as a whole or not at all, also after a loss of power."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 @contextmanager

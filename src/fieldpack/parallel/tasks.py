@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from fieldpack.errors import InputError, MissingExtraError
-from fieldpack.inputs import Pin
+from fieldpack.request import Pin
 from fieldpack.types import Document
 
 KEYS = ("id", "query", "documents", "budget", "pins")
@@ -136,25 +136,25 @@ def _task(row: Mapping[str, Any]) -> Task:
     return Task(query, listed, row.get("budget"), [_pin(p) for p in pins])
 
 
-def document_of(number: int, value: Any) -> str | Document:
+def document_of(number: int, row: Any) -> str | Document:
     """A text, or {"text", "id", "title", "metadata"}, of which the text is needed. Without an id: doc-NUMBER."""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, Mapping):
-        raise InputError(f"document {number} is a {type(value).__name__}; give a text or an object with a text")
-    if unknown := [key for key in value if key not in _DOCUMENT_KEYS]:
+    if isinstance(row, str):
+        return row
+    if not isinstance(row, Mapping):
+        raise InputError(f"document {number} is a {type(row).__name__}; give a text or an object with a text")
+    if unknown := [key for key in row if key not in _DOCUMENT_KEYS]:
         raise InputError(f"document {number} has the key {unknown[0]!r}; allowed: {', '.join(_DOCUMENT_KEYS)}")
-    if not isinstance(value.get("text"), str):
+    if not isinstance(row.get("text"), str):
         raise InputError(f"document {number} has no text")
-    name = value.get("id")
+    name = row.get("id")
     name = f"doc-{number}" if name is None else str(name) if isinstance(name, int) else name
-    return Document(name, value["text"], value.get("title") or "", value.get("metadata") or {})
+    return Document(name, row["text"], row.get("title") or "", row.get("metadata") or {})
 
 
-def _pin(value: Any) -> Pin:
-    if isinstance(value, Mapping):
-        value = [value.get(key) for key in ("id", "start", "end")]
-    return tuple(value) if isinstance(value, list) else value
+def _pin(pin: Any) -> Pin:
+    if isinstance(pin, Mapping):
+        pin = [pin.get(key) for key in ("id", "start", "end")]
+    return tuple(pin) if isinstance(pin, list) else pin
 
 
 def _lines(path: Path) -> Iterator[bytes]:

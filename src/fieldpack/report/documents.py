@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.report.safe import text
+from fieldpack.html import escape as text
 from fieldpack.report.view import FieldView
 from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray
 

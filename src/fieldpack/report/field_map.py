@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.plane import Plane, basin_order, plane
-from fieldpack.report.safe import text
+from fieldpack.html import escape as text
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
 MOST_POINTS, MOST_CELLS = 1500, 200

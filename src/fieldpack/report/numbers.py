@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.analysis.token_value import surprisal, uniqueness
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.report.view import FieldView, PackView
 from fieldpack.types import KINDS, FloatArray, IntArray
-from fieldpack.value import surprisal, uniqueness
 
 _MOST_WORDS = 12
 
 PARTS = {
-    "late": ("token resonance", "mean best match of the query's words in the text"),
+    "maxsim": ("token resonance", "mean best match of the query's words in the text"),
     "bm25": ("exact words", "exact words of the query (stems), weighed by rarity"),
     "cosine": ("vectors", "similarity of the vectors of query and paragraph"),
-    "late_titled": ("resonance with title", "token resonance over title and text"),
+    "maxsim_titled": ("resonance with title", "token resonance over title and text"),
     "title": ("title named", "share of the title that the query names"),
     "pairs": ("word pairs", "neighbouring words of the query side by side"),
     "neighbours": ("neighbours", "how well the text before and after fits"),
@@ -71,7 +71,7 @@ def columns(field: FieldView, rows: IntArray) -> dict[str, list[Any]]:
 
 
 def density(field: FieldView) -> FloatArray:
-    """(n,) information density of every segment in bits per token, see fieldpack.value.surprisal."""
+    """(n,) information density of every segment in bits per token, see fieldpack.analysis.token_value.surprisal."""
     return np.asarray(surprisal(field.words) / np.maximum(field.rows.tokens, 1), np.float32)
 
 

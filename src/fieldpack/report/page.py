@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.html import escape as text
 from fieldpack.report import field_map, numbers, packs
 from fieldpack.report.documents import Body, body
-from fieldpack.report.safe import data, digest, text
+from fieldpack.report.safe import data, digest
 from fieldpack.report.view import FieldView, PackView
 from fieldpack.types import BoolArray, FloatArray
 

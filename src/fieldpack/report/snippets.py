@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fieldpack.report.safe import text
+from fieldpack.html import escape as text
 from fieldpack.types import Dropped, Kept
 
 _MOST_KEPT, _MOST_DROPPED, _MOST_CHARACTERS = 12, 5, 220

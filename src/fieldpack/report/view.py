@@ -8,9 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from fieldpack.arrays import run_starts
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.state import Reading
-from fieldpack.prepared import Prepared
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray, Segments
 from fieldpack.words import Words
 
@@ -115,13 +116,10 @@ class PackView:
         return sorted([own, *(p for p in self.others if p.budget != self.budget)], key=lambda p: p.budget)
 
 
-def field_view(prepared: Prepared, reading: Reading) -> FieldView:
+def field_view(corpus: Corpus, reading: Reading) -> FieldView:
     """The view of documents and a reading of their paragraphs, or of the same reading for each of their sentences."""
-    corpus, rows, words = prepared.corpus, prepared.rows, prepared.corpus.words
-    first = corpus.starts if prepared.sentences else np.arange(len(rows))
-    paragraph = np.asarray(corpus.group if prepared.sentences else first, np.int64)
-    if not prepared.sentences:
-        words = Words(words.vocabulary, words.ids, np.append(words.offsets[corpus.starts], words.offsets[-1]))
+    rows, level, paragraph = corpus.rows, corpus.level, corpus.paragraph
+    first = run_starts(paragraph)
     attractors = reading.attractors
     if len(attractors.basin) != len(first):
         attractors = replace(attractors, basin=attractors.basin[first])
@@ -131,14 +129,14 @@ def field_view(prepared: Prepared, reading: Reading) -> FieldView:
 
     few = len(rows) <= MOST_PAIRS
     return FieldView(
-        documents=prepared.documents,
+        documents=corpus.documents,
         rows=rows,
         paragraph=paragraph,
         first=np.asarray(first, np.int64),
-        vectors=prepared.vectors,
-        words=words,
-        stems=corpus.stem,
-        segment_vectors=(corpus.atoms if prepared.sentences else corpus.groups) if few else None,
+        vectors=corpus.vectors,
+        words=Words(corpus.vocabulary.words, corpus.words, level.offsets),
+        stems=corpus.vocabulary.stem,
+        segment_vectors=level.vectors if few else None,
         attractors=attractors,
         demand=reading.demand,
         attraction=by_segment(reading.attraction),
