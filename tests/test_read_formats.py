@@ -63,6 +63,11 @@ class TestRecords:
         (document,) = read([put("log.jsonl", '{"level": "info"}\n{"level": "error"}\n')])
         assert document.text.count("\n") == 2 and document.metadata["kind"] == "jsonl"
 
+    def test_half_characters_are_replaced_and_said(self) -> None:
+        outcome = read_files(put("r.jsonl", '{"id": "\\ud800", "text": "x\\udfffy \\ud83d\\ude42"}'))
+        assert [(d.id, d.text) for d in outcome.documents] == [("\ufffd", "x\ufffdy 🙂")]
+        assert outcome.notes[0].text == "half characters (lone surrogates) in 1 texts became U+FFFD"
+
     def test_bad_json_says_where(self) -> None:
         with pytest.raises(InputError, match=r"r\.jsonl is not valid JSON: .* at line 2, column 9"):
             read([put("r.jsonl", '{"text": "x"}\n{"text" "y"}\n')])
