@@ -41,10 +41,13 @@ def documents_of(
 
 
 def streamed_documents(errors: str) -> Iterator[Document]:
-    """The documents of JSON Lines on standard input, one by one."""
+    """The documents of JSON Lines on standard input, one by one; at the end, how many had no text is shown."""
     lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8", errors, newline="\n")
+    skipped: list[str] = []
     try:
-        yield from stream_records(lines, "-")
+        yield from stream_records(lines, "-", on_skip=lambda name, reason: skipped.append(reason))
+        if skipped:
+            show.line(f"skipped {len(skipped)} records without a text; the first: {skipped[0]}")
     except UnicodeDecodeError as error:
         raise InputError(
             f"standard input is not UTF-8 ({error.reason}); convert it, or say --encoding-errors replace"

@@ -75,8 +75,13 @@ def files(outcome: FilesRead, verbose: bool) -> None:
         lines.append(summary)
     elif len(lines) > 1:  # a single thing is named at once
         lines = [f"{summary} (-v names them)"]
-    for line in filter(None, lines):
-        sys.stderr.write(f"fieldpack: {strip_control_characters(line)}\n")
+    for text in filter(None, lines):
+        line(text)
+
+
+def line(text: str) -> None:
+    """One line on stderr; control characters, which a terminal would obey, are taken out."""
+    sys.stderr.write(f"fieldpack: {strip_control_characters(text)}\n")
 
 
 def bar(share: float, width: int = 10) -> str:
