@@ -37,6 +37,31 @@ def test_pack_prints_clean_text_when_piped(capsys, folder):
     assert "skipped" in err and "data.bin" in err, "what was not read is named"
 
 
+def test_what_was_skipped_is_one_line_and_with_v_a_line_each(capsys, folder):
+    for name in ("one.bin", "two.bin", ".hidden"):
+        (folder / name).write_bytes(b"\x00")
+    (folder / ".gitignore").write_text("*.log\n")
+    (folder / "a.log").write_text("The Moon causes tides, says the log.")
+    question = ("pack", "-q", "what causes tides", "-b", 60, folder)
+    _, _, err = called(capsys, *question)
+    assert err == "fieldpack: read 2 files; skipped 6: 3 binary, 2 hidden, 1 ignored by .gitignore (-v names them)\n"
+    _, _, err = called(capsys, *question, "-v")
+    assert err.count("fieldpack: skipped ") == 6 and "one.bin is a binary file" in err and "a.log: ignored by" in err
+    _, out, err = called(capsys, *question, "--all")
+    assert "says the log" in out and "4 binary" in err
+
+
+def test_the_charset_is_detected_or_named(capsys, tmp_path):
+    (tmp_path / "a.txt").write_bytes("Die Größe der Straße".encode("cp850"))
+    _, out, err = called(capsys, "pack", "-q", "Größe", "-b", 30, "--charset", "cp850", tmp_path)
+    assert out == "Die Größe der Straße\n" and "charset" not in err
+    (tmp_path / "a.txt").write_bytes("Die Größe der Straße".encode("cp1252"))
+    _, out, err = called(capsys, "pack", "-q", "Größe", "-b", 30, tmp_path)
+    assert out == "Die Größe der Straße\n" and "read as windows-1252 (detected; --charset NAME if that is wrong)" in err
+    code, _, err = called(capsys, "pack", "-q", "Größe", "-b", 30, "--charset", "undefined", tmp_path)
+    assert code == 2 and "charset 'undefined' is not known" in err
+
+
 def test_json_has_the_fixed_keys(capsys, folder):
     code, out, _ = called(capsys, "pack", "-q", "what causes tides", "-b", 30, "--json", folder / "tides.md")
     found = json.loads(out)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import unicodedata
 
 import httpx
 import pytest
@@ -99,6 +100,13 @@ def test_a_folder_is_read_without_what_leads_out_of_it(place):
     assert any("link.txt: leads out" in line for line in skipped), skipped
     assert any("blob.bin" in line and "binary" in line for line in skipped), "what was not read is named"
     assert not any(str(place) in line for line in skipped), "the machine's paths stay here"
+
+
+@pytest.mark.parametrize(("stored", "asked_for"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_name_is_found_in_either_spelling_of_its_letters(tmp_path, stored, asked_for):
+    (tmp_path / unicodedata.normalize(stored, "Übersicht.md")).write_text("The depot opens at seven.")
+    documents, _ = Roots([tmp_path]).read([unicodedata.normalize(asked_for, "Übersicht.md")])
+    assert [d.text for d in documents] == ["The depot opens at seven."]
 
 
 def test_bounds_on_files_and_bytes(place):

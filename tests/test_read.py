@@ -185,13 +185,13 @@ class TestFolders:
         assert skips(outcome) == {
             "d/.hidden": "hidden",
             "d/.git": "hidden",
-            "d/node_modules": "package folders",
-            "d/env2": "package folders",
+            "d/node_modules": "of packages",
+            "d/env2": "of packages",
             "d/photo.png": "binary",
             "d/blob": "binary",
             "d/odd": "unreadable",
         }
-        assert outcome.summary() == ("read 3 files; skipped 7: 2 hidden, 2 package folders, 2 binary, 1 unreadable")
+        assert outcome.summary() == ("read 3 files; skipped 7: 2 hidden, 2 of packages, 2 binary, 1 unreadable")
         assert len(outcome.lines()) == 7 and "skipped d/blob: d/blob is a binary file" in outcome.lines()[4]
 
     def test_one_bad_file_of_any_sort_never_stops_a_folder(self) -> None:
@@ -235,9 +235,9 @@ class TestFolders:
         outcome = read_files("d")
         assert [d.id for d in outcome.documents] == ["d/a.txt"]
         assert skips(outcome) == {
-            "d/broken.txt": "no regular files",
-            "d/pipe.txt": "no regular files",
-            "d/loop": "links to folders",
+            "d/broken.txt": "not regular",
+            "d/pipe.txt": "not regular",
+            "d/loop": "linked",
         }
 
     def test_nothing_to_tell_is_no_summary(self) -> None:

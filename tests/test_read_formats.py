@@ -51,7 +51,7 @@ class TestRecords:
         assert [(d.id, d.text) for d in outcome.documents] == [("1", "seven"), ("3", "nine")]
         place = "record" if name == "r.json" else "line"
         assert [(s.path, s.reason) for s in outcome.skipped] == [(name, f"{place} 2 has no text ('text' is null)")]
-        assert outcome.summary() == "read 1 file; skipped 1: 1 records without a text"
+        assert outcome.summary() == "read 1 file; skipped 1: 1 without a text"
 
     @pytest.mark.parametrize("value", ["{}", "[3, 4]", '{"port": 2525}', '[{"name": "a", "price": 3}]', "null", "17"])
     def test_json_without_texts_is_one_document_as_it_stands(self, value: str) -> None:
@@ -62,6 +62,11 @@ class TestRecords:
     def test_so_are_json_lines_without_texts(self) -> None:
         (document,) = read([put("log.jsonl", '{"level": "info"}\n{"level": "error"}\n')])
         assert document.text.count("\n") == 2 and document.metadata["kind"] == "jsonl"
+
+    def test_half_characters_are_replaced_and_said(self) -> None:
+        outcome = read_files(put("r.jsonl", '{"id": "\\ud800", "text": "x\\udfffy \\ud83d\\ude42"}'))
+        assert [(d.id, d.text) for d in outcome.documents] == [("\ufffd", "x\ufffdy 🙂")]
+        assert outcome.notes[0].text == "half characters (lone surrogates) in 1 texts became U+FFFD"
 
     def test_bad_json_says_where(self) -> None:
         with pytest.raises(InputError, match=r"r\.jsonl is not valid JSON: .* at line 2, column 9"):
@@ -94,6 +99,11 @@ class TestStreams:
         with Path("notes.jsonl").open(encoding="utf-8") as lines:
             streamed = list(stream_records(lines, "notes.jsonl"))
         assert [(d.id, d.text, d.title) for d in streamed] == [(d.id, d.text, d.title) for d in read(["notes.jsonl"])]
+
+    def test_a_null_text_is_skipped_and_said_there_too(self) -> None:
+        said: list[tuple[str, str]] = []
+        stream = stream_records(['{"text": null}\n', '{"text": "x"}\n'], "n", on_skip=lambda *a: said.append(a))
+        assert [d.id for d in stream] == ["n#2"] and said == [("n", "line 1 has no text ('text' is null)")]
 
     def test_a_line_is_read_when_it_is_asked_for_and_bad_ones_are_named(self) -> None:
         asked = []

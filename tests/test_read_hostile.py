@@ -41,7 +41,8 @@ def outcome(name: str, data: bytes) -> str:
     except FieldpackError as error:
         assert str(error).strip()
         return "error"
-    assert all((isinstance(d.text, str) and d.id.startswith(name)) or "path" in d.metadata for d in documents)
+    assert all(d.metadata["path"] == name for d in documents)
+    assert all(value.encode() is not None for d in documents for value in (d.id, d.text, d.title))
     return "read"
 
 

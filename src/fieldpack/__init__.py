@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fieldpack.field.state import FieldSettings as FieldSettings
     from fieldpack.field.state import FieldState as FieldState
     from fieldpack.field.state import Reading as Reading
+    from fieldpack.files.read import read as read
     from fieldpack.memory import ContextMemoryManager as ContextMemoryManager
     from fieldpack.packing.problem import PackingSettings as PackingSettings
     from fieldpack.pipeline import ContextPacker as ContextPacker
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from fieldpack.result import Result as Result
     from fieldpack.session import Session as Session
     from fieldpack.shell import fractal as fractal
-    from fieldpack.files.read import read as read
     from fieldpack.text.tokens import tokenizer as tokenizer
     from fieldpack.types import Document as Document
     from fieldpack.types import Segment as Segment

@@ -5,27 +5,34 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fieldpack.cli import show
+from fieldpack.cli.options import FileOptions
 from fieldpack.errors import InputError
+from fieldpack.files.model import ReadOptions
+from fieldpack.files.read import read_files
+from fieldpack.files.records import stream_records
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
 from fieldpack.request import Pin
-from fieldpack.text.read import read as read_files
-from fieldpack.text.records import stream_records
 from fieldpack.types import Document
 
 Query = str | tuple[str, float]
 
 
 def documents_of(
-    paths: Sequence[str], errors: str, on_skip: Callable[[str, str], None], names: Sequence[str] | None = None
+    paths: Sequence[str], options: FileOptions, names: Sequence[str] | None = None
 ) -> tuple[Document, ...]:
-    """The documents of files and folders; `names` replaces their ids. Raises InputError where there are none."""
-    documents = read_files(paths, stdin=sys.stdin, encoding_errors=errors, on_skip=on_skip)
+    """The documents of files and folders; `names` replaces their ids. What was skipped is shown: in one line, or with
+    `verbose` in a line each. Raises InputError where there are no documents."""
+    how = ReadOptions(options.charset, options.encoding_errors, options.everything)
+    outcome = read_files(paths, how, stdin=sys.stdin)
+    show.files(outcome, options.verbose)
+    documents = outcome.documents
     if names is not None:
         documents = tuple(replace(d, id=name) for d, name in zip(documents, names, strict=True))
     if not documents:
@@ -34,10 +41,13 @@ def documents_of(
 
 
 def streamed_documents(errors: str) -> Iterator[Document]:
-    """The documents of JSON Lines on standard input, one by one."""
+    """The documents of JSON Lines on standard input, one by one; at the end, how many had no text is shown."""
     lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8", errors, newline="\n")
+    skipped: list[str] = []
     try:
-        yield from stream_records(lines, "-")
+        yield from stream_records(lines, "-", on_skip=lambda name, reason: skipped.append(reason))
+        if skipped:
+            show.line(f"skipped {len(skipped)} records without a text; the first: {skipped[0]}")
     except UnicodeDecodeError as error:
         raise InputError(
             f"standard input is not UTF-8 ({error.reason}); convert it, or say --encoding-errors replace"

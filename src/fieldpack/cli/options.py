@@ -19,7 +19,9 @@ Encoding = Annotated[
 ]
 Unit = Annotated[str, typer.Option(help="auto | paragraph | sentence")]
 Budget = Annotated[int | None, typer.Option("--budget", "-b", help="Tokens at most, counted on the final text.")]
-Errors = Annotated[str, typer.Option("--encoding-errors", help="Bytes that are no UTF-8: strict | replace | ignore.")]
+Errors = Annotated[
+    str, typer.Option("--encoding-errors", help="Bytes that are no UTF-8: strict (detect) | replace | ignore.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Also write a self-contained HTML report.")]
 Ray = Annotated[str | None, typer.Option("--ray", help="Work on a Ray cluster: HOST:PORT of its head, auto, or local.")]
@@ -52,6 +54,18 @@ def takes(record: type[R]) -> Callable[[Callable[[R], None]], Callable[..., None
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """How files are read, for the verbs that read some."""
+
+    encoding_errors: Errors = "strict"
+    charset: Annotated[
+        str | None, typer.Option("--charset", help="Encoding of files that have no byte order mark, else detected.")
+    ] = None
+    everything: Annotated[bool, typer.Option("--all", help="Read hidden and ignored files of folders too.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file that was skipped, and why.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackerOptions:
     """The settings of a packer, for the verbs that pack."""
 
@@ -81,12 +95,11 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackOptions(PackerOptions, Question):
+class PackOptions(FileOptions, PackerOptions, Question):
     """Of `fieldpack pack`. The hidden options were those of many packs, which `fieldpack batch` makes now."""
 
     pin: Annotated[list[str] | None, typer.Option(help="ID or ID:START:END that must be in; may be repeated.")] = None
     shell: Annotated[Path | None, typer.Option(help="Pack by a protocol shell or fractal.json.")] = None
-    encoding_errors: Errors = "strict"
     as_json: Json = False
     explain: Annotated[bool, typer.Option("--explain", help="Show scores as bars, and every reason.")] = False
     report: Report = None
@@ -131,7 +144,7 @@ class BatchOptions(PackerOptions, Tasks):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexOptions:
+class IndexOptions(FileOptions):
     """Of `fieldpack index`."""
 
     paths: Paths
@@ -139,21 +152,19 @@ class IndexOptions:
     model: Model = "static"
     encoding: Encoding = "o200k_base"
     unit: Unit = "auto"
-    encoding_errors: Errors = "strict"
     as_json: Json = False
     ray: Ray = None
     workers: Workers = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldOptions:
+class FieldOptions(FileOptions):
     """Of `fieldpack field`."""
 
     paths: Paths
     model: Model = "static"
     encoding: Encoding = "o200k_base"
     limit: Annotated[int, typer.Option(help="Attractors at most.")] = 12
-    encoding_errors: Errors = "strict"
     as_json: Json = False
     report: Report = None
 
@@ -171,7 +182,7 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompressOptions:
+class CompressOptions(FileOptions):
     """Of `fieldpack compress`."""
 
     path: Annotated[str, typer.Argument(metavar="PATH", help="A text file, or - for standard input.")]
@@ -180,7 +191,6 @@ class CompressOptions:
         str | None, typer.Option(help="compress_format | restructure | extract_key_points | summarize; else by ratio.")
     ] = None
     encoding: Encoding = "o200k_base"
-    encoding_errors: Errors = "strict"
     as_json: Json = False
 
 

@@ -82,7 +82,7 @@ def index(options: IndexOptions) -> None:
     from fieldpack.parallel import index_corpus
 
     with show.Progress(as_lines=True) as progress:
-        documents = documents_of(options.paths, options.encoding_errors, show.skipped)
+        documents = documents_of(options.paths, options)
         packer = packer_of(options.model, options.encoding, None, progress, unit=options.unit)
         made = index_corpus(
             packer, documents, options.output, ray=options.ray, workers=options.workers, progress=progress
@@ -102,7 +102,7 @@ class _Request:
 def _packed(options: PackOptions, progress: Progress | None) -> Result:
     documents: tuple[Document, ...] = ()
     if options.index is None and not options.stream:
-        documents = documents_of(options.paths or [], options.encoding_errors, show.skipped)
+        documents = documents_of(options.paths or [], options)
     request = _request(options, _packer(options, progress))
     packer, queries, budget = request.packer, request.queries, request.budget
     pins = options.pin or []

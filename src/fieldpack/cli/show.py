@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fieldpack.budget import BudgetPlan
     from fieldpack.compress import Compression
+    from fieldpack.files.model import FilesRead
     from fieldpack.parallel import Summary
     from fieldpack.pipeline import Index
     from fieldpack.relevance.calibrate import Calibration
@@ -67,9 +68,20 @@ class Progress:
             self._bar.stop()
 
 
-def skipped(path: str, why: str) -> None:
-    """Files of a folder that were not read are named, so that nothing is lost in silence."""
-    sys.stderr.write(f"fieldpack: skipped {strip_control_characters(path)}: {strip_control_characters(why)}\n")
+def files(outcome: FilesRead, verbose: bool) -> None:
+    """What was skipped of the files, and what else is to be known of them, so that nothing is lost in silence."""
+    lines, summary = outcome.lines(), outcome.summary()
+    if verbose:
+        lines.append(summary)
+    elif len(lines) > 1:  # a single thing is named at once
+        lines = [f"{summary} (-v names them)"]
+    for text in filter(None, lines):
+        line(text)
+
+
+def line(text: str) -> None:
+    """One line on stderr; control characters, which a terminal would obey, are taken out."""
+    sys.stderr.write(f"fieldpack: {strip_control_characters(text)}\n")
 
 
 def bar(share: float, width: int = 10) -> str:

@@ -14,6 +14,7 @@ from fieldpack.cli.options import (
     CalibrateOptions,
     CompressOptions,
     FieldOptions,
+    FileOptions,
     Json,
     PlanOptions,
     takes,
@@ -29,7 +30,7 @@ shell_app = typer.Typer(
 def field(options: FieldOptions) -> None:
     """Read the field alone: attractors, resonance, boundary."""
     with show.Progress() as progress:
-        documents = documents_of(options.paths, options.encoding_errors, show.skipped)
+        documents = documents_of(options.paths, options)
         packer = packer_of(options.model, options.encoding, None, progress, unit="paragraph")
         explored = packer.explore(documents, options.limit)
     if options.report is not None:
@@ -50,7 +51,7 @@ def demo(
     from fieldpack.assets import own_documents
 
     paths = own_documents()
-    documents = documents_of([str(p) for p in paths], "strict", show.skipped, [p.name for p in paths])
+    documents = documents_of([str(p) for p in paths], FileOptions(), [p.name for p in paths])
     show.demo(packer_of("static", "o200k_base", None, None).pack(query, documents, budget))
 
 
@@ -83,7 +84,7 @@ def compress(options: CompressOptions) -> None:
 
     if options.budget < 1:
         raise InputError(f"budget is {options.budget}; give a whole number of tokens, 1 or more")
-    documents = documents_of([options.path], options.encoding_errors, lambda path, why: None)
+    documents = documents_of([options.path], options)
     text = "\n\n".join(d.text for d in documents)
     compression = DynamicTokenOptimizer(tokenizer(options.encoding)).run(text, options.budget, options.strategy)
     if options.as_json:

@@ -138,7 +138,10 @@ def _detected(data: bytes, first: int) -> Decoded:
 
     start = max(0, data.rfind(b"\n", max(0, first - 4096), first) + 1, first - 4096)
     sample = data[start : start + _SAMPLE]
-    guess = chardet.detect(sample, encoding_era=chardet.EncodingEra.MODERN_WEB)
+    try:
+        guess = chardet.detect(sample, encoding_era=chardet.EncodingEra.MODERN_WEB)
+    except Exception:  # 7.0 raises RuntimeError on some bytes
+        return Decoded(_attempt(data, _MOST_COMMON) or "", _MOST_COMMON)
     charset = charset_labels().get(str(guess["encoding"]).lower())
     common = _attempt(data, _MOST_COMMON) or ""
     if charset and charset != "utf-8" and (guess["confidence"] or 0) >= _LEAST_SURE and _fits(charset, sample):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from fieldpack.files.model import BinaryFile, ReadOptions
 from fieldpack.files.notebook import notebook_text
 from fieldpack.files.records import record_documents
 from fieldpack.types import Document
+
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
@@ -31,6 +34,25 @@ def converted(path: str, data: bytes | str, options: ReadOptions) -> Converted:
 
     Raises InputError, naming the file, for whatever cannot be read.
     """
+    made = _converted(path, data, options)
+    documents = [_as_unicode(document) for document in made.documents]
+    changed = sum(new is not old for new, old in zip(documents, made.documents, strict=True))
+    if changed:
+        made.notes.append(
+            ("with lone surrogates", f"half characters (lone surrogates) in {changed} texts became U+FFFD")
+        )
+    made.documents = documents
+    return made
+
+
+def _as_unicode(document: Document) -> Document:
+    """The document itself, or a copy without lone surrogates, which JSON can hold and no encoding can write."""
+    values = {"id": document.id, "text": document.text, "title": document.title}
+    mended = {k: v if v.isascii() else _LONE.sub("\ufffd", v) for k, v in values.items()}
+    return document if mended == values else Document(**mended, metadata=document.metadata)
+
+
+def _converted(path: str, data: bytes | str, options: ReadOptions) -> Converted:
     kind = kind_of_name(path)
     if isinstance(data, str):
         return _checked(_of_text(path, kind, Decoded(data, "utf-8")))

@@ -83,7 +83,11 @@ def _bodies(message: Message, mail: MailText, place: str) -> list[str]:
         elif part.get_content_disposition() == "attachment" or part.get_content_maintype() != "text":
             mail.left_out.append(_attachment(part))
         else:
-            texts.append(_text_of(part, kind, place))
+            text = _text_of(part, kind, place)
+            if text is None:
+                mail.left_out.append(_attachment(part))
+            else:
+                texts.append(text)
     return texts
 
 
@@ -98,13 +102,17 @@ def _payload(part: Message) -> bytes:
     return payload if isinstance(payload, bytes) else b""
 
 
-def _text_of(part: Message, kind: str, place: str) -> str:
+def _text_of(part: Message, kind: str, place: str) -> str | None:
+    """The text of a part, None when its bytes are none."""
     charset = part.get_content_charset()
     try:
         options = ReadOptions(charset=charset)
         text = decode(place, _payload(part), None, options).text
     except InputError:  # no charset, an unknown one, or one that does not fit
-        text = decode(place, _payload(part), "html" if kind == "text/html" else None, ReadOptions()).text
+        try:
+            text = decode(place, _payload(part), "html" if kind == "text/html" else None, ReadOptions()).text
+        except InputError:
+            return None
     text = text.replace("\r\n", "\n")
     return html_page(text, whole=True).text if kind == "text/html" else text.strip("\n")
 

@@ -14,16 +14,16 @@ OnSkip = Callable[[str, str], None]
 MAX_BYTES = 512 << 20
 ERROR_HANDLERS = ("strict", "replace", "ignore")
 
-# Why something was not read. Each is the noun of a summary line: "7 ignored by .gitignore".
+# Why something was not read, as a summary says it after a number: "7 ignored by .gitignore".
 ALREADY_READ = "already read"
 BINARY = "binary"
 CONVERTER = "in need of fieldpack[files]"
-EMPTY_RECORD = "records without a text"
+EMPTY_RECORD = "without a text"
 HIDDEN = "hidden"
 IGNORED = "ignored by .gitignore"
-LINK = "links to folders"
-PACKAGES = "package folders"
-SPECIAL = "no regular files"
+LINK = "linked"
+PACKAGES = "of packages"
+SPECIAL = "not regular"
 UNREADABLE = "unreadable"
 
 

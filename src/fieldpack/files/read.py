@@ -171,7 +171,11 @@ def _with_own_ids(documents: Sequence[Document], note: Callable[[str, str, str],
             unique.append(document)
     shared = sorted(name for name, count in counts.items() if count > 1)
     word = "id is" if len(shared) == 1 else "ids are"
-    note(shared[0], "ids in two files", f"{len(shared)} {word} in two files and more; qualified by the file: path#id")
+    note(
+        shared[0],
+        "with ids of another file",
+        f"{len(shared)} {word} in two files and more; qualified by the file: path#id",
+    )
     return _numbered(unique)
 
 

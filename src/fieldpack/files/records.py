@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldpack.errors import InputError
+from fieldpack.files.model import OnSkip
 from fieldpack.types import Document
 
 TEXT_KEYS = ("text", "content", "body", "page_content")
@@ -43,17 +44,24 @@ def record_documents(path: str, text: str) -> Records:
         if key is None:
             records.documents.append(_document(path, value, number, place))
         else:
-            records.empty.append(f"{place} {number} has no text ({key!r} is {_kind_of(value[key])})")
+            records.empty.append(_empty(f"{place} {number}", key))
     return records
 
 
-def stream_records(lines: Iterable[str], name: str = "-") -> Iterator[Document]:
+def stream_records(lines: Iterable[str], name: str = "-", *, on_skip: OnSkip | None = None) -> Iterator[Document]:
     """The documents of JSON Lines one by one, as `record_documents` reads them, from an open file or standard input:
-    only one line is in memory. `name` stands for the file in ids and messages. Raises InputError likewise, when the
-    line is reached, and for a record without text."""
+    only one line is in memory. `name` stands for the file in ids and messages; a record whose text is null is told to
+    `on_skip(name, why)`. Raises InputError likewise, when the line is reached, and for any other record without text.
+    """
     for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _document(name, parse(name, line, number - 1), number, "line")
+        if not line.strip():
+            continue
+        value = parse(name, line, number - 1)
+        key = _empty_key(value)
+        if key is None:
+            yield _document(name, value, number, "line")
+        elif on_skip is not None:
+            on_skip(name, _empty(f"line {number}", key))
 
 
 def _lines(path: str, text: str) -> Iterator[tuple[int, Any]]:
@@ -94,8 +102,8 @@ def _empty_key(value: Any) -> str | None:
     return next((key for key in TEXT_KEYS if key in value and value[key] is None), None)
 
 
-def _kind_of(value: Any) -> str:
-    return "null" if value is None else type(value).__name__
+def _empty(place: str, key: str) -> str:
+    return f"{place} has no text ({key!r} is null)"
 
 
 def _document(path: str, value: Any, number: int, place: str) -> Document:

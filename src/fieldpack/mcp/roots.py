@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fieldpack.errors import InputError
-from fieldpack.text.read import read
+from fieldpack.files.read import read
+from fieldpack.files.source import existing_path
 from fieldpack.types import Document
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "env", "virtualenv", "site-packages", "CVS"})
@@ -68,7 +69,7 @@ class Roots:
         candidates = [named] if named.is_absolute() else [root / named for root in self.folders]
         for candidate in candidates:
             try:
-                place = candidate.resolve(strict=True)
+                place = Path(existing_path(candidate)).resolve(strict=True)
             except (OSError, RuntimeError):  # not there, or a loop of links
                 continue
             root = self._root_of(place)
