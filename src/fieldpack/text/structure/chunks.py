@@ -148,7 +148,7 @@ def _same_shape(r: DocumentReader, i: int, last: int) -> bool:
     if _first_word(r, i).isalpha() and _first_word(r, i + 1).isalpha():
         return False
     shapes = [_shape(_first_word(r, n)) for n in range(i, last)]
-    usual = max(set(shapes), key=shapes.count)
+    usual = max(shapes, key=shapes.count)
     return len(usual) > 2 and shapes.count(usual) >= 0.7 * len(shapes)
 
 
