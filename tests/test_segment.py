@@ -366,9 +366,9 @@ def test_a_line_of_megabytes_and_many_tiny_paragraphs() -> None:
     segments = segment(line, "sentence")
     assert_covers(segments, line)
     assert len(segments) == 20_000
-    tiny = documents_of("ab.\n\n" * 20_000)
+    tiny = documents_of("ab.\n\n" * 50_000)
     paragraphs = segment(tiny, "paragraph")
-    assert len(paragraphs) == 20_000 and paragraphs.end[-1] == 5 * 19_999 + 3
+    assert len(paragraphs) == 50_000 and paragraphs.end[-1] == 5 * 49_999 + 3
 
 
 @pytest.mark.parametrize(

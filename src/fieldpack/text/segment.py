@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from fieldpack.errors import SettingsError
 from fieldpack.text.structure.builder import MAX_CHARS
-from fieldpack.text.structure.detect import format_of
+from fieldpack.text.structure.detect import format_of, names_a_document
 from fieldpack.text.structure.model import BLOCK, CODE, HEADING, LEAD, MARK, PARAGRAPH, SENTENCE, Structure
 from fieldpack.text.structure.reader import READERS, normalised, read_structure
 from fieldpack.types import BoolArray, Document, IntArray, Segments
 
 __all__ = ["MAX_CHARS", "READERS", "kind_of", "segment", "structure_of"]
+
+
+_PATHS = ("path", "file_path", "source")
 
 
 def kind_of(document: Document) -> str:
@@ -25,9 +28,14 @@ def kind_of(document: Document) -> str:
 
 
 def _name(document: Document) -> str:
-    path = document.metadata.get("path")
-    records = "line" in document.metadata or "record" in document.metadata
-    return path if isinstance(path, str) and not records else ""
+    """The name that may say what a document is: a path in its metadata, else its id; "" for records of a file."""
+    if "line" in document.metadata or "record" in document.metadata:
+        return ""
+    for key in _PATHS:
+        path = document.metadata.get(key)
+        if isinstance(path, str):
+            return path
+    return document.id if names_a_document(document.id) else ""
 
 
 def structure_of(document: Document, max_chars: int = MAX_CHARS) -> Structure:

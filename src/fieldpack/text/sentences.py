@@ -38,7 +38,8 @@ def _words(listed: str) -> frozenset[str]:
 _TITLES = _words(
     """mr mrs ms mx dr prof st rev hon gen col lt capt cmdr sgt maj gov sen rep pres mt ft messrs e.g i.e cf fl tr v vs
     viz lit approx al supp cir
-    hr hrn frau z.b d.h u.a z.t bzw ca sog resp med phil rer nat jur habil dipl univ ggf evtl insb bspw inkl zzgl geb
+    hr hrn frau z.b d.h u.a z.t bzw ca sog resp med phil rer nat jur habil dipl univ ggf evtl insb bspw inkl vgl zzgl
+    geb
     mme mlle fr p.ex c.-à-d env éd boul
     sr sra srta dña ud uds dres ing avda av pza arq lic
     dra profa eng exmo exma ilmo trav
@@ -215,12 +216,14 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     inside = [m.span() for m in _ENCLOSED.finditer(text, start, end)] if unspaced else []
     bracket = 0
     for stop in pattern.finditer(text, start, end):
-        while bracket < len(inside) and inside[bracket][1] <= stop.start():
-            bracket += 1
-        if bracket < len(inside) and inside[bracket][0] < stop.start() and stop.end() < inside[bracket][1]:
-            continue
         while seen < len(lines) and lines[seen] <= stop.start():
             low, seen = max(low, lines[seen]), seen + 1
+        while bracket < len(inside) and inside[bracket][1] <= stop.start():
+            bracket += 1
+        if bracket < len(inside) and inside[bracket][0] < stop.start():
+            opened, closed = inside[bracket]
+            if stop.end() < closed or (opened > low and text[opened] not in "「『“"):
+                continue
         if stop.end() < end and _ends(text, low, stop, end):
             low = stop.end()
             starts.append(low)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fieldpack.text.structure import code, config, entries, tables
+from fieldpack.text.structure import code, config, delimited, entries, records, tables
 from fieldpack.text.structure.model import KEY, LIST, MARK, UNIT
 
 if TYPE_CHECKING:
     from fieldpack.text.structure.document import DocumentReader
 
 SAMPLE = 40
+_SMALL_JSON = 120
+_JSON = re.compile(r"\{\s*\"[^\"\n]*+\"\s*:|\[\s*(?:\{\s*\"|\[|\"[^\"\n]*+\"\s*,|-?\d[\d.]*+\s*,)")
 _PATH = re.compile(r"(?:[\w@.~+-]+[/\\])+[\w@.+-]+:?$|[\w@+-]+\.[a-z]{1,5}:?$")
 _HIT = re.compile(r"\d+[:-]")
 _FLAT_HIT = re.compile(r"(?:[A-Za-z]:)?[\w./\\@+-]{1,200}[:-]\d+[:-]")
@@ -52,12 +54,45 @@ def _of_lines(r: DocumentReader, i: int, k: int) -> int:
     if r.dialect == "plain" and _are_settings(r, i, k):
         config.outline(r.builder, r.lines, i, k, r.builder.lead(r.lines.ink[i]))
         return k
+    first = i if delimited.is_delimited(r.text[r.lines.begin[i] : r.lines.end[k - 1]][:4000]) else i + 1
+    if k - first >= 3 and (
+        first == i or delimited.is_delimited(r.text[r.lines.begin[first] : r.lines.end[k - 1]][:4000])
+    ):
+        return _delimited(r, i, first, k)
     if _is_code(r, i, k):
         code.emit(r.builder, r.lines, i, k, (i, k), python=False)
         return k
     if k - i >= 4 and r.dialect == "plain" and _are_lines(r, i, k):
         return rows(r, i, k)
     return i
+
+
+def _delimited(r: DocumentReader, i: int, first: int, k: int) -> int:
+    """Lines with a separator, and the line above them that says what they are."""
+    if first > i:
+        r.builder.paragraph(r.lines.ink[i], r.lines.end[i])
+    owner, r.builder.owner = r.builder.owner, r.builder.lead(r.lines.ink[first])
+    delimited.read_delimited(r.builder, r.lines.begin[first], r.lines.end[k - 1])
+    r.builder.owner = owner
+    return k
+
+
+def json_block(r: DocumentReader, i: int, j: int) -> int:
+    """JSON in a text: on one line, or down to the closing bracket at the margin of the opening one."""
+    lines = r.lines
+    k = i
+    if r.text[lines.end[i] - 1] not in "}]":
+        k = i + 1
+        while k < j and lines.indent[k] > lines.indent[i]:
+            k += 1
+        if k == j or r.text[lines.ink[k]] not in "}]":
+            return i
+    if lines.end[k] - lines.ink[i] < _SMALL_JSON or _JSON.match(r.text, lines.ink[i], lines.end[k]) is None:
+        return i
+    owner, r.builder.owner = r.builder.owner, r.builder.lead(lines.ink[i])
+    records.read_json(r.builder, lines.ink[i], lines.end[k])
+    r.builder.owner = owner
+    return k + 1
 
 
 def _is_result(r: DocumentReader, i: int) -> bool:
@@ -148,7 +183,7 @@ def _same_shape(r: DocumentReader, i: int, last: int) -> bool:
     if _first_word(r, i).isalpha() and _first_word(r, i + 1).isalpha():
         return False
     shapes = [_shape(_first_word(r, n)) for n in range(i, last)]
-    usual = max(set(shapes), key=shapes.count)
+    usual = max(shapes, key=shapes.count)
     return len(usual) > 2 and shapes.count(usual) >= 0.7 * len(shapes)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.lines import Lines
-from fieldpack.text.structure.model import ATOMIC, BODY, CODE, MARK, SIGNATURE, UNIT
+from fieldpack.text.structure.model import ATOMIC, BODY, CODE, KEY, MARK, SIGNATURE, UNIT
 from fieldpack.text.structure.statements import WHOLE_LINES, pieces
 
 if TYPE_CHECKING:
@@ -110,6 +110,11 @@ def prompt(r: DocumentReader, i: int, j: int) -> int:
     k = r.end_of_chunk(i, j)
     while k < j and r.lines.indent[k] >= r.base and _PROMPT.match(r.text, r.lines.ink[k]):
         k = r.end_of_chunk(k, j)
+    if k - i > WHOLE_LINES and r.text[r.lines.ink[i]] not in ">.IO":  # a command with much output: each line for itself
+        head = r.builder.atom(r.lines.ink[i], r.lines.end[i], CODE, KEY)
+        r.lines.gap[i + 1] = True
+        r.inner(i + 1, k, head)
+        return k
     emit(r.builder, r.lines, i, k, (i, k), python=False)
     return k
 

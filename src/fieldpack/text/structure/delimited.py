@@ -39,6 +39,8 @@ def is_delimited(head: str) -> bool:
     """Whether text without a name is such a table: three lines and more with two separators and more in each, of which
     most are not followed by a blank as in prose."""
     lines = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE) if m[0].strip()]
+    while lines and lines[0][0] == "#":
+        lines.pop(0)
     separator = separator_of(head, 1 if "\t" in head else 2)
     if len(lines) < 3 or not separator or separator == "|" or "```" in head:
         return False

@@ -114,6 +114,11 @@ _SOURCE = frozenset(
 _READ_AS = {"json": ("jsonl", "json"), "jsonl": ("jsonl", "json"), "html": ("html",)}
 
 
+def names_a_document(name: str) -> bool:
+    """Whether a name ends as that of a text, a table or a file of settings does."""
+    return "." in name and name.rpartition(".")[2].lower() in _BY_ENDING
+
+
 def format_of(text: str, name: str = "") -> str:
     """One of FORMATS. An ending that the text does not bear out (a `.json` that is none) does not count; `.txt` and
     `.log` say nothing. A text without a name is read by what stands in its first 20,000 characters."""

@@ -60,7 +60,7 @@ def read_lines(text: str, low: int, high: int) -> Lines:
 def crumb_windows(text: str) -> Iterator[tuple[int, int, bool]]:
     """Ranges of the text, and whether each is a run of 256 lines that average fewer than 16 characters, in a text of
     very many lines: millions of one-letter lines would cost a kilobyte and more each, and say nothing one by one."""
-    if text.count("\n") < _MANY:
+    if text.count("\n") - text.count("\n\n") <= _MANY:
         yield 0, len(text), False
         return
     width = "latin-1" if text.isascii() else "utf-32-le"

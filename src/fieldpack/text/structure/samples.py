@@ -69,7 +69,7 @@ def _is_json_lines(text: str) -> bool:
 def _is_config(head: str) -> bool:
     """Whether nearly all lines are settings, comments or sections."""
     lines = [line for line in head.split("\n")[:200] if line.strip()]
-    if len(lines) < 3 or "```" in head:
+    if len(lines) < 3 or "```" in head or any(line.strip() in ("{", "[") for line in lines):
         return False
     plain = [line for line in lines if not line.lstrip().startswith(("#", ";", "[", "---", "//", "!"))]
     settings = sum(_SETTING.match(line) is not None or _PINNED.match(line) is not None for line in plain)
