@@ -37,6 +37,8 @@ class Explanation:
     def _kept(self, row: int) -> str:
         if self.problem.pinned[row]:
             return "pinned by the caller"
+        if self.fitted.brought[row]:
+            return f"relevance {self.relevance.total[row]:.2f}; goes with packed text that needs it"
         parts = [f"relevance {self.relevance.total[row]:.2f}", self._words(row)]
         if self.packing.link[row] >= 0.5:
             parts.append(f"called for by packed text (+{self.packing.link[row]:.1f} log odds)")

@@ -62,7 +62,8 @@ class FrozenArrays:
 class Segments(FrozenArrays, Sequence[Segment]):
     """n segments as columns: int64 arrays (n,) sorted by (doc, start), disjoint. Indexing gives a `Segment`.
 
-    `kind` holds indices into KINDS (int8).
+    `kind` holds indices into KINDS (int8). `context` is the segment of the same document that must be packed with each:
+    its table's header row, enclosing key, log entry's first line or lead-in sentence; -1 for none.
     """
 
     doc: IntArray
@@ -71,6 +72,11 @@ class Segments(FrozenArrays, Sequence[Segment]):
     tokens: IntArray
     kind: npt.NDArray[np.int8]
     parent: IntArray
+    context: IntArray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.context is None:
+            object.__setattr__(self, "context", np.full(len(self.doc), -1, np.int64))
 
     def __len__(self) -> int:
         return len(self.doc)

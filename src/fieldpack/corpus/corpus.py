@@ -225,7 +225,15 @@ def paragraphs_of(sentences: Segments) -> Segments:
         tokens=np.full(len(starts), -1, np.int64),
         kind=kind,
         parent=np.arange(len(starts)),
+        context=_paragraph_contexts(sentences, starts),
     )
+
+
+def _paragraph_contexts(sentences: Segments, starts: IntArray) -> IntArray:
+    """(g,) the paragraph that must go with each: that of its first sentence's context, where it is another."""
+    context = sentences.context[starts]
+    paragraph = np.where(context >= 0, sentences.parent[context], -1)
+    return np.where(paragraph == np.arange(len(starts)), -1, paragraph).astype(np.int64)
 
 
 def in_rows(mask_ranges: Sequence[tuple[int, int, int]], rows: Segments) -> BoolArray:

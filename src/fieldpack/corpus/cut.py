@@ -50,6 +50,8 @@ def _split_row(sentences: Segments, row: int, text: str, at: int) -> Segments:
     columns["end"][row] = left
     columns["start"][row + 1] = right
     columns["tokens"][row : row + 2] = -1
+    context = np.insert(sentences.context, row, sentences.context[row])
+    columns["context"] = np.where(context > row, context + 1, context)
     return Segments(**columns)
 
 
@@ -105,4 +107,6 @@ def _level_part(level: Level, first: int, last: int) -> Level:
     doc, parent = level.spans.doc[low:high] - first, level.spans.parent[low:high]
     parent = parent - parent[0] if len(parent) else parent
     offsets = level.offsets[low : high + 1]
+    context = level.spans.context[low:high]
+    columns["context"] = np.where(context >= 0, context - low, -1)
     return Level(Segments(doc=doc, parent=parent, **columns), offsets - offsets[0], level.vectors[low:high])

@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
-from fieldpack.packing.problem import Problem
+from fieldpack.packing.problem import Problem, missing_contexts, with_contexts
 from fieldpack.packing.render import Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
 from fieldpack.protocols import Tokenizer
@@ -88,12 +88,14 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fitted(FrozenArrays):
-    """inside (n,): rows of the text; filled (n,): those added to fill what was left. cut: the one row that was cut, if
+    """inside (n,): rows of the text; filled (n,): those added to fill what was left. brought
+    (n,): those that others need. cut: the one row that was cut, if
     any. reordered: whether the order asked for did not fit."""
 
     inside: BoolArray
     filled: BoolArray
     text: Text
+    brought: BoolArray
     cut: Cut | None = None
     reordered: bool = False
 
@@ -136,19 +138,25 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
 
     Raises BudgetError when not even the empty text fits.
     """
-    fitting = _Fitting(problem, rows, writer, budget)
+    fitting = _Fitting(problem, rows, writer, budget, packing.brought.copy())
     inside = mask_of(packing.chosen, len(problem))
     removable = packing.chosen[~problem.pinned[packing.chosen]]
     text = fitting.drop_until_fits(inside, removable[best_first(packing.gain[removable])].tolist())
     reordered = text.tokens > budget and writer.layout.order != "source"
     if reordered:
-        fitting = _Fitting(problem, rows, writer.in_source_order(), budget)
+        fitting = replace(fitting, writer=writer.in_source_order())
         text = fitting.drop_until_fits(inside, [])
     filled = np.zeros(len(problem), np.bool_)
     if writer.layout.fill:
         text = fitting.fill(packing, inside, filled, text)
     n = len(writer.segments)
-    fitted = Fitted(mask_of(rows[inside], n), mask_of(rows[filled], n), text, None, reordered)
+    fitted = Fitted(
+        inside=mask_of(rows[inside], n),
+        filled=mask_of(rows[filled & ~fitting.brought], n),
+        text=text,
+        brought=mask_of(rows[inside & fitting.brought], n),
+        reordered=reordered,
+    )
     if not inside.any() and writer.layout.allow_cut and problem.eligible.any():
         fitted = _cut_to_fit(fitted, problem, rows, writer, budget)
     if fitted.text.tokens > budget:
@@ -157,14 +165,16 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
     return fitted
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Fitting:
-    """The problem of some `rows` of the writer, and the budget that its text must keep."""
+    """The problem of some `rows` of the writer, and the budget that its text must keep. brought (n,): rows that came
+    along because others need them; it grows while the text is filled."""
 
     problem: Problem
     rows: IntArray
     writer: Writer
     budget: int
+    brought: BoolArray
 
     def drop_until_fits(self, inside: BoolArray, removable: list[int]) -> Text:
         """Takes rows of `removable` out of `inside`, the last first, until the text fits; both change in place."""
@@ -177,6 +187,19 @@ class _Fitting:
                 row = removable.pop()
                 inside[row] = False
                 excess -= int(self.problem.cost[row])
+            self._drop_needless(inside)
+
+    def _drop_needless(self, inside: BoolArray) -> None:
+        """Takes out rows that miss what they need, and rows that came along and that nothing needs any more."""
+        context = self.problem.context
+        if context is None:
+            return
+        before = -1
+        while before != (before := int(inside.sum())):
+            needs = np.flatnonzero(inside & (context >= 0) & ~self.problem.pinned)
+            inside[needs[~inside[context[needs]]]] = False
+            wanted = mask_of(context[inside & (context >= 0)], len(inside))
+            inside &= wanted | ~self.brought | self.problem.pinned
 
     def fill(self, packing: Packing, inside: BoolArray, filled: BoolArray, text: Text) -> Text:
         """Adds what still fits, the best first; `inside` and `filled` change in place."""
@@ -186,11 +209,15 @@ class _Fitting:
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
             closed = inside | refused | ~problem.eligible | self._lone_headings(inside)
-            more = self._candidates(packing, closed, self.budget - text.tokens)
+            more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
                 break
             trial = inside.copy()
             trial[more] = True
+            if problem.context is not None:
+                along = with_contexts(more, problem.context)
+                self.brought[along[~trial[along]]] = True
+                trial[along] = True
             tried = self.drop_until_fits(trial, more.tolist())
             refused[more] = ~trial[more]
             if trial[more].any():
@@ -208,16 +235,18 @@ class _Fitting:
         begun[problem.paragraph[inside]] = True
         return np.asarray(problem.is_heading & ~begun[problem.paragraph], np.bool_)
 
-    def _candidates(self, packing: Packing, closed: BoolArray, left: int) -> IntArray:
+    def _candidates(self, packing: Packing, closed: BoolArray, inside: BoolArray, left: int) -> IntArray:
         """Rows that fit into `left` tokens by their estimates, the best first."""
         problem = self.problem
-        free = np.flatnonzero(~closed & (problem.cost - 1 + problem.header_tokens <= left))
+        costs = problem.cost - 1 + problem.header_tokens
+        if problem.context is not None:
+            costs = costs + missing_contexts(problem, inside)
+        free = np.flatnonzero(~closed & (costs <= left))
         out = []
         for row in free[best_first(packing.gain[free])].tolist():
-            cost = int(problem.cost[row] - 1 + problem.header_tokens[row])
-            if cost <= left:
+            if int(costs[row]) <= left:
                 out.append(row)
-                left -= cost + 1
+                left -= int(costs[row]) + 1
         return np.array(out, np.int64)
 
 

@@ -61,7 +61,7 @@ class Problem(FrozenArrays):
     once more; max_similarity (q, n): how well each row meets each query word, with word_weight (q,) that sums to 1 or
     0; attraction (k, n) and attraction_weight (k,): the same for the field's attractors; paragraph, document (n,);
     pinned (n,): must be in; eligible (n,): may be in; is_heading (n,): in only with another row of its paragraph;
-    couplings: among the rows, None for none."""
+    couplings: among the rows, None for none. context (n,): the row that must be in with each, -1 for none."""
 
     logit: FloatArray
     cost: IntArray
@@ -76,6 +76,7 @@ class Problem(FrozenArrays):
     eligible: BoolArray
     is_heading: BoolArray
     couplings: Couplings | None = None
+    context: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.logit)
@@ -90,11 +91,38 @@ class Problem(FrozenArrays):
         columns = ("logit", "cost", "header_tokens", "paragraph", "document", "pinned", "eligible", "is_heading")
         return replace(
             self,
+            context=None if self.context is None else _renumbered(self.context[rows], rows),
             max_similarity=self.max_similarity[:, rows],
             attraction=self.attraction[:, rows],
             couplings=None if self.couplings is None else self.couplings.take(rows),
             **{name: getattr(self, name)[rows] for name in columns},
         )
+
+
+def _renumbered(context: IntArray, rows: IntArray) -> IntArray:
+    """Contexts as places in `rows` (k,), ascending, which hold them all."""
+    return np.where(context >= 0, np.searchsorted(rows, np.maximum(context, 0)), -1).astype(np.int64)
+
+
+def missing_contexts(problem: Problem, inside: BoolArray) -> IntArray:
+    """(n,) tokens of the rows that must be in with each row and are not inside (n,) yet. The problem has contexts."""
+    assert problem.context is not None
+    cost = np.where(inside, 0, problem.cost)
+    out = np.zeros(len(problem), np.int64)
+    chain = problem.context
+    while (chain >= 0).any():
+        out += np.where(chain >= 0, cost[np.maximum(chain, 0)], 0)
+        chain = np.where(chain >= 0, problem.context[np.maximum(chain, 0)], -1)
+    return out
+
+
+def with_contexts(rows: IntArray, context: IntArray) -> IntArray:
+    """Some rows and all that must be in with them, ascending. context (n,): of all rows."""
+    chain = context[rows]
+    while (chain := chain[chain >= 0]).size:
+        rows = sorted_unique(np.concatenate([rows, chain]))
+        chain = context[chain]
+    return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +154,7 @@ def problem_of(corpus: Corpus, relevance: Relevance, admission: Admission) -> Pr
         pinned=admission.pinned,
         eligible=allowed | admission.pinned,
         is_heading=_headings(corpus),
+        context=rows.context if (rows.context >= 0).any() else None,
     )
 
 
@@ -150,7 +179,8 @@ def shortlist_rows(problem: Problem, budget: int) -> IntArray:
         order = np.argsort(-value, kind="stable")
         count = int(np.searchsorted(np.cumsum(problem.cost[order]), _BUDGETS * budget)) + 1
         first = order[: max(count, SHORTLIST)]
-    return sorted_unique(np.concatenate([first, np.flatnonzero(problem.pinned)]))
+    first = sorted_unique(np.concatenate([first, np.flatnonzero(problem.pinned)]))
+    return first if problem.context is None else with_contexts(first, problem.context)
 
 
 def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplings:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fieldpack.arrays import scatter, sigmoid
+from fieldpack.arrays import mask_of, scatter, sigmoid
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
-from fieldpack.packing.problem import PackingSettings, Problem
+from fieldpack.packing.problem import PackingSettings, Problem, missing_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 TIE = 1e-4
@@ -25,7 +25,8 @@ TIE = 1e-4
 class Packing(FrozenArrays):
     """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link
     (n,): log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of
-    F; used: tokens by the costs of the problem; rho: the exponent that won."""
+    F; used: tokens by the costs of the problem; rho: the exponent that won. brought (n,): rows that came in because
+    others need them (a table's header, an enclosing key, a lead-in sentence)."""
 
     chosen: IntArray
     gain: FloatArray
@@ -35,6 +36,7 @@ class Packing(FrozenArrays):
     bound: float
     used: int
     rho: float
+    brought: BoolArray
 
 
 def select(problem: Problem, budget: int, settings: PackingSettings | None = None) -> Packing:
@@ -59,6 +61,7 @@ def over_all_rows(packing: Packing, problem: Problem, rows: IntArray) -> Packing
         gain=gain,
         link=scatter(packing.link, rows, len(problem)),
         duplicate=scatter(packing.duplicate, rows, len(problem)),
+        brought=mask_of(rows[packing.brought], len(problem)),
     )
 
 
@@ -90,6 +93,7 @@ class _Selection:
         self.paragraph_begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
         self.document_begun = np.zeros(int(problem.document.max(initial=-1)) + 1, np.bool_)
         self.has_headers, self.has_headings = bool(problem.header_tokens.any()), bool(problem.is_heading.any())
+        self.inside = np.zeros(n, np.bool_)
         self.chosen: list[int] = []
         self.used = 0
         self.beside_packed = np.zeros(n, np.bool_)
@@ -97,11 +101,12 @@ class _Selection:
 
     def costs(self) -> IntArray:
         """(n,) tokens that each row takes now."""
-        problem = self.problem
-        if not self.has_headers:
-            return problem.cost
-        header = np.where(self.document_begun[problem.document], 0, problem.header_tokens)
-        return np.asarray(problem.cost + header, np.int64)
+        problem, costs = self.problem, self.problem.cost
+        if problem.context is not None:
+            costs = costs + missing_contexts(problem, self.inside)
+        if self.has_headers:
+            costs = costs + np.where(self.document_begun[problem.document], 0, problem.header_tokens)
+        return np.asarray(costs, np.int64)
 
     def able(self, costs: IntArray, left: int) -> BoolArray:
         """(n,) rows that may come in next."""
@@ -115,11 +120,28 @@ class _Selection:
         return np.asarray(sigmoid(self.logit + self.settings.chain * self.link) + self.coverage, np.float32)
 
     def add(self, row: int, cost: int) -> None:
-        """Packs a row."""
+        """Packs a row, for `cost` tokens."""
+        self.used += cost
+        self._pack(row)
+
+    def add_with_context(self, row: int, cost: int) -> list[int]:
+        """Packs a row and what must be in with it, for `cost` tokens together; the rows that came along."""
+        along: list[int] = []
+        context = self.problem.context
+        at = int(context[row]) if context is not None else -1
+        while at >= 0 and not self.inside[at]:
+            along.append(at)
+            at = int(context[at]) if context is not None else -1
+        for other in along[::-1]:
+            self._pack(other)
+        self.add(row, cost)
+        return along
+
+    def _pack(self, row: int) -> None:
         problem, settings = self.problem, self.settings
         self.free[row] = False
+        self.inside[row] = True
         self.chosen.append(row)
-        self.used += cost
         self.document_begun[problem.document[row]] = True
         self.paragraph_begun[problem.paragraph[row]] = True
         self._cover(problem.max_similarity[:, row], problem.attraction[:, row])
@@ -168,6 +190,7 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
     if cache is not None:
         cache.prefetch(_most_probable(problem, budget))
     gain = np.zeros(len(problem), np.float32)
+    brought = np.zeros(len(problem), np.bool_)
     for row in np.flatnonzero(problem.pinned).tolist():
         gain[row] = pack.gains()[row]
         pack.add(row, int(pack.costs()[row]))
@@ -179,7 +202,10 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
         if not able[row]:
             break
         gain[row] = gains[row]
-        pack.add(row, int(costs[row]))
+        along = pack.add_with_context(row, int(costs[row]))
+        brought[along] = True
+        # A row that others need is worth more than they are: it goes after them when the text is too long.
+        gain[along] = np.maximum(gains[along], gains[row] * np.float32(1.01))
     chosen = np.array(pack.chosen, np.int64)
     left = np.ones(len(problem), np.bool_)
     left[chosen] = False
@@ -188,6 +214,7 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
     single = _best_single(problem, budget, chosen)
     if single is not None and (alone := objective_of(problem, single, settings, cache)) > value:
         chosen, value, used = single, alone, int(problem.cost[single].sum())
+        brought[:] = False
     return Packing(
         chosen=chosen,
         gain=gain,
@@ -197,6 +224,7 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
         bound=value,
         used=used,
         rho=rho,
+        brought=brought,
     )
 
 
@@ -211,6 +239,8 @@ def _best_single(problem: Problem, budget: int, chosen: IntArray) -> IntArray | 
     if len(chosen) == 0 or problem.pinned.any():
         return None
     fits = problem.eligible & ~problem.is_heading & (problem.cost + problem.header_tokens <= budget)
+    if problem.context is not None:
+        fits &= problem.context < 0
     alone = np.where(fits, sigmoid(problem.logit), -np.inf)
     row = first_of_best(alone)
     return None if row in chosen or not np.isfinite(alone[row]) else np.array([row])

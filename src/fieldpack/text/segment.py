@@ -73,6 +73,12 @@ def segment(
         tokens=np.full(sum(counts), -1, np.int64),
         kind=_joined([part.kind for part in parts]).astype(np.int8),
         parent=_joined([part.parent + first for part, first in zip(parts, paragraphs[:-1], strict=True)]),
+        context=_joined(
+            [
+                np.where(part.context >= 0, part.context + first, -1)
+                for part, first in zip(parts, np.cumsum([0, *counts])[:-1], strict=True)
+            ]
+        ),
     )
 
 
@@ -83,15 +89,15 @@ def _joined(columns: list[IntArray]) -> IntArray:
 class _Rows:
     """The segments of one document as columns."""
 
-    def __init__(self, start: IntArray, end: IntArray, kind: IntArray, parent: IntArray) -> None:
-        self.start, self.end, self.kind, self.parent = start, end, kind, parent
+    def __init__(self, start: IntArray, end: IntArray, kind: IntArray, parent: IntArray, context: IntArray) -> None:
+        self.start, self.end, self.kind, self.parent, self.context = start, end, kind, parent, context
 
 
 def _segments(structure: Structure, document: Document, unit: str, max_chars: int) -> _Rows:
     n = len(structure)
     if not n:
         empty = np.empty(0, np.int64)
-        return _Rows(empty, empty, empty, empty)
+        return _Rows(empty, empty, empty, empty, empty)
     parent = _paragraphs(structure, max_chars)
     whole = structure.atomic
     code = (structure.kind == CODE) & (structure.blocks.kind[structure.block] == BLOCK["code"])
@@ -105,7 +111,15 @@ def _segments(structure: Structure, document: Document, unit: str, max_chars: in
     kind = structure.kind[first].astype(np.int64)
     if unit == "paragraph":
         kind = _kinds(structure, first, last)
-    return _Rows(structure.start[first], structure.end[last], kind, parent[first])
+    return _Rows(structure.start[first], structure.end[last], kind, parent[first], _contexts(structure, first))
+
+
+def _contexts(structure: Structure, first: IntArray) -> IntArray:
+    """(rows,) the row that must go with each, -1 for none. first: the first atom of each row."""
+    row = np.searchsorted(first, np.arange(len(structure)), "right") - 1
+    atom = structure.context[first]
+    context = np.where(atom >= 0, row[atom], -1)
+    return np.where(context == np.arange(len(first)), -1, context).astype(np.int64)
 
 
 def _kinds(structure: Structure, first: IntArray, last: IntArray) -> IntArray:
