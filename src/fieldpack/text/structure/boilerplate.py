@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.structure.model import BOILERPLATE, LIST, UNIT
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 _LINK = re.compile(r"(?:[-*+•]|\d{1,3}[.)])?[ \t]*\[[^\[\]]+\](?:\([^()\s]+\)|\[[^\]]*\])?$")
 _LEADER = re.compile(r"\S.*?(?:[ .]{4,}|\.{3,}|…+)\s*(?:\d{1,4}|[ivxl]{1,6})$")

@@ -109,10 +109,10 @@ class Builder:
     def line(self, start: int, end: int, kind: int, context: int, number: int = -2) -> int:
         """Adds the atoms of a line: those after the first go with it. Returns the first."""
         if end - start <= self.line_chars:
-            return self.atom(start, end, kind, BODY, context, number)
+            return self.atom(start, end, kind, context=context, row=number)
         first = -1
         for low, high in cut_prose(self.text, start, end, self.line_chars):
-            at = self.atom(low, high, kind, BODY, context if first < 0 else first, number)
+            at = self.atom(low, high, kind, context=context if first < 0 else first, row=number)
             first = at if first < 0 else first
         return first
 
@@ -215,5 +215,14 @@ class Builder:
         atoms = np.frombuffer(self._atoms, np.int64).reshape(-1, ATOM_WIDTH)
         blocks = np.frombuffer(self._blocks, np.int64).reshape(-1, BLOCK_WIDTH)
         start, end, kind, role, block, context, row = (atoms[:, i].copy() for i in range(ATOM_WIDTH))
-        tree = Blocks(*(blocks[:, i].copy() for i in range(BLOCK_WIDTH)))
-        return Structure(start, end, kind.astype(np.int8), role.astype(np.int8), block, context, row, tree, name)
+        return Structure(
+            start=start,
+            end=end,
+            kind=kind.astype(np.int8),
+            role=role.astype(np.int8),
+            block=block,
+            context=context,
+            row=row,
+            blocks=Blocks(*(blocks[:, i].copy() for i in range(BLOCK_WIDTH))),
+            format=name,
+        )

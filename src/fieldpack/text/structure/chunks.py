@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.structure import code, config, delimited, entries, records, tables
 from fieldpack.text.structure.model import KEY, LIST, MARK, UNIT
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 SAMPLE = 40
 _SMALL_JSON = 120
@@ -127,7 +124,7 @@ def trace(r: DocumentReader, i: int, j: int) -> int:
     if not r.text.startswith("Traceback (most recent call last)", r.lines.ink[i]):
         return i
     k = r.end_of_chunk(i, j)
-    entries.entry(r.builder, r.lines, i, k, r.builder.owner, -1)
+    entries.entry(r.builder, r.lines, i, k, owner=r.builder.owner, number=-1)
     return k
 
 

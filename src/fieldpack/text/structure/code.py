@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.lines import Lines
 from fieldpack.text.structure.model import ATOMIC, BODY, CODE, KEY, MARK, SIGNATURE, UNIT
 from fieldpack.text.structure.statements import WHOLE_LINES, pieces
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)[^`\n]*+$", re.M)
 _DELIMITER = re.compile(r"(-{4,}+|\.{4,}+)$", re.M)
@@ -112,7 +109,7 @@ def prompt(r: DocumentReader, i: int, j: int) -> int:
         k = r.end_of_chunk(k, j)
     if k - i > WHOLE_LINES and r.text[r.lines.ink[i]] not in ">.IO":  # a command with much output: each line for itself
         head = r.builder.atom(r.lines.ink[i], r.lines.end[i], CODE, KEY)
-        r.lines.gap[i + 1] = True
+        r.lines.part(i + 1)
         r.inner(i + 1, k, head)
         return k
     emit(r.builder, r.lines, i, k, (i, k), python=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fieldpack.text.structure.builder import Builder
-from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.document import read_document
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.model import ATOMIC, CODE, KEY, UNIT
 from fieldpack.text.structure.statements import WHOLE_LINES
@@ -52,7 +52,7 @@ def read_diff(builder: Builder, low: int, high: int) -> None:
     first = _DIFF.search(builder.text, low, high)
     start = first.start() if first else high
     if builder.text[low:start].strip():
-        DocumentReader(builder, "plain").read(low, start)
+        read_document(builder, low, start)
     lines = read_lines(builder.text, start, high)
     n = 0
     while n < len(lines):
@@ -71,7 +71,7 @@ def _file(builder: Builder, lines: Lines, n: int) -> int:
             if builder.text.startswith("@@ ", lines.begin[k]):
                 break
             k += 1
-        _hunk(builder, lines, n, k, head, count)
+        _hunk(builder, lines, n, k, head=head, number=count)
         n, count = k, count + 1
     builder.close(rows=count)
     return n
@@ -107,7 +107,7 @@ def _head(builder: Builder, lines: Lines, n: int) -> tuple[int, int]:
     return (key if key >= 0 else builder.owner), i
 
 
-def _hunk(builder: Builder, lines: Lines, n: int, k: int, head: int, number: int) -> None:
+def _hunk(builder: Builder, lines: Lines, n: int, k: int, *, head: int, number: int) -> None:
     """Lines [n, k) of one hunk: runs of changed lines, and of lines around them."""
     text = builder.text
     builder.open("hunk", UNIT | (ATOMIC if k - n <= WHOLE_LINES else 0))

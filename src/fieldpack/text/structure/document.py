@@ -12,19 +12,14 @@ from collections.abc import Callable
 
 from fieldpack.text.structure import boilerplate, chunks, code, headings, lists, markup, tables
 from fieldpack.text.structure.builder import Builder
-from fieldpack.text.structure.lines import Lines, read_lines
-from fieldpack.text.structure.model import TITLE
+from fieldpack.text.structure.lines import read_lines
+from fieldpack.text.structure.walk import DEEPEST, DocumentReader, Nested
 
 DIALECTS = ("plain", "markdown", "rst", "man", "asciidoc")
-DEEPEST = 12
-"""Levels of indentation that are told apart; what lies deeper is read as prose."""
 _FRONT = re.compile(r"\s*+(-{3}|\+{3})[^\S\n]*+\n(?=[\w\"'{#])(?:(?!\1)[^\n]*+\n){0,400}?\1[^\S\n]*+(?:\n|\Z)")
 
-Handler = Callable[["DocumentReader", int, int], int]
+Handler = Callable[[DocumentReader, int, int], int]
 """Reads the block that starts at line i and ends before line j at the latest; returns the line after it, or i."""
-
-Nested = Callable[[str], Callable[[Builder, int, int], None] | None]
-"""The reader of a text that is JSON, CSV, a log or other data; None for other texts."""
 
 # What may open a block, by the first character of its line. Handlers try in this order, and prose takes the rest.
 _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
@@ -56,19 +51,8 @@ _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
 }
 
 
-class DocumentReader:
-    """Reads lines of one text into a builder. `dialect` is one of DIALECTS."""
-
-    def __init__(self, builder: Builder, dialect: str, nested: Nested | None = None) -> None:
-        self.nested = nested  # the reader of a text that is data, for long fences; None for others
-        self.builder, self.text, self.dialect = builder, builder.text, dialect
-        self.lines = Lines([], [], [], [], [])
-        self.base = 0  # columns of indentation of the block that is read
-        self.depth = 0
-        self.outer = True  # not inside an item or a directive: headings may stand here
-        self.tested = -1  # the end of the last run of lines that `chunks.read_chunk` has tried
-        self._chunk = (0, 0)  # the last run of lines without a blank one between that was measured
-        self.styles: list[tuple[str, bool]] = []  # RST underlines in the order of first sight: that is their level
+class BlockReader(DocumentReader):
+    """Tries every kind of block at a line, in the order of the table above; prose takes what no kind takes."""
 
     def read(self, low: int, high: int) -> None:
         """Reads the whole range [low, high); low stands at the start of a line."""
@@ -92,33 +76,6 @@ class DocumentReader:
         self.depth -= 1
         self.base = outer_base
 
-    def inner(self, i: int, j: int, owner: int, base: int | None = None) -> None:
-        """Reads lines [i, j) as blocks inside an item or a directive, which go with the atom `owner`; base: the columns
-        at which its text stands, where it is not the first line's."""
-        if i >= j:
-            return
-        builder, outer, owned = self.builder, self.outer, self.builder.owner
-        builder.owner, self.outer = owner, False
-        if self.depth > DEEPEST:
-            for first, last in self.paragraphs(i, j):
-                builder.paragraph(self.lines.ink[first], self.lines.end[last - 1])
-        else:
-            self.body(i, j, self.lines.indent[i] if base is None else base)
-        builder.owner, self.outer = owned, outer
-
-    def end_of_chunk(self, i: int, j: int) -> int:
-        """The line after the last one that follows line i without a blank line between, before j."""
-        if not self._chunk[0] <= i < self._chunk[1]:
-            k, gap = i + 1, self.lines.gap
-            while k < len(gap) and not gap[k]:
-                k += 1
-            self._chunk = (i, k)
-        return min(self._chunk[1], j)
-
-    def after_heading(self) -> bool:
-        """Whether the last atom is a heading."""
-        return self.builder.count > 0 and self.builder.role(self.builder.count - 1) == TITLE
-
     def opens(self, k: int, j: int) -> bool:
         """Whether line k opens a block other than a list item though no blank line stands before it."""
         first = self.text[self.lines.ink[k]]
@@ -129,26 +86,6 @@ class DocumentReader:
         if first in "|+┌╔╭┏":
             return tables.opens(self, k, j)
         return first in "#=_>$.!" and markup.opens(self, k)
-
-    def end_of_indented(self, i: int, j: int, columns: int) -> int:
-        """The first line of [i, j) that is indented by `columns` or less, or j."""
-        indent = self.lines.indent
-        while i < j and indent[i] > columns:
-            i += 1
-        return i
-
-    def paragraphs(self, i: int, j: int) -> list[tuple[int, int]]:
-        """The runs of lines in [i, j) between blank lines."""
-        runs = []
-        while i < j:
-            k = self.end_of_chunk(i, j)
-            runs.append((i, k))
-            i = k
-        return runs
-
-    def line(self, i: int) -> str:
-        """The line without the white space around it."""
-        return self.text[self.lines.ink[i] : self.lines.end[i]]
 
     def _block(self, i: int, j: int) -> int:
         if tables.opens_pipe_table(self, i, j):
@@ -197,3 +134,10 @@ class DocumentReader:
         if tables.opens_pipe_table(self, k, j):
             return True
         return not first.isalpha() and (self.opens(k, j) or lists.interrupts(self, k))
+
+
+def read_document(
+    builder: Builder, low: int, high: int, dialect: str = "plain", *, nested: Nested | None = None
+) -> None:
+    """Reads [low, high) of the builder's text in one of DIALECTS; low stands at the start of a line."""
+    BlockReader(builder, dialect, nested).read(low, high)

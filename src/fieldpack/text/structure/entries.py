@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.lines import Lines
 from fieldpack.text.structure.model import ATOMIC, BODY, CODE, KEY, LIST, UNIT
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 _SAMPLE = 40
 SMALL_ENTRY = 240
@@ -44,12 +41,12 @@ def starts_entry(line: str) -> bool:
     return _MESSAGE.match(line) is not None
 
 
-def entry(builder: Builder, lines: Lines, i: int, k: int, owner: int, number: int) -> int:
+def entry(builder: Builder, lines: Lines, i: int, k: int, *, owner: int, number: int) -> int:
     """Adds lines [i, k) as one entry. Its first line goes with `owner`, causes with the first line, and the frames of a
     stack with the line above them. Returns the first atom."""
     builder.open("entry", ATOMIC | UNIT)
     if k - i > 1 and lines.end[k - 1] - lines.ink[i] <= min(SMALL_ENTRY, builder.line_chars):
-        first = builder.atom(lines.ink[i], lines.end[k - 1], LIST, BODY, owner, number)
+        first = builder.atom(lines.ink[i], lines.end[k - 1], LIST, context=owner, row=number)
         builder.close()
         return first
     head = i + 1
@@ -60,12 +57,12 @@ def entry(builder: Builder, lines: Lines, i: int, k: int, owner: int, number: in
     ):
         head += 1  # "error[E0308]: mismatched types" and the line that says where
     first = builder.line(lines.ink[i], lines.end[head - 1], LIST, owner, number)
-    _continued(builder, lines, head, k, first, number)
+    _continued(builder, lines, head, k, first=first, number=number)
     builder.close()
     return first
 
 
-def _continued(builder: Builder, lines: Lines, i: int, k: int, first: int, number: int) -> None:
+def _continued(builder: Builder, lines: Lines, i: int, k: int, *, first: int, number: int) -> None:
     """The lines after an entry's first: each cause is an atom, and so is each run of frames under it."""
     cause, n = first, i
     text = builder.text
@@ -77,7 +74,7 @@ def _continued(builder: Builder, lines: Lines, i: int, k: int, first: int, numbe
             ):
                 last += 1
             if lines.end[last - 1] - lines.ink[n] <= builder.max_chars:
-                builder.atom(lines.ink[n], lines.end[last - 1], LIST, BODY, cause, number)
+                builder.atom(lines.ink[n], lines.end[last - 1], LIST, context=cause, row=number)
             else:
                 builder.line(lines.ink[n], lines.end[last - 1], LIST, cause, number)
         else:
@@ -121,7 +118,7 @@ def read_entries(r: DocumentReader, i: int, k: int, j: int) -> int:
             last += 1
         while last == k < j and message and _goes_on(r, k, margin):
             last = k = r.end_of_chunk(k, j)
-        entry(builder, lines, n, last, lead, count)
+        entry(builder, lines, n, last, owner=lead, number=count)
         n, count = last, count + 1
     builder.close(rows=count)
     return k

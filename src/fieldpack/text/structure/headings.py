@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.structure import entries
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
-    from fieldpack.text.structure.lines import Lines
+from fieldpack.text.structure.lines import Lines
+from fieldpack.text.structure.walk import DocumentReader
 
 LONGEST = 400
 """Characters of a heading at most; a longer line is prose."""
@@ -94,12 +91,10 @@ def rule_title(r: DocumentReader, i: int, j: int) -> int:
 
 def part_at_titles(text: str, lines: Lines) -> None:
     """Puts a gap before and after every `==== title ====`, so that no block reaches across one."""
-    gap = lines.gap
     for k, ink in enumerate(lines.ink):
         if text[ink] in _TITLED_LEVELS and _TITLED.match(text, ink, min(lines.end[k], ink + LONGEST)):
-            gap[k] = True
-            if k + 1 < len(gap):
-                gap[k + 1] = True
+            lines.part(k)
+            lines.part(k + 1)
 
 
 def underlined(r: DocumentReader, i: int, j: int) -> int:

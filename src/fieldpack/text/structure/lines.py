@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,8 @@ _INK = re.compile(r"\S[^\n]*+")
 _WINDOW, _CRUMB, _MANY = 256, 16, 50_000
 
 
-class Lines(NamedTuple):
+@dataclass(slots=True)
+class Lines:
     """The lines of [low, high) that are not blank, as columns.
 
     begin: where the line starts. ink, end: its range without the white space around it. indent: columns before the ink
@@ -30,6 +31,11 @@ class Lines(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.ink)
+
+    def part(self, n: int) -> None:
+        """Line n begins a block of its own from now on, as if a blank line stood before it; no line n: nothing."""
+        if n < len(self.gap):
+            self.gap[n] = True
 
 
 def read_lines(text: str, low: int, high: int) -> Lines:

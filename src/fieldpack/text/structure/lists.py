@@ -6,14 +6,11 @@ Every item goes with the list's lead-in ("... provided that:"), and what is nest
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.structure import code, entries, headings
 from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import LIST, MARK, UNIT
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 _MARKER = re.compile(
     r"(?P<bullet>[-*+•‣◦·●▪○■]|[–—](?= ))(?=\s)"

@@ -6,7 +6,7 @@ import re
 
 from fieldpack.text.structure import entries
 from fieldpack.text.structure.builder import Builder
-from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.document import read_document
 from fieldpack.text.structure.lines import read_lines
 from fieldpack.text.structure.model import LIST
 
@@ -48,14 +48,14 @@ def read_log(builder: Builder, low: int, high: int) -> None:
     lines = read_lines(builder.text, low, high)
     starts = [n for n in range(len(lines)) if starts_entry(builder.text, lines.ink[n])]
     if not starts:
-        DocumentReader(builder, "plain").read(low, high)
+        read_document(builder, low, high)
         return
     if starts[0]:
-        DocumentReader(builder, "plain").read(low, lines.begin[starts[0]])
+        read_document(builder, low, lines.begin[starts[0]])
     builder.open("log")
     for number, (i, k) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
         if k == i + 1:
-            builder.row(lines.ink[i], lines.end[i], LIST, builder.owner, number, "entry")
+            builder.row(lines.ink[i], lines.end[i], LIST, context=builder.owner, number=number, block="entry")
         else:
-            entries.entry(builder, lines, i, k, builder.owner, number)
+            entries.entry(builder, lines, i, k, owner=builder.owner, number=number)
     builder.close(rows=len(starts))

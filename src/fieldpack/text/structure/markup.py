@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fieldpack.text.cuts import trim
 from fieldpack.text.structure import code, tables
 from fieldpack.text.structure.model import BOILERPLATE, CODE, KEY, LIST, SENTENCE, UNIT
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 _DIRECTIVE = re.compile(
     r"\.\.(?:[ ]+(?P<name>[\w.+:-]*\w)?::(?=\s|$)(?P<argument>[^\n]*)|[ ]+_[^\n]*:|[ ]+\[[^\n]*|[ \n]|$)"

@@ -19,7 +19,7 @@ from fieldpack.text.structure import (
     transcripts,
 )
 from fieldpack.text.structure.builder import MAX_CHARS, Builder
-from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.document import read_document
 from fieldpack.text.structure.lines import crumb_windows, read_lines
 from fieldpack.text.structure.model import LIST, UNIT, Structure
 
@@ -32,7 +32,7 @@ Reader = Callable[[Builder, int, int], None]
 
 
 def _document(builder: Builder, low: int, high: int, dialect: str) -> None:
-    DocumentReader(builder, dialect, _data_reader).read(low, high)
+    read_document(builder, low, high, dialect, nested=_data_reader)
 
 
 def _data_reader(text: str) -> Reader | None:

@@ -35,9 +35,9 @@ class _Level:
     context: int
     first: int
     start: int
-    count: int
     outer_number: int
     record: bool  # an object that is an element of an array
+    count: int = 0
     naming: int = -1
 
 
@@ -96,7 +96,9 @@ class JsonReader:
             context = self._add(start, token.end(), KEY)
         else:
             self.pending = start
-        self.levels.append(_Level(array, context, first, start, 0, outer, element))
+        self.levels.append(
+            _Level(array=array, context=context, first=first, start=start, outer_number=outer, record=element)
+        )
         self.scalar = -1
 
     def _value(self, start: int, end: int, keyed: bool) -> None:
@@ -187,7 +189,7 @@ def read_json_lines(builder: Builder, low: int, high: int) -> None:
     builder.open("lines")
     for number, (start, end) in enumerate(zip(lines.ink, lines.end, strict=True)):
         if end - start <= builder.line_chars:
-            builder.row(start, end, TABLE, builder.owner, number, "record")
+            builder.row(start, end, TABLE, context=builder.owner, number=number, block="record")
         else:
             builder.open("record", ATOMIC | UNIT)
             builder.number = number

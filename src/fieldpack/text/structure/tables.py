@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fieldpack.text.structure.builder import SMALL_LIST, Builder
 from fieldpack.text.structure.model import HEADER, TABLE, UNIT
-
-if TYPE_CHECKING:
-    from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.walk import DocumentReader
 
 _DELIMITER = re.compile(r"[ \t]*+\|?[ \t]*+:?-+:?[ \t]*+(?:[|+][ \t]*+:?-+:?[ \t]*+)*+\|?[ \t]*+$", re.M)
 _GRID = re.compile(r"\+(?:[-=]+\+)+$", re.M)
@@ -115,13 +113,13 @@ def box_table(r: DocumentReader, i: int, j: int) -> int:
     rules = [n for n in range(i, k) if _is_rule(r, n)]
     if not rules or k - i < 3:
         return i
-    body = [n for n in range(i, k) if n not in set(rules)] if len(rules) < 64 else _others(i, k, rules)
+    body = _others(i, k, rules)
     if not body or not all(r.text[lines.ink[n]] in _BARS for n in body[:_SAMPLE]):
         return i
     top = next((n for n in rules if n > body[0]), -1)
     headed = top >= 0 and top + 1 < k and any(n > top for n in body)
     runs = len(rules) > 3 or any("=" in r.line(n) for n in rules)
-    parts = _box_parts(r, i, k, set(rules), top if headed else -1, runs)
+    parts = _box_parts(r, i, k, set(rules), top=top if headed else -1, runs=runs)
     parts += [Part("rule", lines.ink[n], lines.end[n]) for n in range(k, last)]
     emit_table(r.builder, parts, r.builder.lead(lines.ink[i]))
     return last
@@ -137,7 +135,7 @@ def _is_rule(r: DocumentReader, n: int) -> bool:
     return len(line) > 2 and (line[0] in "+┌├└╔╠╚╒╞╘╭╰╟┏┣┗┡╓╙") and set(line[1:]) <= _BOX_RULE
 
 
-def _box_parts(r: DocumentReader, i: int, k: int, rules: set[int], top: int, runs: bool) -> list[Part]:
+def _box_parts(r: DocumentReader, i: int, k: int, rules: set[int], *, top: int, runs: bool) -> list[Part]:
     lines = r.lines
     parts: list[Part] = []
     n = i

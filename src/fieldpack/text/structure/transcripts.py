@@ -6,7 +6,7 @@ import re
 
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.dialects import dialect_of
-from fieldpack.text.structure.document import DocumentReader
+from fieldpack.text.structure.document import read_document
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.logs import STAMP
 from fieldpack.text.structure.model import ATOMIC, KEY, LIST, UNIT
@@ -56,10 +56,10 @@ def read_transcript(builder: Builder, low: int, high: int) -> None:
     lines = read_lines(builder.text, low, high)
     starts = [n for n in range(len(lines)) if speaker(builder.text, lines.ink[n])]
     if not starts:
-        DocumentReader(builder, "plain").read(low, high)
+        read_document(builder, low, high)
         return
     if starts[0]:
-        DocumentReader(builder, "plain").read(low, lines.begin[starts[0]])
+        read_document(builder, low, lines.begin[starts[0]])
     builder.open("transcript")
     for number, (i, k) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
         _turn(builder, lines, i, k, number)
@@ -100,7 +100,7 @@ def read_mail(builder: Builder, low: int, high: int) -> None:
     starts = [n for n in range(len(lines)) if _opens_mail(builder.text, lines, n)]
     if not starts or starts[0]:
         before = lines.begin[starts[0]] if starts else high
-        DocumentReader(builder, "plain").read(low, before)
+        read_document(builder, low, before)
     if not starts:
         return
     builder.open("transcript")
@@ -136,6 +136,6 @@ def _message(builder: Builder, lines: Lines, i: int, high: int, number: int) -> 
     if n < len(lines) and lines.begin[n] < high:
         builder.owner = head
         start = lines.begin[n]
-        DocumentReader(builder, dialect_of(builder.text[start : min(high, start + 20_000)])).read(start, high)
+        read_document(builder, start, high, dialect_of(builder.text[start : min(high, start + 20_000)]))
     builder.owner, builder.number = owner, -1
     builder.close()
