@@ -133,7 +133,8 @@ def test_a_setting_that_nobody_reads_is_seen():
     assert planted("settings that nobody reads", text__planted=serialised) == [
         "settings that nobody reads: PlantedSettings.planted_knob"
     ]
-    assert not planted("settings that nobody reads", text__planted=record + "def use(s):\n    return s.planted_knob")
+    for use in ("s.planted_knob", "s.f()"):
+        assert not planted("settings that nobody reads", text__planted=f"{record}def use(s):\n    return {use}")
 
 
 def test_the_glossary_names_every_class_and_module_and_its_homes_are_there():

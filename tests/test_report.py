@@ -21,6 +21,7 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
+from fieldpack.html import escape
 from fieldpack.report import field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
 from fieldpack.request import checked_documents
@@ -202,8 +203,8 @@ def test_hostile_documents_run_nothing(packer, tmp_path):
 
 
 def test_hostile_field_page(packer, tmp_path):
-    prepared = replace(packer, unit="paragraph").prepare(checked_documents(HOSTILE))
-    html = field_page(field_view(prepared, read(prepared.corpus.groups)))
+    corpus = replace(packer, unit="paragraph").read(checked_documents(HOSTILE))
+    html = field_page(field_view(corpus, read(corpus.vectors)))
     title = f"fieldpack: The field of {len(HOSTILE)} documents"
     assert_harmless(html, title)
     dom = rendered(html, tmp_path)
@@ -228,7 +229,7 @@ def test_text_comes_back_as_it_was(value):
         def handle_data(self, data):
             self.seen += data
 
-    escaped = safe.text(value)
+    escaped = escape(value)
     escaped.encode("utf-8")
     for quote in "\"'":
         parser = Collect()
@@ -271,7 +272,7 @@ def test_policy_allows_the_page_itself_and_nothing_else(page):
 
 
 def test_every_segment_is_there_lit_or_dimmed(result, page):
-    texts = result.prepared.row_texts()
+    texts = result.corpus.texts()
     assert [page.segments[i] for i in range(len(texts))] == texts
     lit = {int(a["data-r"]) for tag, a in page.tags if tag == "span" and a.get("class", "").startswith("s k")}
     assert lit == set(np.flatnonzero(result.inside).tolist())
@@ -378,8 +379,8 @@ def test_the_same_input_gives_the_same_page(packer, result):
 def test_odd_fields_give_pages(packer, texts):
     result = packer.pack("one", texts, 20)
     Page(result.to_html())
-    prepared = packer.prepare(checked_documents(texts))
-    Page(field_page(field_view(prepared, read(prepared.corpus.groups))))
+    corpus = packer.read(checked_documents(texts))
+    Page(field_page(field_view(corpus, read(corpus.vectors))))
     for value in (result, result.reading, result.state):
         assert Page(value._repr_html_()).tags
 

@@ -28,7 +28,8 @@ def effects(settings: ShellSettings) -> tuple[Any, ...]:
     allocation = settings.budget.allocate(2000) if settings.budget else None
     due = [[(step.action, dict(step.options), step.section) for step in settings.due(usage, 2000)] for usage in USAGES]
     packer = configured.packer
-    return (packer.field, packer.min_relevance, packer.persist, configured.budget, configured.queries, allocation, due)
+    kept = (packer.field, packer.min_relevance, packer.residue_weight)
+    return (kept, configured.budget, configured.queries, allocation, due)
 
 
 def written(shell: str, entries: str) -> str:

@@ -8,14 +8,20 @@ SERIALISERS = {"to_dict", "from_dict", "of", "save", "load", "asdict", "to_json"
 
 
 def unread(tree):
-    """`Class.field` of every field that nobody reads."""
+    """`Class.field` of every field that nobody reads: neither others, nor a method of the class that others call."""
     classes = {}
     for module in tree.values():
         for node in ast.walk(module):
             if isinstance(node, ast.ClassDef) and node.name.endswith("Settings"):
-                classes[node.name] = _fields(node)
-    read = {name: _reads(tree, name) for name in classes}
-    return sorted(f"{name}.{field}" for name, fields in classes.items() for field in fields - read[name])
+                classes[node.name] = node
+    out = []
+    for name, node in classes.items():
+        read = _reads(tree.values(), name)
+        for method in node.body:
+            if isinstance(method, FUNCTIONS) and method.name in read and method.name not in SERIALISERS:
+                read = read | _reads([method], name)
+        out += [f"{name}.{field}" for field in _fields(node) - read]
+    return sorted(out)
 
 
 def _fields(node):
@@ -26,10 +32,10 @@ def _fields(node):
     }
 
 
-def _reads(tree, owner):
-    """Names of all attributes that are read outside the class `owner` and outside serialisers."""
+def _reads(nodes, owner):
+    """Names of all attributes that are read in the nodes, outside the class `owner` and outside serialisers."""
     names = set()
-    todo = list(tree.values())
+    todo = list(nodes)
     while todo:
         node = todo.pop()
         if isinstance(node, ast.ClassDef) and node.name == owner:

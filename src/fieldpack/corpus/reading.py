@@ -9,7 +9,8 @@ import numpy as np
 
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.keys import key
-from fieldpack.field.state import FieldSettings, FieldState, Reading, carry, read
+from fieldpack.field.carry import merged
+from fieldpack.field.state import FieldSettings, FieldState, Reading, read
 from fieldpack.types import BoolArray, FloatArray
 
 
@@ -72,15 +73,13 @@ class FieldOverview:
         base, vectors = self.base, self.corpus.vectors
         state = state or base.state
         state.fits(vectors.shape[1])
-        attractors = base.attractors
-        affinity = np.maximum(attractors.affinity(query_vectors), 0).mean(0) if len(attractors) else np.zeros(0)
-        demand = attractors.strength * affinity.astype(np.float32)
-        centers, strength = carry(state, attractors, self.settings)
+        attractors, settings = base.attractors, self.settings
+        carried = merged(state.carried, attractors, half_life=settings.half_life, limit=settings.limit)
         boundary = state.boundary.step(min(1.0, max(-1.0, base.resonance)))
         return replace(
             base,
-            demand=np.asarray(demand / demand.sum() if demand.sum() > 0 else base.demand, np.float32),
+            demand=attractors.demand(query_vectors),
             residue=state.residue.echo(vectors),
             permeability=boundary.permeability,
-            state=replace(state, turn=state.turn + 1, centers=centers, strength=strength, boundary=boundary),
+            state=replace(state, turn=state.turn + 1, boundary=boundary, **vars(carried)),
         )

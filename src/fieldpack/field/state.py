@@ -239,14 +239,6 @@ def read(
     )
 
 
-def carry(
-    state: FieldState, attractors: Attractors, settings: FieldSettings
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Centers (k, d) and strength (k,) of the attractors after a turn: see `fieldpack.field.carry.merged`."""
-    after = merged(state.carried, attractors, half_life=settings.half_life, limit=settings.limit)
-    return after.centers, after.strength
-
-
 def _background(x: Array, state: FieldState) -> Array | None:
     """The mean of all rows known: those absorbed before and these. None: of these alone."""
     if state.count == 0 or len(x) == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 import json
 import zipfile
@@ -61,16 +60,15 @@ def index_corpus(
     check_text(listed)
     place = Path(output)
     lines = store.lines([_row(d) for d in listed]).splitlines()
-    about = {"documents": hashlib.sha256(b"\n".join(lines)).hexdigest(), **made_with(packer)}
+    about = {"documents": store.sha256(b"\n".join(lines)), **made_with(packer)}
     out = Output(place / PARTS, "part", count=len(listed), size=batch, ending="npz", about=about)
     with out.opened():
-        if (place / "index.json").is_file():
-            return Index.load(place, packer, verify=False)
-        _read_parts(out, lines, packer, compute, progress)
-        parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
-        Index(packer, packer.reader.join(*parts)).save(place)
-        for k in range(len(out)):
-            out.path(k).unlink(missing_ok=True)
+        if not (place / "index.json").is_file():
+            _read_parts(out, lines, packer, compute, progress)
+            parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
+            Index(packer, packer.reader.join(*parts)).save(place)
+            for k in range(len(out)):
+                out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
 
 

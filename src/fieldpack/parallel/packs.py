@@ -6,7 +6,6 @@ tasks ──► shards of `batch` ──► workers, each with a packer ──�
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -191,7 +190,7 @@ class PackWorker:
 def index_head(folder: str, packer: ContextPacker) -> str:
     """The name of an index: the hash of its head, in which the checksums of its files stand."""
     store.load(folder, KIND, VERSION, verify=False)
-    return hashlib.sha256((Path(folder) / f"{KIND}.json").read_bytes()).hexdigest()[:16]
+    return store.sha256_of_file(Path(folder) / f"{KIND}.json")[:16]
 
 
 def _facts(result: Result, explain: bool) -> dict[str, Any]:
