@@ -440,6 +440,8 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
         same = previous == int(rows.doc[span.first])
         head = _header(w.packer, doc, number)
         allowed = {"\n\n…\n\n", "\n…\n", " … "} if same else {("\n\n" if previous >= 0 else "") + head}
+        if same and rows[span.first].kind == "table":
+            allowed.add("\n")  # rows of one table: what is packed is a table
         promise(between in allowed, f"between pieces: {between!r}, allowed {allowed!r}")
         place = span.start
         for row in range(span.first, span.last + 1):

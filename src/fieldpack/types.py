@@ -77,6 +77,7 @@ class Segments(FrozenArrays, Sequence[Segment]):
     def __post_init__(self) -> None:
         if self.context is None:
             object.__setattr__(self, "context", np.full(len(self.doc), -1, np.int64))
+        super().__post_init__()
 
     def __len__(self) -> int:
         return len(self.doc)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fieldpack.types import Document, FloatArray, IntArray, Segments
+from fieldpack.types import KINDS, Document, FloatArray, IntArray, Segments
 from fieldpack.words import distinct
 
 Order = Literal["source", "edges", "relevance"]
@@ -22,7 +22,10 @@ ORDERS: tuple[Order, ...] = ("source", "edges", "relevance")
 BETWEEN_DOCUMENTS = "\n\n"
 GAP = "\n\n…\n\n"
 GAP_IN_LINES = "\n…\n"
+GAP_IN_TABLES = "\n"
+"""Between rows of one table or lines of records: no mark, so that what is packed is a table, or lines, as before."""
 GAP_IN_SENTENCES = " … "
+_TABLE = KINDS.index("table")
 _LONGEST_GAP_KEPT = 64
 """White space between neighbours is kept as it stands up to this many characters (indentation, blank lines)."""
 
@@ -124,6 +127,8 @@ def joined(text: str, segments: Segments, first: int, last: int) -> str:
 
 def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[int, int]) -> str:
     a, b = before[1], after[0]
+    if a < b and (segments.kind[a : b + 1] == _TABLE).all():
+        return GAP_IN_TABLES
     if a > b or segments.parent[a] != segments.parent[b]:
         return GAP
     return GAP_IN_LINES if "\n" in text[segments.end[a] : segments.start[b]] else GAP_IN_SENTENCES

@@ -207,9 +207,7 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
         # A row that others need is worth more than they are: it goes after them when the text is too long.
         gain[along] = np.maximum(gains[along], gains[row] * np.float32(1.01))
     chosen = np.array(pack.chosen, np.int64)
-    left = np.ones(len(problem), np.bool_)
-    left[chosen] = False
-    gain[left] = gains[left]
+    gain = np.where(pack.inside, gain, gains)
     value, used = objective_of(problem, chosen, settings, cache, pack.link[chosen]), pack.used
     single = _best_single(problem, budget, chosen)
     if single is not None and (alone := objective_of(problem, single, settings, cache)) > value:
