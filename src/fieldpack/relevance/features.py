@@ -17,7 +17,7 @@ from fieldpack.corpus.vocabulary import TIME
 from fieldpack.field.couplings import neighbour_sum
 from fieldpack.relevance.shortlist import Candidates
 from fieldpack.relevance.signals import Signals, bm25, title_in_query, weighted_mean
-from fieldpack.types import BoolArray, FloatArray
+from fieldpack.types import BoolArray, FloatArray, IntArray
 
 PARAGRAPH = (
     "maxsim",  # token resonance: mean best match of the query's content words (late interaction)
@@ -90,7 +90,10 @@ def paragraph_features(signals: Signals, dense: FloatArray | None = None) -> Fea
         "maxsim": maxsim,
         "bm25": exact,
         "cosine": cosine,
-        "maxsim_titled": weighted_mean(np.maximum(best, signals.title_similarity[:, document]), query.weight),
+        "maxsim_titled": weighted_mean(
+            with_contexts(np.maximum(best, signals.title_similarity[:, document]), candidates.context("paragraph")),
+            query.weight,
+        ),
         "title": title_in_query(candidates, query)[document],
         "pairs": np.maximum.reduceat(signals.pairs(), candidates.starts),
         "neighbours": neighbour_sum(base, candidates.sequence, (1, 2, 3, 4)),
@@ -123,6 +126,7 @@ def sentence_features(signals: Signals, paragraph_score: FloatArray) -> Features
     first = np.zeros(len(group), np.float32)
     first[starts] = sizes > 1
     titled = np.maximum(signals.max_similarity, signals.title_similarity[:, document])
+    titled = with_contexts(titled, candidates.context("sentence"))
     raw = {
         "maxsim": maxsim,
         "bm25": exact,
@@ -140,6 +144,17 @@ def sentence_features(signals: Signals, paragraph_score: FloatArray) -> Features
         "sentences": np.log(sizes[group]).astype(np.float32),
     }
     return Features(np.stack([*columns, *rest.values()], 1).astype(np.float32), {**raw, **rest})
+
+
+def with_contexts(similarity: FloatArray, context: IntArray) -> FloatArray:
+    """(q, n) best match of each query word in each row or in what must be packed with it. context (n,): -1 for none."""
+    chain = context
+    while (chain >= 0).any():
+        rows = np.flatnonzero(chain >= 0)
+        similarity = similarity.copy()
+        similarity[:, rows] = np.maximum(similarity[:, rows], similarity[:, chain[rows]])
+        chain = np.where(chain >= 0, context[np.maximum(chain, 0)], -1)
+    return similarity
 
 
 def attraction(rows: FloatArray, score: FloatArray) -> FloatArray:

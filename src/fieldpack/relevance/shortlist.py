@@ -11,7 +11,7 @@ from fieldpack.arrays import concat_ranges, offsets_of, sorted_unique, zscore
 from fieldpack.corpus.corpus import SHORTLIST, Corpus, Titles, Unit, paragraph_offsets, texts_of
 from fieldpack.corpus.order import of_rows
 from fieldpack.relevance.query import Query
-from fieldpack.types import FloatArray, IntArray
+from fieldpack.types import FloatArray, IntArray, Segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,15 @@ class Candidates:
     titles: Titles
     sequence: IntArray
     vectors: FloatArray
+
+    def context(self, unit: Unit) -> IntArray:
+        """(n,) or (g,): the candidate that must be packed with each, -1 where there is none, or none among them."""
+        rows, spans = self.rows(unit), _spans(self.corpus, unit)
+        context = spans.context[rows]
+        if self.all:
+            return context
+        place = np.minimum(np.searchsorted(rows, np.maximum(context, 0)), max(len(rows) - 1, 0))
+        return np.where((context >= 0) & (rows[place] == context), place, -1).astype(np.int64)
 
     @property
     def all(self) -> bool:
@@ -58,6 +67,10 @@ class Candidates:
         """The verbatim text of each sentence, or of those at some positions."""
         rows = self.sentences if positions is None else self.sentences[positions]
         return texts_of(self.corpus.sentences.spans, self.corpus.documents, rows)
+
+
+def _spans(corpus: Corpus, unit: Unit) -> Segments:
+    return corpus.sentences.spans if unit == "sentence" else corpus.paragraphs.spans
 
 
 def all_candidates(corpus: Corpus) -> Candidates:
