@@ -2,6 +2,9 @@
 
 A word's vector is the sum of its pieces' rows; its length is the word's weight. A text's vector is the unit-length sum
 of its words' vectors (the mean of a sentence embedder, with frequent words weighed down: Arora et al. 2017).
+A word that the table does not know (a script it lacks, letters one by one, a code with digits) has a direction made of
+its own letters, so that it is like itself, like words that share most of its letters in a row, and like no other. A
+name with signs as a whole (`a.b.c`) has none: its parts speak for it.
 """
 
 from __future__ import annotations
@@ -16,12 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack import assets
-from fieldpack.embed.wordpiece import UNKNOWN, wordpieces
+from fieldpack.embed.wordpiece import LONGEST_WORD, UNKNOWN, wordpieces
 from fieldpack.errors import AssetError
-from fieldpack.types import FloatArray
-from fieldpack.words import Words, sums, words_of
+from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import Words, fold, is_symbol, sums, words_of
 
 _REMEMBERED_WORDS = 1 << 17
+TYPICAL_WEIGHT = np.float32(1.2)
+"""Weight of a word that the table does not know: in the middle of those of rare English words."""
+_RULES = 2
+"""How a text becomes words and these vectors; other rules, other rows."""
 _TOGETHER = 1 << 14
 """Words whose pieces are looked up at once: a made-up word has five and more."""
 
@@ -43,13 +50,15 @@ class StaticEmbedder:
             words = _file(folder, "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
             self._vocabulary = {word: row for row, word in enumerate(words)}
             self._unknown = self._vocabulary[UNKNOWN]
+            for word in [w for w in words if len(w) > 3 and w.isalpha() and not w.isascii()]:
+                self._vocabulary.setdefault(fold(word).casefold(), self._vocabulary[word])
         except (KeyError, UnicodeDecodeError) as error:
             raise AssetError(f"{weights.parent} holds no table of static vectors (found no {error})") from error
         if not (self._rows.ndim == 2 and len(self._rows) == len(self._scale) == len(words)):
             shapes = f"{self._rows.shape} rows, {len(self._scale)} scales, {len(words)} words"
             raise AssetError(f"{weights.parent} holds no table of static vectors: {shapes}")
-        self._fingerprint = f"static-{self.dims}:{_digest(folder, weights)[:16]}"
-        self._pieces = lru_cache(maxsize=_REMEMBERED_WORDS)(lambda word: wordpieces(word, self._vocabulary))
+        self._fingerprint = f"static-{self.dims}.{_RULES}:{_digest(folder, weights)[:16]}"
+        self._pieces = lru_cache(maxsize=_REMEMBERED_WORDS)(self._pieces_of)
 
     def __reduce__(self) -> tuple[type[StaticEmbedder], tuple[Path | None]]:
         """Sent to another process as its folder: the table is memory-mapped there, not copied."""
@@ -85,25 +94,72 @@ class StaticEmbedder:
         flat = np.array([row for rows in pieces for row in rows], np.intp)
         vectors = self._rows[flat].astype(np.float32)
         vectors *= self._scale[flat, None]
-        if len(flat) == len(pieces):
-            return vectors
-        counts = np.fromiter(map(len, pieces), np.intp, len(pieces))
+        if len(flat) > len(pieces):
+            vectors = self._added(vectors, np.fromiter(map(len, pieces), np.intp, len(pieces)))
+        strange = [k for k, rows in enumerate(pieces) if rows[0] == self._unknown]
+        if strange:
+            vectors[strange] = 0
+            own = [k for k in strange if not is_symbol(vocabulary[k])]
+            vectors[own] = TYPICAL_WEIGHT * spelled([vocabulary[k] for k in own], self.dims)
+        return vectors
+
+    @staticmethod
+    def _added(vectors: FloatArray, counts: IntArray) -> FloatArray:
+        """The sum of each word's pieces. Pieces are added place by place, so that the order of addition within a word
+        is fixed."""
         starts = np.cumsum(counts) - counts
         sums: FloatArray = vectors[starts]
-        # Pieces are added place by place, so that the order of addition within a word is fixed.
         for place in range(1, int(counts.max())):
             longer = np.flatnonzero(counts > place)
             sums[longer] += vectors[starts[longer] + place]
         return sums
 
+    def _pieces_of(self, word: str) -> list[int]:
+        """The rows of a word's pieces; the unknown one alone where these say nothing about it: symbols as a whole, a
+        word letter by letter, one that is partly digits."""
+        rows = wordpieces(word, self._vocabulary)
+        strange = len(rows) > 1 and (len(rows) == len(word) or not word.isalpha())
+        return [self._unknown] if strange else rows
+
     def known(self, words: Words) -> float:
-        """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7."""
-        whole = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
-        return float(whole[words.ids].mean()) if len(words.ids) else 0.0
+        """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7.
+        Names with signs count by their parts alone."""
+        known = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
+        total = int(words.places.sum())
+        return float(np.count_nonzero((known & ~words.symbols)[words.ids])) / total if total else 0.0
 
     def _row(self, row: int) -> FloatArray:
         vector: FloatArray = self._rows[row].astype(np.float32) * self._scale[row]
         return vector
+
+
+def spelled(words: Sequence[str], dims: int) -> FloatArray:
+    """float32 (u, dims) unit rows: the direction of a word is the sum of those of its groups of three letters (ends
+    marked) and of the word itself; a word with digits has its own alone. A group's direction is random and fixed, so
+    that two are nearly at right angles (random indexing: Kanerva et al. 2000; groups of letters: Bojanowski et al.
+    2017)."""
+    groups = [_groups(word) for word in words]
+    number = {group: k for k, group in enumerate(dict.fromkeys(g for some in groups for g in some))}
+    size = -(-dims // 8)
+    digests = b"".join(hashlib.shake_128(group.encode("utf-8", "surrogatepass")).digest(size) for group in number)
+    bits = np.unpackbits(np.frombuffer(digests, np.uint8).reshape(len(number), size), axis=1)[:, :dims]
+    signs = 2 * bits.astype(np.int8) - 1
+    flat = np.array([number[g] for some in groups for g in some], np.intp)
+    ends = np.cumsum([len(some) for some in groups], dtype=np.intp)
+    sums = np.zeros((len(words), dims), np.float32)
+    if len(words):
+        # Of integers, so that no order of addition changes a bit.
+        sums[:] = np.add.reduceat(signs[flat], np.append(0, ends[:-1]), axis=0, dtype=np.int32)
+    sums /= np.maximum(np.sqrt(np.einsum("ud,ud->u", sums, sums)), 1)[:, None]
+    return sums
+
+
+def _groups(word: str) -> list[str]:
+    """The word between marks of its ends, and what it shares with others: its groups of three signs."""
+    marked = f"<{word}>"
+    if len(word) > LONGEST_WORD or any(c.isdigit() for c in word):
+        return [marked]
+    return [marked, *(marked[k : k + 3] for k in range(len(marked) - 2))]
 
 
 def unit_sums(vectors: FloatArray, words: Words, empty: FloatArray) -> FloatArray:
