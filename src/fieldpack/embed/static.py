@@ -27,6 +27,7 @@ from fieldpack.words import Words, fold, is_symbol, sums, words_of
 _REMEMBERED_WORDS = 1 << 17
 TYPICAL_WEIGHT = np.float32(1.2)
 """Weight of a word that the table does not know: in the middle of those of rare English words."""
+_SHORT = 3
 _RULES = 2
 """How a text becomes words and these vectors; other rules, other rows."""
 _TOGETHER = 1 << 14
@@ -155,9 +156,10 @@ def spelled(words: Sequence[str], dims: int) -> FloatArray:
 
 
 def _groups(word: str) -> list[str]:
-    """The word between marks of its ends, and what it shares with others: its groups of three signs."""
+    """The word between marks of its ends, and what it shares with others: its groups of three signs. Short words and
+    codes share nothing (measured on Arabic: from four letters on is best)."""
     marked = f"<{word}>"
-    if len(word) > LONGEST_WORD or any(c.isdigit() for c in word):
+    if not _SHORT < len(word) <= LONGEST_WORD or any(c.isdigit() for c in word):
         return [marked]
     return [marked, *(marked[k : k + 3] for k in range(len(marked) - 2))]
 

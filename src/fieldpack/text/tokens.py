@@ -173,7 +173,7 @@ def _has_long_white(text: str) -> bool:
 
 def _count_by_pieces(encoding: tiktoken.Encoding, text: str) -> int:
     """The same count by tiktoken's own split pattern, in an engine without a stack (as in tiktoken._educational)."""
-    import regex  # type: ignore[import-untyped]
+    import regex
 
     text = _without_surrogates(text)
     pieces = regex.findall(encoding._pat_str, text)
