@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fieldpack.words import fold, is_symbol, query_weights, split, split_with_offsets, words_of
+from fieldpack.words import fold, is_symbol, query_weights, shared_wording, split, split_with_offsets, words_of
 
 SIGNS = "abcXYZ019_./\\:@#$%&+-,'\"()[]{}<>=~*!? \t\n"
 LETTERS = "éßøłŁıЁйё́ςΆ漢字かガ゙ー々ﾊﾟทก็ำเ​किंाأ​ـَہשׁ\u00ad\u200d\ufb01①½²₂™１Ａ％한글"
@@ -166,6 +166,36 @@ def test_a_query_gives_a_name_less_than_its_parts_together() -> None:
         **{"the": 1, "techcrunch": 1, "tech": 0.5, "crunch": 0.5},
         **{"report": 1, "on": 1, "read": 1, "csv": 1, "read_csv": 0.5},
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "passage", "shared"),
+    [
+        ("仓库在哪里", "包裹从莱比锡仓库寄出。", ["仓库"]),
+        ("โรงแรมเปิดกี่โมง", "โรงแรมเปิดเวลาเจ็ดโมงเช้า", ["โรงแรมเปิด", "โมง"]),
+        ("โรงแรมเปิดกี่โมง", "ห้องประชุมอยู่ชั้นสาม", []),
+        ("किताब कहाँ है", "काबुल बड़ा शहर है।", ["है"]),
+        ("Where is read_csv in Café?", "call read_csv at the cafe", ["read_csv", "Café"]),
+        ("Where is read_csv?", "how to read a CSV", ["read", "csv"]),
+        ("PIN 1234", "ＰＩＮコードは１２３４です。", ["PIN", "1234"]),
+        ("getUser", "the user", ["User"]),
+    ],
+)
+def test_what_a_query_and_a_passage_share_is_named_as_it_is_written(
+    query: str, passage: str, shared: list[str]
+) -> None:
+    assert shared_wording(query, passage) == shared
+
+
+@given(text, text)
+def test_what_is_shared_stands_in_both(query: str, passage: str) -> None:
+    for stretch in shared_wording(query, passage):
+        assert stretch in query
+        assert set(split(stretch)) & set(split(passage))
+
+
+def test_only_words_that_count_are_named() -> None:
+    assert shared_wording("the key is here", "the key", {"key"}) == ["key"]
 
 
 @given(TEXTS)

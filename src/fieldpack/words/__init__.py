@@ -2,7 +2,7 @@
 
 from fieldpack.words.flat import Words, distinct, ranges, sums, words_of
 from fieldpack.words.folding import fold
-from fieldpack.words.splitting import is_symbol, query_weights, split, split_with_offsets
+from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets
 
 __all__ = [
     "Words",
@@ -11,6 +11,7 @@ __all__ = [
     "is_symbol",
     "query_weights",
     "ranges",
+    "shared_wording",
     "split",
     "split_with_offsets",
     "sums",

@@ -14,7 +14,7 @@ budoux .97.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 import regex
@@ -77,6 +77,27 @@ def query_weights(text: str) -> dict[str, float]:
         for place in _places(fold(chunk)):
             out[place.word] = max(out.get(place.word, 0.0), _SECOND if place.second else 1.0)
     return out
+
+
+def shared_wording(query: str, passage: str, words: Container[str] | None = None) -> list[str]:
+    """What of the query stands in the passage too, as the query writes it, each once and in order: whole names rather
+    than their parts, and in a script without blanks the longest stretches that stand there. words: those that count,
+    all when None."""
+    there = set(split(passage))
+    folded = fold(passage).casefold()
+    stretches: list[tuple[int, int]] = []
+    for word, start, end in sorted(split_with_offsets(query), key=lambda place: (place[1], -place[2])):
+        if word not in there or (words is not None and word not in words):
+            continue
+        if stretches and start < stretches[-1][1]:
+            first, last = stretches[-1]
+            if end <= last:
+                continue
+            if fold(query[first:end]).casefold() in folded:
+                stretches[-1] = first, end
+                continue
+        stretches.append((start, end))
+    return list(dict.fromkeys(query[start:end] for start, end in stretches))
 
 
 def chunks(text: str) -> list[str]:
