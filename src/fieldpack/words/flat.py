@@ -44,7 +44,8 @@ class Words:
     @cached_property
     def symbols(self) -> BoolArray:
         """(u,) which words of the vocabulary are names with signs as a whole (`a.b.c`), written besides their parts."""
-        return np.fromiter(map(is_symbol, self.vocabulary), np.bool_, len(self.vocabulary))
+        whole = (not word.isalnum() and is_symbol(word) for word in self.vocabulary)
+        return np.fromiter(whole, np.bool_, len(self.vocabulary))
 
     @property
     def places(self) -> npt.NDArray[np.int64]:
@@ -86,11 +87,10 @@ class _Ids(dict[str, tuple[int, ...]]):
 
     def __missing__(self, chunk: str) -> tuple[int, ...]:
         index = self._index
-        if chunk.isalpha() and chunk.isascii():
-            lower = chunk.lower()
-            if chunk[1:] == lower[1:]:  # a word of prose: nothing to take apart
-                self[chunk] = alone = (index.setdefault(lower, len(index)),)
-                return alone
+        if chunk.isalpha() and chunk.isascii() and (chunk.islower() or chunk.istitle()):
+            # A word of prose, nothing to take apart: most of what is new in a text.
+            self[chunk] = alone = (index.setdefault(chunk.lower(), len(index)),)
+            return alone
         core = chunk.rstrip(_AFTER).lstrip(_BEFORE)
         if core != chunk:
             ids = self[core]
