@@ -13,11 +13,11 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 from fieldpack import assets
-from fieldpack.embed.static import StaticEmbedder, read_safetensors
+from fieldpack.embed.static import TYPICAL_WEIGHT, StaticEmbedder, read_safetensors, spelled
 from fieldpack.embed.wordpiece import wordpieces
 from fieldpack.errors import AssetError
 from fieldpack.protocols import Embedder
-from fieldpack.words import split, words_of
+from fieldpack.words import is_symbol, split, words_of
 
 STATIC = StaticEmbedder()
 VOCABULARY = {w: i for i, w in enumerate(assets.verified("static/vocab.txt").read_text("utf-8").split("\n")) if w}
@@ -56,7 +56,14 @@ def slow(text: str, folder: Path) -> np.ndarray:
     table = load_file(folder / "vectors.safetensors")
     total = np.zeros(table["rows"].shape[1])
     for word in split(text):
-        for row in wordpieces(word, VOCABULARY):
+        pieces = wordpieces(word, VOCABULARY)
+        letters = len(pieces) > 1 and (len(pieces) == len(word) or not word.isalpha())
+        if is_symbol(word):
+            continue
+        if letters or pieces == [VOCABULARY["[UNK]"]]:
+            total += TYPICAL_WEIGHT * spelled([word], len(total))[0]
+            continue
+        for row in pieces:
             total += table["rows"][row].astype(float) * float(table["scale"][row])
     if not np.any(total):
         total = table["rows"][VOCABULARY["[UNK]"]].astype(float)
@@ -100,6 +107,28 @@ def test_word_vectors_carry_direction_and_weight() -> None:
     assert STATIC.word_vectors([]).shape == (0, STATIC.dims)
 
 
+def test_a_word_that_the_table_does_not_know_is_like_itself_alone() -> None:
+    strange = ["किताब", "काबुल", "أحمد", "حمد", "แรม", "склад", "замок", "e0123", "e0124", "2501", "1250", "zqxv"]
+    rows = STATIC.word_vectors(strange)
+    weight = np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(weight, TYPICAL_WEIGHT, rtol=1e-5)
+    alike = (rows @ rows.T) / np.outer(weight, weight) - np.eye(len(strange))
+    assert np.abs(alike).max() < 0.6, "below the similarity from which a reason calls a word near"
+    assert np.array_equal(STATIC.word_vectors(["أحمد"])[0], rows[2]), "whatever else is in the call"
+    forms = STATIC.word_vectors(["складами", "складах", "яблоко"]) / TYPICAL_WEIGHT
+    assert forms[0] @ forms[1] > 0.5 > 0.3 > abs(forms[0] @ forms[2]), "forms of one word share most of their letters"
+
+
+def test_a_name_as_a_whole_has_no_vector_and_its_parts_have_theirs() -> None:
+    assert not STATIC.word_vectors(["read_csv", "3.11.4", "c#", "--no-cache"]).any()
+    np.testing.assert_allclose(STATIC.embed(["call read_csv()"]), STATIC.embed(["call read csv"]), atol=1e-6)
+
+
+def test_known_is_the_share_of_a_language_that_the_table_knows() -> None:
+    known = [STATIC.known(words_of([t])) for t in ("the house of_the garden", "склад в доме", "")]
+    assert known[0] == 1 and known[1] < 0.5 and known[2] == 0
+
+
 def test_near_texts_are_near() -> None:
     rows = STATIC.embed(
         ["How do plants make food from light?", "Photosynthesis in leaves", "The bank raised its rates"]
@@ -125,8 +154,8 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
     rows = np.array([[127, 0], [0, 127], [-127, 0]], np.int8)
     made = StaticEmbedder(table(tmp_path, rows, np.array([1, 2, 0.5], np.float32), ["[UNK]", "red", "##dish"]))
     assert isinstance(made, Embedder) and made.dims == 2
-    np.testing.assert_array_equal(made.word_vectors(["red", "reddish", "blue"]), [[0, 254], [-63.5, 254], [127, 0]])
-    np.testing.assert_allclose(made.embed(["Red blue"])[0], np.array([127, 254]) / np.hypot(127, 254), rtol=1e-6)
+    np.testing.assert_array_equal(made.word_vectors(["red", "reddish"]), [[0, 254], [-63.5, 254]])
+    np.testing.assert_allclose(made.embed(["Red-dish"])[0], [0.0, 1.0], atol=1e-2)
     again = pickle.loads(pickle.dumps(made))
     assert again.fingerprint == made.fingerprint != STATIC.fingerprint
     assert np.array_equal(again.embed(["reddish"]), made.embed(["reddish"]))

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldpack.arrays import GrowableArrays, read_only, sorted_unique
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
+from fieldpack.words.stems import stem_of
 
 _NUMBER = re.compile(r".*\d.*", re.DOTALL)
 TIME = (
@@ -135,14 +136,6 @@ class Frequencies(FrozenArrays):
 def idf(frequency: IntArray, paragraphs: int) -> FloatArray:
     """BM25's inverse document frequency log(1 + (g - df + .5) / (df + .5)) (Robertson & Zaragoza 2009), float32 > 0."""
     return np.log1p((paragraphs - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
-
-
-def stem_of(word: str) -> str:
-    """A crude stem for exact matching: the first letters of a word, fewer of a short one. It joins inflected forms in
-    languages that inflect at the end; numbers and mixed tokens stay whole."""
-    if len(word) <= 4 or not word.isalpha():
-        return word
-    return word[:5] if len(word) <= 6 else word[: min(6, len(word) - 2)]
 
 
 def _document_frequency(ids: IntArray, paragraph: IntArray, size: int) -> IntArray:

@@ -2,10 +2,14 @@
 
 A word's vector is the sum of its pieces' rows; its length is the word's weight. A text's vector is the unit-length sum
 of its words' vectors (the mean of a sentence embedder, with frequent words weighed down: Arora et al. 2017).
+A word that the table does not know (a script it lacks, letters one by one, a code with digits) has a direction made of
+its own letters, so that it is like itself, like words that share most of its letters in a row, and like no other. A
+name with signs as a whole (`a.b.c`) has none: its parts speak for it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,15 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack import assets
-from fieldpack.embed.wordpiece import UNKNOWN, wordpieces
+from fieldpack.embed.wordpiece import LONGEST_WORD, UNKNOWN, wordpieces
 from fieldpack.errors import AssetError
 from fieldpack.storage import sha256_of_file
-from fieldpack.types import FloatArray
-from fieldpack.words import Words, sums, words_of
+from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import Words, fold, is_symbol, sums, words_of
 
 _REMEMBERED_WORDS = 1 << 17
+TYPICAL_WEIGHT = np.float32(1.2)
+"""Weight of a word that the table does not know: in the middle of those of rare English words."""
+_SHORT = 3
+_RULES = 2
+"""How a text becomes words and these vectors; other rules, other rows."""
 _WORDS_AT_ONCE = 1 << 14
-"""Words whose pieces are looked up at once, which bounds memory: an unknown word has five pieces and more."""
+"""Words whose pieces are looked up at once: a made-up word has five and more."""
 
 
 class StaticEmbedder:
@@ -43,13 +52,15 @@ class StaticEmbedder:
             words = _file(folder, "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
             self._vocabulary = {word: row for row, word in enumerate(words)}
             self._unknown = self._vocabulary[UNKNOWN]
+            for word in [w for w in words if len(w) > 3 and w.isalpha() and not w.isascii()]:
+                self._vocabulary.setdefault(fold(word).casefold(), self._vocabulary[word])
         except (KeyError, UnicodeDecodeError) as error:
             raise AssetError(f"{weights.parent} holds no table of static vectors (found no {error})") from error
         if not (self._rows.ndim == 2 and len(self._rows) == len(self._scale) == len(words)):
             shapes = f"{self._rows.shape} rows, {len(self._scale)} scales, {len(words)} words"
             raise AssetError(f"{weights.parent} holds no table of static vectors: {shapes}")
-        self._fingerprint = f"static-{self.dims}:{_digest(folder, weights)[:16]}"
-        self._pieces = lru_cache(maxsize=_REMEMBERED_WORDS)(lambda word: wordpieces(word, self._vocabulary))
+        self._fingerprint = f"static-{self.dims}.{_RULES}:{_digest(folder, weights)[:16]}"
+        self._pieces = lru_cache(maxsize=_REMEMBERED_WORDS)(self._pieces_of)
 
     def __reduce__(self) -> tuple[type[StaticEmbedder], tuple[Path | None]]:
         """Sent to another process as its folder: the table is memory-mapped there, not copied."""
@@ -85,25 +96,89 @@ class StaticEmbedder:
         flat = np.array([row for rows in pieces for row in rows], np.intp)
         vectors = self._rows[flat].astype(np.float32)
         vectors *= self._scale[flat, None]
-        if len(flat) == len(pieces):
-            return vectors
-        counts = np.fromiter(map(len, pieces), np.intp, len(pieces))
+        if len(flat) > len(pieces):
+            vectors = self._added(vectors, np.fromiter(map(len, pieces), np.intp, len(pieces)))
+        strange = [k for k, rows in enumerate(pieces) if rows[0] == self._unknown]
+        if strange:
+            vectors[strange] = 0
+            own = [k for k in strange if not is_symbol(vocabulary[k])]
+            vectors[own] = TYPICAL_WEIGHT * spelled([vocabulary[k] for k in own], self.dims)
+        return vectors
+
+    @staticmethod
+    def _added(vectors: FloatArray, counts: IntArray) -> FloatArray:
+        """The sum of each word's pieces. Pieces are added place by place, so that the order of addition within a word
+        is fixed."""
         starts = np.cumsum(counts) - counts
         sums: FloatArray = vectors[starts]
-        # Pieces are added place by place, so that the order of addition within a word is fixed.
         for place in range(1, int(counts.max())):
             longer = np.flatnonzero(counts > place)
             sums[longer] += vectors[starts[longer] + place]
         return sums
 
+    def _pieces_of(self, word: str) -> list[int]:
+        """The rows of a word's pieces; the unknown one alone where these say nothing about it: symbols as a whole, a
+        word letter by letter, one that is partly digits."""
+        rows = wordpieces(word, self._vocabulary)
+        strange = len(rows) > 1 and (len(rows) == len(word) or not word.isalpha())
+        return [self._unknown] if strange else rows
+
     def known(self, words: Words) -> float:
-        """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7."""
-        whole = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
-        return float(whole[words.ids].mean()) if len(words.ids) else 0.0
+        """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7.
+        Names with signs count by their parts alone."""
+        known = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
+        total = int(words.places.sum())
+        return float(np.count_nonzero((known & ~words.symbols)[words.ids])) / total if total else 0.0
 
     def _row(self, row: int) -> FloatArray:
         vector: FloatArray = self._rows[row].astype(np.float32) * self._scale[row]
         return vector
+
+
+def spelled(words: Sequence[str], dims: int) -> FloatArray:
+    """float32 (u, dims) unit rows: the direction of a word is the sum of those of its groups of three letters (ends
+    marked) and of the word itself; a word with digits has its own alone. A group's direction is random and fixed, so
+    that two are nearly at right angles (random indexing: Kanerva et al. 2000; groups of letters: Bojanowski et al.
+    2017)."""
+    groups = [_groups(word) for word in words]
+    number = {group: k for k, group in enumerate(dict.fromkeys(g for some in groups for g in some))}
+    flat = np.array([number[g] for some in groups for g in some], np.intp)
+    counts = np.fromiter(map(len, groups), np.intp, len(groups))
+    starts = np.cumsum(counts) - counts
+    signs = _signs([_key(group) for group in number], dims)
+    total = signs[flat[starts]]
+    for place in range(1, int(counts.max(initial=0))):  # some times as fast as np.add.reduceat
+        longer = np.flatnonzero(counts > place)
+        total[longer] += signs[flat[starts[longer] + place]]
+    sums: FloatArray = total.astype(np.float32)
+    sums /= np.maximum(np.sqrt(np.einsum("ud,ud->u", sums, sums)), 1)[:, None]
+    return sums
+
+
+def _key(group: str) -> int:
+    """64 bits of a group of letters: its own bytes while they are eight at most, else a digest of them."""
+    encoded = group.encode("utf-8", "surrogatepass")
+    return int.from_bytes(encoded if len(encoded) <= 8 else hashlib.blake2b(encoded, digest_size=8).digest(), "little")
+
+
+def _signs(keys: Sequence[int], dims: int) -> npt.NDArray[np.int16]:
+    """int16 (k, dims) of -1 and 1: SplitMix64 (Steele et al. 2014) from each key, the same on every machine."""
+    step = np.arange(1, -(-dims // 64) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x = np.array(keys, np.uint64)[:, None] + step
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    x ^= x >> np.uint64(31)
+    bits = np.unpackbits(x.astype("<u8").view(np.uint8), axis=1)[:, :dims]
+    return 2 * bits.astype(np.int16) - 1
+
+
+def _groups(word: str) -> list[str]:
+    """The word between marks of its ends, and what it shares with others: its groups of three signs. Short words and
+    codes share nothing (measured on Arabic: from four letters on is best)."""
+    marked = f"<{word}>"
+    if not _SHORT < len(word) <= LONGEST_WORD or any(c.isdigit() for c in word):
+        return [marked]
+    return [marked, *(marked[k : k + 3] for k in range(len(marked) - 2))]
 
 
 def unit_sums(vectors: FloatArray, words: Words, empty: FloatArray) -> FloatArray:

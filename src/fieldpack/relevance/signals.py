@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.arrays import reduce_segments
-from fieldpack.corpus.vocabulary import stem_of
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.shortlist import Candidates
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.types import FloatArray
+from fieldpack.words.stems import stem_of
 
 Numbers = npt.NDArray[np.integer[Any]]
 """Word numbers, of any integer type."""

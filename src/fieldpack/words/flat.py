@@ -1,28 +1,25 @@
-"""Texts as flat word ids: read once, then shared by the static vectors, BM25 and token resonance.
-
-A word is a maximal run of letters and digits, lower-cased with accents removed, as BERT's uncased pre-tokenizer has it;
-every CJK character (kana too, which BERT keeps together) is a word of its own. Punctuation is not a word.
-"""
+"""Texts as flat word ids: read once, then shared by the static vectors, BM25 and token resonance."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.types import IntArray
+from fieldpack.types import BoolArray, IntArray
+from fieldpack.words.splitting import chunks, is_symbol, words_of_chunk
 
-# Scripts written without spaces, where one character is the unit: Han, kana, and their extensions (Hangul has spaces).
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
-_WORD_ASCII = re.compile(r"[a-z0-9]+")
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
-_MARKS = re.compile("[\u0300-\u036f]+")
+_REMEMBERED = 64
+"""Characters of a chunk that is remembered while texts are read; longer ones seldom come twice."""
+
+_BEFORE = "'\"()[]{}<>,;:!?*`“”‘’«»…"
+_AFTER = _BEFORE + "."
+"""Signs around a chunk that are no part of its words, so that "word," is read as "word" was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,16 +38,20 @@ class Words:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """(n,) words per text."""
+        """(n,) words per text, names as a whole counted besides their parts."""
         return np.diff(self.offsets)
 
+    @cached_property
+    def symbols(self) -> BoolArray:
+        """(u,) which words of the vocabulary are names with signs as a whole (`a.b.c`), written besides their parts."""
+        whole = (not word.isalnum() and is_symbol(word) for word in self.vocabulary)
+        return np.fromiter(whole, np.bool_, len(self.vocabulary))
 
-def split(text: str) -> list[str]:
-    """The words of one text, in order."""
-    if text.isascii():
-        return _WORD_ASCII.findall(text.lower())
-    # Marks are dropped after decomposition, so that "é" and "e\u0301" are one word with "e".
-    return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFD", text.lower())))
+    @property
+    def places(self) -> npt.NDArray[np.int64]:
+        """(n,) words per text as a reader counts them: a name with signs counts as its parts."""
+        count = np.concatenate(([0], np.cumsum(self.symbols[self.ids])))
+        return np.asarray(self.lengths - np.diff(count[self.offsets]), np.int64)
 
 
 _BLOCK = 4096
@@ -77,16 +78,38 @@ def distinct(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
+class _Ids(dict[str, tuple[int, ...]]):
+    """Chunk -> the ids of its words; a word that is not in `index` gets the next number."""
+
+    def __init__(self, index: dict[str, int]) -> None:
+        super().__init__()
+        self._index = index
+
+    def __missing__(self, chunk: str) -> tuple[int, ...]:
+        index = self._index
+        if chunk.isalpha() and chunk.isascii() and (chunk.islower() or chunk.istitle()):
+            # A word of prose, nothing to take apart: most of what is new in a text.
+            self[chunk] = alone = (index.setdefault(chunk.lower(), len(index)),)
+            return alone
+        core = chunk.rstrip(_AFTER).lstrip(_BEFORE)
+        if core != chunk:
+            ids = self[core]
+        else:
+            ids = tuple([index.setdefault(word, len(index)) for word in words_of_chunk(chunk)])
+        if len(chunk) <= _REMEMBERED:
+            self[chunk] = ids
+        return ids
+
+
 def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mapping[str, int] | None = None) -> Words:
     """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids; `known`: its
     words with their ids, when they are at hand."""
-    index: defaultdict[str, int] = defaultdict(None, known or {w: i for i, w in enumerate(vocabulary)})
-    index.default_factory = index.__len__
+    index = dict(known or {w: i for i, w in enumerate(vocabulary)})
     flat: list[int] = []
     ends = [0]
-    lookup = index.__getitem__
+    lookup = _Ids(index).__getitem__
     for text in texts:
-        flat.extend(map(lookup, split(text)))
+        flat.extend(chain.from_iterable(map(lookup, chunks(text))))
         ends.append(len(flat))
     return Words(list(index), np.array(flat, np.int32), np.array(ends, np.int64))
 

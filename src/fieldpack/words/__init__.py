@@ -1,0 +1,19 @@
+"""Texts as flat word ids: read once, then shared by the static vectors, BM25 and token resonance."""
+
+from fieldpack.words.flat import Words, distinct, ranges, sums, words_of
+from fieldpack.words.folding import fold
+from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets
+
+__all__ = [
+    "Words",
+    "distinct",
+    "fold",
+    "is_symbol",
+    "query_weights",
+    "ranges",
+    "shared_wording",
+    "split",
+    "split_with_offsets",
+    "sums",
+    "words_of",
+]
