@@ -1,10 +1,10 @@
 """What each part of fieldpack is worth: python benchmarks/ablations.py --data FOLDER [--page]
 
 The default packer beside itself with one part taken out, or with one put in that it has and does not use
-(src/fieldpack/bench/ours.py). Evidence kept and share of the budget used, each query with its mean over the budgets,
-minus the default's over the same queries; 95 % bootstrap intervals over queries, of the mean over queries within sets.
-Weights are those trained without the set at hand (benchmarks/held_out). `--tier static` reads no transformer; `minilm`
-and `cascade` read the shipped one, and there the default of all switches is that tier.
+(src/fieldpack/bench/fieldpack_systems.py). Evidence kept and share of the budget used, each query with its mean over
+the budgets, minus the default's over the same queries; 95 % bootstrap intervals over queries, of the mean over
+queries within sets. Weights are those trained without the set at hand (benchmarks/held_out). `--tier static` reads no
+transformer; `minilm` and `cascade` read the shipped one, and there the default of all switches is that tier.
 """
 
 from __future__ import annotations
@@ -21,19 +21,24 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench import budgets, ours, quality, tables
+from fieldpack.bench import budgets, fieldpack_systems, quality, tables
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.dataset import Query
+from fieldpack.bench.fieldpack_systems import CASCADE, MINILM, STATIC, Fieldpack
 from fieldpack.bench.machine import machine
-from fieldpack.bench.paired import Gap, mean_gap
-from fieldpack.bench.systems import System
+from fieldpack.bench.statistics import Gap, mean_gap
+from fieldpack.bench.system import System
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.relevance.features import DENSE
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
 DEFAULT = "fieldpack"
-PAGE = {ours.STATIC: "ablations", ours.MINILM: "ablations minilm", ours.CASCADE: "ablations cascade"}
+PAGE = {
+    STATIC: "ablations",
+    MINILM: "ablations minilm",
+    CASCADE: "ablations cascade",
+}
 """Where each tier's table stands in the page."""
 MEASURES = ("evidence", "used")
 Row = dict[str, Any]
@@ -43,7 +48,7 @@ Row = dict[str, Any]
 class Shorter:
     """A packer given a share of the budget: what a switch that saves tokens has to be better than."""
 
-    system: ours.Fieldpack
+    system: Fieldpack
     share: float
     name: str = "with_0.8_of_the_budget"
     family: str = "fieldpack"
@@ -53,21 +58,21 @@ class Shorter:
         return self.system.select(case, max(1, int(self.share * budget)), context)
 
 
-def systems(unit: str, tier: str = ours.STATIC) -> list[System]:
+def systems(unit: str, tier: str = STATIC) -> list[System]:
     """The default first; all in one unit and tier, reading documents once."""
-    both = ours.systems()[0], *ours.ablations()
+    both = fieldpack_systems.systems()[0], *fieldpack_systems.ablations()
     default, *rest = (replace(s, unit=unit, tier=tier, reuse=True) for s in both)  # type: ignore[type-var]
-    if tier != ours.STATIC:
+    if tier != STATIC:
         rest.append(replace(default, name="without_dense", without=(*DENSE,)))
     return [default, *rest, Shorter(default, 0.8)]
 
 
 def embedder(tier: str, folder: Path) -> EmbeddingService:
     """What the run's systems share; a transformer's vectors are kept in the folder."""
-    if tier == ours.STATIC:
-        return EmbeddingService(ours.STATIC)
+    if tier == STATIC:
+        return EmbeddingService(STATIC)
     folder.mkdir(parents=True, exist_ok=True)
-    return EmbeddingService(ours.MINILM, cache=folder / "vectors.sqlite")
+    return EmbeddingService(MINILM, cache=folder / "vectors.sqlite")
 
 
 def measured(
@@ -107,10 +112,10 @@ def compact(rows: Iterator[Row]) -> Iterator[Row]:
 
 def by_query(rows: Sequence[Row], measure: str) -> dict[str, dict[str, float]]:
     """{system: {query: mean over the budgets}}."""
-    found: dict[str, dict[str, list[float]]] = {}
+    values: dict[str, dict[str, list[float]]] = {}
     for r in rows:
-        found.setdefault(r["system"], {}).setdefault(r["id"], []).append(r[measure])
-    return {s: {q: sum(v) / len(v) for q, v in each.items()} for s, each in found.items()}
+        values.setdefault(r["system"], {}).setdefault(r["id"], []).append(r[measure])
+    return {s: {q: sum(v) / len(v) for q, v in each.items()} for s, each in values.items()}
 
 
 def compared(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
@@ -169,22 +174,26 @@ def summary(rows: Mapping[str, Sequence[Row]], command: str, unit: str, tier: st
     return {**head, "default": default, "compared": compared(rows)}
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
     parser.add_argument("--limit", default="50,cosqa=30,qmsum=30", help="queries of each set, and of single sets")
     parser.add_argument("--unit", choices=("auto", "paragraph", "sentence"), default="auto")
-    parser.add_argument("--tier", choices=(ours.STATIC, ours.MINILM, ours.CASCADE), default=ours.STATIC)
+    parser.add_argument(
+        "--tier",
+        choices=(STATIC, MINILM, CASCADE),
+        default=STATIC,
+    )
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--rows", type=Path, default=Path("bench-out/ablations"), help="rows, for resuming")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "ablations.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None) -> None:
+    o = arguments(argv)
     first, *rest = o.limit.split(",")
     limits = {name: int(n) for name, _, n in (part.partition("=") for part in rest)}
     sets = tuple(filter(None, o.sets.split(",")))

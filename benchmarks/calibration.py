@@ -14,8 +14,10 @@ import numpy as np
 
 from fieldpack.bench.corpora import discover, load_named
 from fieldpack.bench.machine import machine
+from fieldpack.corpus.corpus import in_rows
 from fieldpack.field.boundary import conformal
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Request
 
 HERE = Path(__file__).resolve().parent
 BINS = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0001])
@@ -23,26 +25,23 @@ BINS = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0001])
 
 def scored(packer, cases):
     """For each query: probabilities (n,), labels (n,)."""
-    prepared = {}
+    corpora = {}
     for case in cases:
         key = tuple(p.id for p in case.passages)
-        if key not in prepared:
-            prepared[key] = packer.prepare(case.passages)
-        ready = prepared[key]
-        result = packer.pack_prepared((case.query,), ready, 1)
-        rows, number = ready.rows, {d.id: i for i, d in enumerate(ready.documents)}
-        label = np.zeros(len(rows), bool)
-        for s in case.evidence():
-            label |= (rows.doc == number[s.doc_id]) & (rows.start < s.end) & (rows.end > s.start)
+        if key not in corpora:
+            corpora[key] = packer.embedded(packer.read(case.passages))
+        corpus = corpora[key]
+        result = packer.pack_corpus(Request.checked(case.query, 1), corpus)
+        label = in_rows([(corpus.numbers[s.doc_id], s.start, s.end) for s in case.evidence()], corpus.rows)
         yield result.relevance.total.astype(float), label
 
 
-def reliability(found):
+def reliability(scored_queries):
     """Rows (from, to, candidates, mean probability, share of evidence) and the expected calibration error, with every
     query weighing the same."""
-    p = np.concatenate([a for a, _ in found])
-    y = np.concatenate([b for _, b in found])
-    w = np.concatenate([np.full(len(a), 1 / len(a)) for a, _ in found])
+    p = np.concatenate([a for a, _ in scored_queries])
+    y = np.concatenate([b for _, b in scored_queries])
+    w = np.concatenate([np.full(len(a), 1 / len(a)) for a, _ in scored_queries])
     w /= w.sum()
     at = np.digitize(p, BINS) - 1
     rows, error = [], 0.0
@@ -70,12 +69,12 @@ def abstention(with_evidence, without):
     }
 
 
-def coverage(found, alpha=0.1):
+def coverage(scored_queries, alpha=0.1):
     """Conformal boundary of a random half of the queries; share of the other half's evidence that it lets in, and the
     share of all candidates that enter."""
-    order = np.random.default_rng(0).permutation(len(found))
-    half = [found[i] for i in order[: len(order) // 2]]
-    rest = [found[i] for i in order[len(order) // 2 :]]
+    order = np.random.default_rng(0).permutation(len(scored_queries))
+    half = [scored_queries[i] for i in order[: len(order) // 2]]
+    rest = [scored_queries[i] for i in order[len(order) // 2 :]]
     cut = conformal(np.concatenate([p[y] for p, y in half]), alpha)
     kept = np.concatenate([p[y] >= cut for p, y in rest])
     enter = np.concatenate([p >= cut for p, _ in rest])

@@ -22,15 +22,18 @@ from typing import Any
 
 import numpy as np
 
-import fieldpack.cascade as tier
+import fieldpack.relevance.rerank as tier
+from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench import budgets, quality, tables
-from fieldpack.bench.corpora import Query, load_named, spread
+from fieldpack.bench.corpora import load_named
+from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
-from fieldpack.bench.paired import mean_gap
+from fieldpack.bench.statistics import mean_gap
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.embed.service import EmbeddingService
-from fieldpack.metrics import evidence_kept
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Embedder
+from fieldpack.request import Request
 from fieldpack.types import Document, FloatArray
 
 HERE = Path(__file__).resolve().parent
@@ -83,17 +86,16 @@ def pools(cases: Sequence[Query]) -> Iterator[list[Query]]:
     yield from found.values()
 
 
-def kept(packer: ContextPacker, prepared: Any, case: Query) -> float:
+def kept(packer: ContextPacker, corpus: Corpus, case: Query) -> float:
     """Evidence, the mean over the budgets."""
-    result, out = None, []
-    for budget in map(int, budgets.ABSOLUTE):
-        result = packer.pack_prepared((case.query,), prepared, budget) if result is None else result.repack(budget)
-        out.append(max(evidence_kept(spans, [k[:3] for k in map(_span, result.kept)]) for spans in wanted(case)))
+    first, *larger = map(int, budgets.ABSOLUTE)
+    base = packer.pack_corpus(Request.checked(case.query, first), corpus)
+    out = []
+    for result in (base, *map(base.repack, larger)):
+        out.append(
+            max(evidence_kept(spans, [(k.doc_id, k.start, k.end) for k in result.kept]) for spans in wanted(case))
+        )
     return float(np.mean(out))
-
-
-def _span(k: Any) -> tuple[str, int, int]:
-    return k.doc_id, k.start, k.end
 
 
 def wanted(case: Query) -> list[list[Any]]:
@@ -122,8 +124,8 @@ def measured(
     cascade = ContextPacker(embedder=EmbeddingService("cascade", second=model), scorer=weights)
     every = list(pools(cases))
     for asked in every:
-        some = spread(asked, max(1, queries // len(every)))
-        few = spread(some, clocked)
+        some = evenly_spaced(asked, max(1, queries // len(every)))
+        few = evenly_spaced(some, clocked)
         model.hold = False
         static.pack(few[0].query, few[0].passages, 1000)  # tables and counts are loaded
         model.embed([few[0].query])
@@ -133,15 +135,15 @@ def measured(
             tier.FEWEST = tier.MOST = count
             times[count] = _mean(timed(cascade, few))
         start, model.hold, model.rows = time.process_time(), True, {}
-        prepared = minilm.prepare(some[0].passages)
-        minilm.pack_prepared((few[0].query,), prepared, 1000)
+        embedded = minilm.embedded(minilm.read(some[0].passages))
+        minilm.pack_corpus(Request.checked(few[0].query, 1000), embedded)
         row["minilm_s"] = round(time.process_time() - start, 3)
-        best = [kept(minilm, prepared, c) for c in some]
-        plain = cascade.prepare(some[0].passages)
-        row |= {"minilm": best, "static": [kept(static, plain, c) for c in some], "cascade": {}}
+        best = [kept(minilm, embedded, c) for c in some]
+        corpus = cascade.read(some[0].passages)
+        row |= {"minilm": best, "static": [kept(static, corpus, c) for c in some], "cascade": {}}
         for count in counts:
             tier.FEWEST = tier.MOST = count
-            row["cascade"][count] = {"seconds": times[count], "evidence": [kept(cascade, plain, c) for c in some]}
+            row["cascade"][count] = {"seconds": times[count], "evidence": [kept(cascade, corpus, c) for c in some]}
         yield row
 
 
@@ -197,7 +199,7 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown([*head, "static s", "minilm s", "cascade s", "cascade / minilm"], lines)
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--pools", default=POOLS, help="SET:PASSAGES, separated by commas")
@@ -207,11 +209,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "cascade.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None, model: Embedder | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None, model: Embedder | None = None) -> None:
+    o = arguments(argv)
     if model is None:
         from fieldpack.embed.onnx import OnnxEmbedder
 

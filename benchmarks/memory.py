@@ -27,13 +27,16 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench.corpora import load, records
+from fieldpack.analysis.metrics import evidence_kept, paired_bootstrap
+from fieldpack.bench.corpora import load
+from fieldpack.bench.dataset import records
 from fieldpack.bench.machine import machine
 from fieldpack.embed.static import StaticEmbedder
+from fieldpack.field.couplings import TurnGains
 from fieldpack.memory import ContextMemoryManager, turns
-from fieldpack.metrics import evidence_kept, paired_bootstrap
 from fieldpack.pipeline import ContextPacker
-from fieldpack.session import Session, common_prefix
+from fieldpack.prompt import common_prefix
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 
@@ -204,20 +207,20 @@ def variants(talks: list[dict[str, Any]], every: int) -> dict[str, Any]:
     """What the parts are worth, on every so manieth question."""
     packer = ContextPacker(unit="paragraph", titles=True)
     out: dict[str, Any] = {"every": every, "default": means(recalled(talks, packer, every)[0])}
-    plain = replace(packer, titles=False)
-    out["names not shown"] = means(recalled(talks, plain, every)[0])
+    untitled = replace(packer, titles=False)
+    out["names not shown"] = means(recalled(talks, untitled, every)[0])
     out["no time"] = means(recalled(talks, packer, every, ("speaker", "session"))[0])
     out["no sessions"] = means(recalled(talks, packer, every, ("speaker", "time"))[0])
     out["names in the text, no fields"] = means(recalled(talks, packer, every, (), transcript=True)[0])
     out["role and content alone"] = means(recalled(talks, packer, every, ())[0])
-    sentences = replace(plain, unit="sentence")
+    sentences = replace(untitled, unit="sentence")
     out["sentences, names not shown: turns whole"] = means(recalled(talks, sentences, every)[0])
     out["sentences, names not shown: characters"] = means(recalled(talks, sentences, every, partly=True)[0])
-    usual = turns.REPLY, turns.BEFORE
+    usual = turns.GAINS
     for reply, before in ((0.0, 0.0), (0.2, 0.0), (0.4, 0.0), (0.2, 0.2), (0.6, 0.2)):
-        turns.REPLY, turns.BEFORE = reply, before
+        turns.GAINS = TurnGains(reply, before)
         out[f"reply {reply}, before {before}"] = means(recalled(talks, packer, every)[0])
-    turns.REPLY, turns.BEFORE = usual
+    turns.GAINS = usual
     return out
 
 
@@ -330,24 +333,24 @@ def main() -> None:
     parser.add_argument("--tried", type=int, default=8, help="variants take every n-th question")
     parser.add_argument("--sets", default="squad,policyqa,chunkeval")
     parser.add_argument("--pairs", type=int, default=40)
-    given = parser.parse_args()
-    if given.data is None:
+    options = parser.parse_args()
+    if options.data is None:
         parser.error("--data or FIELDPACK_DATA must name a folder of data sets")
-    results = json.loads(given.out.read_text()) if given.out.is_file() else {}
+    results = json.loads(options.out.read_text()) if options.out.is_file() else {}
     results["machine"] = {**machine(), "load": [round(x, 1) for x in os.getloadavg()]}
-    for section in given.only.split(","):
+    for section in options.only.split(","):
         if section == "recall":
-            results[section] = recall_section(given.data, given.every, given.tried)
+            results[section] = recall_section(options.data, options.every, options.tried)
         elif section == "tried":
-            results[section] = variants(conversations(given.data), given.tried)
+            results[section] = variants(conversations(options.data), options.tried)
         elif section == "stability":
-            results[section] = stability_section(given.data, given.sets.split(","), given.pairs)
+            results[section] = stability_section(options.data, options.sets.split(","), options.pairs)
         elif section == "speed":
-            results[section] = speed_section(given.data, 5000, 100_000)
+            results[section] = speed_section(options.data, 5000, 100_000)
         else:
             parser.error(f"unknown section {section!r}; known: recall, tried, stability, speed")
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(results, indent=1) + "\n")
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
         print(json.dumps(results[section], indent=1))
 
 

@@ -32,10 +32,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few queries and systems, static vectors: two minutes")
     parser.add_argument("--json", type=Path, help="where the results go besides OUT/quality.json")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
-    found = parser.parse_args()
-    if not found.data:
+    options = parser.parse_args()
+    if not options.data:
         parser.error("no data: give --data FOLDER or set FIELDPACK_DATA (see benchmarks/README.md for the formats)")
-    return found
+    return options
 
 
 def limits_of(text: str) -> tuple[int, dict[str, int]]:
@@ -54,25 +54,25 @@ def main() -> None:
 
     warnings.simplefilter("ignore")  # the peers' own deprecations
     os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
-    given = arguments()
-    listed = {name: tuple(filter(None, getattr(given, name).split(","))) for name in ("sets", "systems", "redo")}
-    limit, limits = limits_of(given.limit)
+    parsed = arguments()
+    listed = {name: tuple(filter(None, getattr(parsed, name).split(","))) for name in ("sets", "systems", "redo")}
+    limit, limits = limits_of(parsed.limit)
     options = quality.Options(
-        given.data,
-        budgets=tuple(float(b) for b in given.budgets.split(",") if b),
+        parsed.data,
+        budgets=tuple(float(b) for b in parsed.budgets.split(",") if b),
         limit=limit,
         limits=limits,
-        embedder=given.embedder,
-        out=given.out,
-        held_out=given.held_out,
-        quick=given.quick,
+        embedder=parsed.embedder,
+        out=parsed.out,
+        held_out=parsed.held_out,
+        quick=parsed.quick,
         **listed,
     )
     results = quality.run(options, show)
-    if given.json:
-        quality.save(results, given.json)
+    if parsed.json:
+        quality.save(results, parsed.json)
     page = tables.quality_page(results)
-    if given.page:
+    if parsed.page:
         tables.insert(HERE / "README.md", "quality", page)
     print(page)
 

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import resource
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -28,6 +29,9 @@ from fieldpack.field.attractors import detect
 from fieldpack.field.state import read
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import similarity  # noqa: E402
 
 
 def clustered(n: int, d: int, k: int = 20, seed: int = 0) -> np.ndarray:
@@ -89,14 +93,14 @@ def blocks(n: int, d: int, block: int) -> dict[str, Any]:
     out = np.empty((n, n), np.float32)
 
     def walk() -> None:
-        for _ in resonance.blocks(x, block):
+        for _ in similarity.blocks(x, block):
             pass
 
     ways: dict[str, Callable[[], object]] = {
         "plain": lambda: np.matmul(x, other.T, out=out),
         "blocks": walk,
         "plain, new memory": lambda: x @ other.T,
-        "matrix, new memory": lambda: resonance.matrix(x, block),
+        "matrix, new memory": lambda: similarity.matrix(x, block),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(7):  # in turns, so that whatever else the machine does slows all of them
@@ -153,12 +157,12 @@ def graphs(sizes: list[int], d: int, k: int = 10) -> list[dict[str, Any]]:
     for n in sizes:
         x = clustered(n, d, 200)
         start = time.perf_counter()
-        near, _ = resonance.graph(x, k, exact=False)
+        approximate = similarity.nearest_by_faiss(x, k).ids
         row: dict[str, Any] = {"n": n, "k": k, "faiss_s": time.perf_counter() - start}
         if n <= 20_000:
             start = time.perf_counter()
-            exact, _ = resonance.graph(x, k, exact=True)
-            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(exact, near, strict=True))
+            exact = similarity.nearest_exact(x, k).ids
+            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(exact, approximate, strict=True))
             row |= {"exact_s": time.perf_counter() - start, "recall": hits / (n * k)}
         rows.append(row)
     return rows
@@ -197,11 +201,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="up to a million rows; the design text's loop at n = 2,000")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "resonance.json")
-    given = parser.parse_args()
-    found = run(given.full)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    print(json.dumps(found, indent=1))
+    options = parser.parse_args()
+    results = run(options.full)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    print(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench import tables
+from fieldpack.bench import speed_tables, tables
 from fieldpack.bench.corpora import discover, load
 from fieldpack.bench.machine import machine
 from fieldpack.errors import FieldpackError
-from fieldpack.pipeline import Clock
+from fieldpack.request import Request
+from fieldpack.telemetry import Clock
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.types import Document
 
@@ -41,6 +42,8 @@ SETS = ("hotpotqa", "squad", "nq20", "policyqa", "evinf")
 QUERY = "Who was the first to describe the effect of the treaty on trade between the two countries?"
 BUDGET = 2000
 PER_DOCUMENT, POOL = 10, 40_000
+EXACT_GRAPH = 20_000
+"""Rows up to which the graph of nearest rows is exact; beyond, exact search would take minutes."""
 
 
 def pool(folder: Path, names: tuple[str, ...] = SETS) -> list[list[str]]:
@@ -110,9 +113,9 @@ def text_step(folder: Path, segments: int) -> dict[str, Any]:
     packer.pack("warm", "The table, the ranks and the weights are loaded.", 20)
     before = peak()
     clock = Stages()
-    given = tuple(texts)
+    request = Request.checked(QUERY, BUDGET)
     result, spent = measured(
-        lambda: packer.pack_prepared((QUERY,), packer.prepare(given, (), clock, BUDGET), BUDGET, clock=clock)
+        lambda: packer.pack_corpus(request, packer.read(texts, request, clock), clock=clock),
     )
     whole = peak()
     _, field = measured(lambda: result.reading)
@@ -142,7 +145,7 @@ def stream_step(folder: Path, segments: int) -> dict[str, Any]:
     _, alone = measured(lambda: sum(1 for _ in documents(sentences, segments)))
     result, spent = measured(lambda: packer.pack_stream(QUERY, documents(sentences, segments), BUDGET))
     return {
-        "segments": result.passed.segments + len(result.segments),
+        "segments": result.skipped.segments + len(result.segments),
         "held": len(result.segments),
         **spent,
         "making_the_texts": alone,
@@ -229,7 +232,7 @@ def floor_step(folder: Path, segments: int, rounds: int = 3) -> dict[str, Any]:
 def vectors(folder: Path, rows: int, seed: int = 0) -> np.ndarray:
     """(rows, d) unit static vectors of paragraphs of two recombined sentences, without their texts: the sums of word
     vectors of two heads and two tails."""
-    from fieldpack.prepared import shipped_static
+    from fieldpack.corpus.build import shipped_static
     from fieldpack.words import sums, words_of
 
     static, rng = shipped_static(), np.random.default_rng(seed)
@@ -248,7 +251,10 @@ def vectors(folder: Path, rows: int, seed: int = 0) -> np.ndarray:
 
 def vectors_step(folder: Path, rows: int) -> dict[str, Any]:
     """The field of vectors alone: reading it, the closed form of resonance, the graph of nearest rows."""
-    from fieldpack.field.resonance import EXACT_GRAPH, graph, overall
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from similarity import nearest_by_faiss, nearest_exact
+
+    from fieldpack.field.resonance import overall
     from fieldpack.field.state import read
 
     x = vectors(folder, rows)
@@ -261,12 +267,13 @@ def vectors_step(folder: Path, rows: int) -> dict[str, Any]:
         "overall": measured(lambda: overall(x))[1],
     }
     if rows <= 100_000:
-        (ids, _), took = measured(lambda: graph(x, 10, exact=rows <= EXACT_GRAPH))
-        out["graph"] = {"kind": "exact" if rows <= EXACT_GRAPH else "FAISS HNSW", **took}
+        exact = rows <= EXACT_GRAPH
+        graph, took = measured(lambda: nearest_exact(x, 10) if exact else nearest_by_faiss(x, 10))
+        out["graph"] = {"kind": "exact" if exact else "FAISS HNSW", **took}
         if rows == 10_000:
-            (found, _), took = measured(lambda: graph(x, 10, exact=False))
-            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(ids, found, strict=True))
-            out["graph by FAISS"] = {**took, "recall_at_10": round(hits / ids.size, 4)}
+            other, took = measured(lambda: nearest_by_faiss(x, 10))
+            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(graph.ids, other.ids, strict=True))
+            out["graph by FAISS"] = {**took, "recall_at_10": round(hits / graph.ids.size, 4)}
     return {**out, "vectors_mb": round(x.nbytes / 2**20), "peak_mb": round(peak()), "before_mb": round(before)}
 
 
@@ -316,39 +323,39 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=1_000_000, help="segments at most")
     parser.add_argument("--page", action="store_true", help="only put what was measured into benchmarks/README.md")
     parser.add_argument("--step", nargs=2, metavar=("NAME", "SIZE"), help="one measurement, in this process")
-    given = parser.parse_args()
-    if given.page:
+    options = parser.parse_args()
+    if options.page:
         tables.insert(
-            Path(__file__).parent / "README.md", "scale", tables.scale_page(json.loads(given.out.read_text()))
+            Path(__file__).parent / "README.md", "scale", speed_tables.scale_page(json.loads(options.out.read_text()))
         )
         return
-    if given.data is None:
+    if options.data is None:
         parser.error("--data or FIELDPACK_DATA must name a folder of data sets")
     try:
-        if given.step:
-            print(json.dumps(STEPS[given.step[0]][0](given.data, int(given.step[1]))))
+        if options.step:
+            print(json.dumps(STEPS[options.step[0]][0](options.data, int(options.step[1]))))
             return
-        _all(given)
+        _all(options)
     except FieldpackError as error:
         parser.error(str(error))
 
 
-def _all(given: argparse.Namespace) -> None:
-    results = json.loads(given.out.read_text()) if given.out.is_file() else {}
-    for name in given.only.split(","):
+def _all(options: argparse.Namespace) -> None:
+    results = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    for name in options.only.split(","):
         rows = []
         for size in STEPS[name][1]:
-            if size > given.most:
+            if size > options.most:
                 continue
-            command = [sys.executable, __file__, "--data", str(given.data), "--step", name, str(size)]
+            command = [sys.executable, __file__, "--data", str(options.data), "--step", name, str(size)]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             rows.append({**json.loads(said.splitlines()[-1]), "load": round(os.getloadavg()[0], 1)})
             print(name, json.dumps(rows[-1]), flush=True)
         results["machine"] = {**machine(), "blas_threads": os.environ.get("OMP_NUM_THREADS", "all")}
         results["command"] = "python benchmarks/scale.py --data FOLDER"
         results[name] = {"rows": rows, "exponents": fitted(rows)}
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(results, indent=1) + "\n")
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
         print(name, "exponents", results[name]["exponents"], flush=True)
 
 

@@ -21,13 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.bench import budgets, ours, quality, systems, tables
+from fieldpack.bench import budgets, fieldpack_systems, quality, registry, tables
 from fieldpack.bench.context import Context, Packed, cut, descending
-from fieldpack.bench.corpora import Query, Span, about_the_same, spread
+from fieldpack.bench.dataset import Query, Span, evenly_spaced, same_pool
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
-from fieldpack.bench.paired import mean_gap
+from fieldpack.bench.statistics import mean_gap
 from fieldpack.embed.service import EmbeddingService
+from fieldpack.request import Request
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -54,7 +55,7 @@ def either(case: Query, spans: Iterable[Span]) -> tuple[Span, ...]:
 
 def copies(cases: Sequence[Query], context: Context) -> dict[str, Found]:
     """{"once" or "twice": {system: evidence}}."""
-    every = [*_switches("without_duplicates"), *systems.named(PEERS)]
+    every = [*_switches("without_duplicates"), *registry.named(PEERS)]
     out: dict[str, Found] = {"once": {}, "twice": {}}
     for case, limits in _limits(cases, context):
         for when, asked in (("once", case), ("twice", twice(case))):
@@ -73,7 +74,7 @@ def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, F
         **{name: _ranked(name, context) for name in FOR_SEVERAL},
     }
     out: dict[str, Found] = {"mean": {}, "least": {}}
-    for group in spread(about_the_same(cases, TOGETHER, TOGETHER), limit):
+    for group in evenly_spaced(same_pool(cases, TOGETHER, TOGETHER), limit):
         limits = next(_limits(group[:1], context))[1]
         for name, pack in arms.items():
             kept = [pack(group, b) for b in limits]
@@ -85,14 +86,15 @@ def several(cases: Sequence[Query], limit: int, context: Context) -> dict[str, F
 
 def _switches(*names: str) -> list[Any]:
     """The default and some of its switches."""
-    found = [ours.systems()[0], *(s for s in ours.ablations() if s.name in names)]
-    return [replace(s, reuse=True) for s in found]  # type: ignore[type-var]
+    chosen = [fieldpack_systems.systems()[0], *(s for s in fieldpack_systems.ablations() if s.name in names)]
+    return [replace(s, reuse=True) for s in chosen]  # type: ignore[type-var]
 
 
 def _together(system: Any, context: Context) -> Callable[[Sequence[Query], int], tuple[Span, ...]]:
     def pack(group: Sequence[Query], budget: int) -> tuple[Span, ...]:
-        prepared = system.prepared(group[0], context)
-        result = system.packer(prepared, context).pack_prepared(tuple(q.query for q in group), prepared, budget)
+        corpus = system.corpus(group[0], context)
+        request = Request.checked([q.query for q in group], budget)
+        result = system.pack(system.packer(corpus, context), request, corpus)
         return tuple(Span(k.doc_id, k.start, k.end) for k in result.kept)
 
     return pack
@@ -108,7 +110,7 @@ def _apart(system: Any, context: Context) -> Callable[[Sequence[Query], int], tu
 
 def _ranked(name: str, context: Context) -> Callable[[Sequence[Query], int], tuple[Span, ...]]:
     """A peer's order for several questions: by the best place that a passage has for any of them."""
-    (system,) = systems.named((name,))
+    (system,) = registry.named((name,))
 
     def pack(group: Sequence[Query], budget: int) -> tuple[Span, ...]:
         place = np.full(len(group[0].passages), np.inf)
@@ -166,7 +168,7 @@ def table(results: Mapping[str, Any], kind: str) -> str:
     return tables.markdown(["system", *(h for v in views for h in (v, "minus fieldpack"))], lines)
 
 
-def main(given: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--sets", default="", help="names, separated by commas; all of them without it")
@@ -174,13 +176,13 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--held-out", type=Path, default=HERE / "held_out")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "situations.json")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
-    o = parser.parse_args(given)
+    o = parser.parse_args(argv)
     sets: dict[str, dict[str, Any]] = {}
     options = quality.Options(o.data, tuple(filter(None, o.sets.split(","))), limit=None, held_out=o.held_out)
     for name in quality.sets_of(options):
         cases = [c for c in quality.cases_of(name, options) if c.mode != "none"]
         context = Context(EmbeddingService("static"), tokenizer(options.encoding), quality.weights_of(name, options))
-        sets[name] = {"copies": copies(spread(cases, o.limit), context)}
+        sets[name] = {"copies": copies(evenly_spaced(cases, o.limit), context)}
         if len({tuple(p.id for p in c.passages) for c in cases}) * TOGETHER <= len(cases):
             sets[name]["several"] = several(cases, o.limit, context)
         print(f"{name}: done", file=sys.stderr, flush=True)

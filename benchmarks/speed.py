@@ -11,19 +11,19 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    from fieldpack.bench import speed, tables
+    from fieldpack.bench import speed, speed_tables, tables
 
     warnings.simplefilter("ignore")  # the peers' own deprecations
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=HERE / "results" / "speed.json")
     parser.add_argument("--page", action="store_true", help="put the tables into benchmarks/README.md")
-    given = parser.parse_args()
+    options = parser.parse_args()
     results = speed.run()
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    if given.page:
-        tables.insert(HERE / "README.md", "speed", tables.speed_page(results))
-    print(tables.speed_page(results))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    if options.page:
+        tables.insert(HERE / "README.md", "speed", speed_tables.speed_page(results))
+    print(speed_tables.speed_page(results))
 
 
 if __name__ == "__main__":

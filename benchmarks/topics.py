@@ -42,10 +42,10 @@ def topics(folder: Path, rows: int) -> Iterator[tuple[str, list[str], np.ndarray
         yield path.name.split(".")[0], [r["text"] for r in lines], np.array([r["label"] for r in lines])
 
 
-def agreement(label: np.ndarray, found: np.ndarray) -> float:
+def agreement(label: np.ndarray, basin: np.ndarray) -> float:
     from sklearn.metrics import adjusted_mutual_info_score
 
-    return round(float(adjusted_mutual_info_score(label, found)), 3)
+    return round(float(adjusted_mutual_info_score(label, basin)), 3)
 
 
 def attractors(x: np.ndarray, label: np.ndarray, **options: Any) -> dict[str, Any]:
@@ -62,8 +62,8 @@ def attractors(x: np.ndarray, label: np.ndarray, **options: Any) -> dict[str, An
     }
 
 
-def nearest(found: Attractors, x: np.ndarray) -> np.ndarray:
-    return found.affinity(x).argmax(1) if len(found) else np.zeros(len(x), int)
+def nearest(attractors: Attractors, x: np.ndarray) -> np.ndarray:
+    return attractors.affinity(x).argmax(1) if len(attractors) else np.zeros(len(x), int)
 
 
 def peers(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def peers(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
     return out
 
 
-def clustered(label: np.ndarray, found: np.ndarray) -> dict[str, Any]:
-    return {"ami": agreement(label[: len(found)], found), "found": int(found.max()) + 1}
+def clustered(label: np.ndarray, cluster: np.ndarray) -> dict[str, Any]:
+    return {"ami": agreement(label[: len(cluster)], cluster), "found": int(cluster.max()) + 1}
 
 
 def controls(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
@@ -144,14 +144,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--cache", type=Path, help="an SQLite file that keeps the vectors")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "topics.json")
-    given = parser.parse_args()
-    if not given.data:
+    options = parser.parse_args()
+    if not options.data:
         parser.error("no data: give --data FOLDER or set FIELDPACK_DATA")
-    models = {"static": "static"} | ({"MiniLM": given.minilm} if given.minilm else {})
-    found = run(Path(given.data), models, given.rows, given.cache)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for name, row in found["sets"].items():
+    models = {"static": "static"} | ({"MiniLM": options.minilm} if options.minilm else {})
+    results = run(Path(options.data), models, options.rows, options.cache)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    for name, row in results["sets"].items():
         print(f"\n{name}: {row['rows']} rows, {row['topics']} topics; {row['controls']}")
         for system, values in row["systems"].items():
             print(f"  {system:28} {values}")

@@ -1,8 +1,8 @@
 """Packs over the turns of a conversation: python benchmarks/turns.py --data FOLDER [--page]
 
 Queries about one document (or one pool) as consecutive turns, the state of each carried to the next. For the default,
-for other weights of the residue (`persist`), for the boundary's admission (the permeability that the state has come
-to), and for every other switch of src/fieldpack/bench/ours.py:
+for other values of `residue_weight`, for the boundary's admission (the permeability that the state has come
+to), and for every other switch of src/fieldpack/bench/fieldpack_systems.py:
 
 evidence  share of the evidence's characters kept, over all turns
 overlap   tokens of the rows that two consecutive packs share, over those of the rows that either has
@@ -29,21 +29,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fieldpack.bench import budgets, ours, quality, tables
+from fieldpack.bench import budgets, fieldpack_systems, quality, tables
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span, about_the_same, spread
+from fieldpack.bench.dataset import Query, Span, evenly_spaced, same_pool
 from fieldpack.bench.machine import machine
 from fieldpack.bench.measures import measure
-from fieldpack.bench.paired import Gap, mean_gap
+from fieldpack.bench.statistics import Gap, mean_gap
+from fieldpack.corpus.reading import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.field.state import FieldState
-from fieldpack.look import Look
-from fieldpack.session import Session, common_prefix
+from fieldpack.prompt import common_prefix
+from fieldpack.request import Request
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 
 HERE = Path(__file__).resolve().parent
 SETS = "squad,evinf,policyqa,chunkeval,multihoprag_facts,xquad_de,qmsum"
-DEFAULT = "persist 1"
+DEFAULT = "residue_weight 1"
 MEASURES = ("evidence", "overlap", "again", "prefix", "used")
 LEAST, SHARE, MANY = 3, 0.10, 1000.0
 Talk = Sequence[Query]
@@ -54,28 +56,29 @@ class Switch(NamedTuple):
     """What a row of the table is: a packer, and how much its residue weighs."""
 
     name: str
-    system: ours.Fieldpack
-    persist: float = 1.0
+    system: fieldpack_systems.Fieldpack
+    residue_weight: float = 1.0
     faint: bool = False
     session: bool = False
 
 
 def switches(every: bool = True) -> list[Switch]:
     """The default first. every: with those that have nothing to do with turns."""
-    plain = replace(ours.systems()[0], reuse=True)  # type: ignore[type-var]
-    bounded = replace(plain, name="boundary", bend=ours.boundary)
-    out = [Switch(DEFAULT, plain)]
-    out += [Switch(f"persist {p:g}", plain, p) for p in (0.0, 0.5, 1.5, 2.0, 4.0)]
-    out += [Switch(f"faint, persist {p:g}", plain, p, faint=True) for p in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)]
-    out += [Switch("Session", plain, session=True)]
-    out += [Switch("boundary, persist 1", bounded), Switch("boundary, persist 0", bounded, 0.0)]
-    rest = [s for s in ours.ablations() if s.name != "with_boundary"]
+    default = replace(fieldpack_systems.systems()[0], reuse=True)  # type: ignore[type-var]
+    bounded = replace(default, name="boundary", bias=fieldpack_systems.boundary)
+    faint = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+    out = [Switch(DEFAULT, default)]
+    out += [Switch(f"residue_weight {w:g}", default, w) for w in (0.0, 0.5, 1.5, 2.0, 4.0)]
+    out += [Switch(f"faint, residue_weight {w:g}", default, w, faint=True) for w in faint]
+    out += [Switch("Session", default, session=True)]
+    out += [Switch(f"boundary, residue_weight {w:g}", bounded, w) for w in (1.0, 0.0)]
+    rest = [s for s in fieldpack_systems.ablations() if s.name != "with_boundary"]
     return out + [Switch(s.name, s) for s in rest if every]  # type: ignore[arg-type]
 
 
 def talks(cases: Iterable[Query], turns: int, limit: int) -> list[Talk]:
     """Conversations: up to `turns` consecutive queries with the same candidates, `limit` of them at even distances."""
-    return spread(about_the_same((c for c in cases if c.mode != "none"), turns, LEAST), limit)
+    return evenly_spaced(same_pool((c for c in cases if c.mode != "none"), turns, LEAST), limit)
 
 
 def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Row]:
@@ -84,13 +87,12 @@ def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Ro
         return in_session(talk, switch, budget, context)
     state, before, out = None, None, []
     for case in talk:
-        prepared = switch.system.prepared(case, context)
-        packer = replace(switch.system.packer(prepared, context), persist=switch.persist)
-        bent = None
-        if switch.system.bend is not None:
-            now = Look((case.query,), prepared, state, packer.field).reading
-            bent = switch.system.bent(prepared, now.permeability)
-        result = packer.pack_prepared((case.query,), prepared, budget, state=state, adjust=bent)
+        corpus = switch.system.corpus(case, context)
+        packer = replace(switch.system.packer(corpus, context), residue_weight=switch.residue_weight)
+        share = None
+        if switch.system.bias is not None:
+            share = read_field(corpus, None, state, packer.field).permeability
+        result = switch.system.pack(packer, Request.checked(case.query, budget), corpus, state, share)
         state = weakened(result) if switch.faint else result.state
         out.append({**scored(case, result, budget, context), "permeability": result.reading.permeability})
         if before is not None:
@@ -101,8 +103,8 @@ def walked(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Ro
 
 def in_session(talk: Talk, switch: Switch, budget: int, context: Context) -> list[Row]:
     """The same by a Session; prefix is that of its prompt."""
-    prepared = switch.system.prepared(talk[0], context)
-    session = Session(replace(switch.system.packer(prepared, context), persist=switch.persist))
+    packer = switch.system.packer(switch.system.corpus(talk[0], context), context)
+    session = Session(replace(packer, residue_weight=switch.residue_weight))
     index = session.packer.index(talk[0].passages)
     before, out = None, []
     for case in talk:
@@ -119,8 +121,8 @@ def weakened(result: Any) -> FieldState:
     """The next state, what was just packed with its relevance as its strength."""
     score = {f"{k.doc_id}:{k.start}-{k.end}": k.score for k in result.kept}
     residue = result.state.residue
-    found = tuple(replace(f, strength=score.get(f.key, f.strength)) if f.age == 0 else f for f in residue.fragments)
-    return replace(result.state, residue=replace(residue, fragments=found))
+    fragments = tuple(replace(f, strength=score.get(f.key, f.strength)) if f.age == 0 else f for f in residue.fragments)
+    return replace(result.state, residue=replace(residue, fragments=fragments))
 
 
 def scored(case: Query, result: Any, budget: int, context: Context) -> Row:
@@ -171,8 +173,8 @@ def compared(sets: Mapping[str, Any]) -> list[Row]:
     return out
 
 
-def _gaps(found: Mapping[str, Mapping[str, list[float]]], name: str, m: str) -> np.ndarray:
-    return np.array(found[name][m]) - np.array(found[DEFAULT][m])
+def _gaps(talks: Mapping[str, Mapping[str, list[float]]], name: str, m: str) -> np.ndarray:
+    return np.array(talks[name][m]) - np.array(talks[DEFAULT][m])
 
 
 def summary(sets: Mapping[str, Any], command: str) -> dict[str, Any]:
@@ -201,7 +203,7 @@ def table(results: Mapping[str, Any]) -> str:
     return tables.markdown(["switch", *MEASURES, *(f"{s}: evidence, overlap" for s in sets)], lines)
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("FIELDPACK_DATA"), required="FIELDPACK_DATA" not in os.environ)
     parser.add_argument("--sets", default=SETS, help="names, separated by commas")
@@ -211,11 +213,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--few", action="store_true", help="residue and boundary only")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "turns.json")
     parser.add_argument("--page", action="store_true", help="put the table into benchmarks/README.md")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def main(given: Sequence[str] | None = None) -> None:
-    o = arguments(given)
+def main(argv: Sequence[str] | None = None) -> None:
+    o = arguments(argv)
     options = quality.Options(o.data, tuple(filter(None, o.sets.split(","))), limit=None, held_out=o.held_out)
     command = f"python benchmarks/turns.py --data FOLDER --turns {o.turns} --conversations {o.conversations}"
     sets: dict[str, Any] = {}

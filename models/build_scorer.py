@@ -21,24 +21,25 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from fieldpack.analysis.metrics import normalised_answer
 from fieldpack.bench.corpora import discover, load_named
+from fieldpack.corpus.build import CorpusReader
+from fieldpack.corpus.corpus import in_rows, texts_of
 from fieldpack.embed.static import StaticEmbedder
-from fieldpack.metrics import normalised_answer
-from fieldpack.relevance.corpus import read_corpus
 from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE, paragraph_features, sentence_features
+from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.scorer import FACTS, LAYERS, Layer, Scorer, facts
-from fieldpack.relevance.signals import read_query, read_signals
-from fieldpack.text.segment import segment
-from fieldpack.text.sequence import of_code, sequences
+from fieldpack.relevance.shortlist import all_candidates
+from fieldpack.relevance.signals import signals_of
 
 NEVER = ("rgb", "locomo", "agnews")
 CODE = ("cosqa",)
 MOST_CANDIDATES = 300
 RIDGE = {"paragraph": 1.0, "dense": 3.0, "sentence": 0.01, "code": 0.03, "code_dense": 0.03}
-FREE = ("length", "sentences", "late_met", "bm25_met", "dense_met")
+FREE = ("length", "sentences", "maxsim_met", "bm25_met", "dense_met")
 LEXICAL = {
-    "late": 0.5,
-    "late_titled": 0.5,
+    "maxsim": 0.5,
+    "maxsim_titled": 0.5,
     "bm25": 0.5,
     "neighbours": 0.3,
     "best_sentence": 0.3,
@@ -55,7 +56,6 @@ class Case:
     """One query: feature tables (n, f) of paragraphs and, where sentences are labelled, what sentence features need."""
 
     signals: object
-    texts: list
     par: object
     dense: object
     par_label: np.ndarray
@@ -69,30 +69,26 @@ def kin(name):
 
 
 def read_set(folder, name, limit, static, vectors):
-    cache, cases = {}, []
+    reader, cache, cases = CorpusReader(static), {}, []
     for query in load_named(folder, name, limit):
         key = tuple(d.id for d in query.passages)
         if key not in cache:
-            atoms = segment(query.passages, "sentence")
-            texts = atoms.texts(query.passages)
-            titles = [d.title for d in query.passages]
-            order = sequences(query.passages, of_code(atoms, len(query.passages)))
-            corpus = read_corpus(texts, titles, atoms.parent, atoms.doc, order, static.word_vectors)
-            cache[key] = atoms, texts, corpus, dense_rows(query.passages, atoms, vectors)
-        atoms, texts, corpus, rows = cache[key]
-        facing = read_query(query.query, corpus, static.word_vectors)
-        signals = read_signals(corpus, facing)
+            corpus = reader.read(query.passages)
+            cache[key] = corpus, dense_rows(corpus, vectors)
+        corpus, rows = cache[key]
+        parsed = parse_query(query.query, corpus, static)
+        # Every paragraph, in pools of any size: a shortlist would hide evidence that the weights are to find.
+        signals = signals_of(all_candidates(corpus), parsed)
         dense = None
         if rows is not None and digest(query.query) in vectors:
             dense = rows @ vectors[digest(query.query)]
         par = paragraph_features(signals)
         with_dense = paragraph_features(signals, dense) if dense is not None else None
-        gold = {d: k for k, d in enumerate(x.id for x in query.passages)}
-        spans = [(gold[s.doc_id], s.start, s.end) for s in query.evidence() if s.doc_id in gold]
-        hit = overlaps(atoms, spans)
+        spans = [(corpus.numbers[s.doc_id], s.start, s.end) for s in query.evidence() if s.doc_id in corpus.numbers]
+        hit = in_rows(spans, corpus.sentences.spans).astype(float)
         par_label = np.maximum.reduceat(hit, corpus.starts)
-        sent_label = sentence_labels(query, atoms, texts, hit)
-        cases.append(Case(signals, texts, par, with_dense, par_label, sent_label, facing.known))
+        sent_label = sentence_labels(query, corpus, hit)
+        cases.append(Case(signals, par, with_dense, par_label, sent_label, parsed.known))
     return cases
 
 
@@ -100,31 +96,25 @@ def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def dense_rows(passages, atoms, vectors):
+def dense_rows(corpus, vectors):
     """(g, d): the passage's vector stands for each of its paragraphs."""
-    if not vectors or any(digest(d.text) not in vectors for d in passages):
+    if not vectors or any(digest(d.text) not in vectors for d in corpus.documents):
         return None
-    rows = np.stack([vectors[digest(d.text)] for d in passages])
-    return rows[atoms.doc[np.flatnonzero(np.diff(atoms.parent, prepend=-1))]]
+    rows = np.stack([vectors[digest(d.text)] for d in corpus.documents])
+    return rows[corpus.paragraphs.spans.doc]
 
 
-def overlaps(atoms, spans):
-    hit = np.zeros(len(atoms))
-    for doc, start, end in spans:
-        hit[(atoms.doc == doc) & (atoms.start < end) & (atoms.end > start)] = 1
-    return hit
-
-
-def sentence_labels(query, atoms, texts, hit):
+def sentence_labels(query, corpus, hit):
     """Sentences that overlap a gold span; without spans, sentences of gold passages that hold an answer; else None."""
     if query.gold_spans:
         return hit
     answers = [a for a in map(normalised_answer, query.answers) if a not in ("", "yes", "no")]
     if not answers or not hit.any():
         return None
-    label = np.zeros(len(atoms))
-    for i in np.flatnonzero(hit):
-        text = f" {normalised_answer(texts[i])} "
+    label = np.zeros(len(hit))
+    evidence = np.flatnonzero(hit)
+    for i, sentence in zip(evidence, texts_of(corpus.sentences.spans, corpus.documents, evidence), strict=True):
+        text = f" {normalised_answer(sentence)} "
         label[i] = any(f" {a} " in text or (len(text) > 30 and text.strip() in a) for a in answers)
     return label if label.any() else None
 
@@ -182,7 +172,7 @@ def train(sets, code):
     paragraph, dense = layers("paragraph", "dense", cases)
     programs = [(c, 1 / len(cs)) for cs in code.values() for c in cs]
     of_paragraph, of_dense = layers("code", "code_dense", programs) if code else (paragraph, dense)
-    tables = {id(c): sentence_features(c.signals, paragraph.score(c.par.table), c.texts) for c, _ in cases}
+    tables = {id(c): sentence_features(c.signals, paragraph.score(c.par.table)) for c, _ in cases}
     have = [(c, x) for c, x in cases if c.sent_label is not None]
     found = [tables[id(c)].table for c, _ in have]
     b = listwise("sentence", SENTENCE, found, [c.sent_label for c, _ in have], [x for _, x in have])
@@ -196,10 +186,10 @@ def train(sets, code):
     return Scorer(paragraph, dense, calibrate(SENTENCE, b, have, sentences), of_paragraph, of_dense)
 
 
-def layers(plain, dense, cases):
+def layers(base, dense, cases):
     """Weights without and with a sentence embedder's vectors; without any of these, the former do for both."""
     w = [weight for _, weight in cases]
-    b = listwise(plain, PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
+    b = listwise(base, PARAGRAPH, [c.par.table for c, _ in cases], [c.par_label for c, _ in cases], w)
     first = calibrate(PARAGRAPH, b, cases, lambda c: (c.par.table, c.par_label, c.par.raw))
     have = [(c, x) for c, x in cases if c.dense is not None]
     names = (*PARAGRAPH, *DENSE)

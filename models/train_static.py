@@ -1,11 +1,11 @@
 """Trains a static table further: pairs of texts that belong together, token resonance, and a teacher's similarities.
 
     pip install torch numpy
-    python models/train_static.py passages.jsonl --init a.npy --out b.npy [--pairs 1] [--late 0] [--teacher 0]
+    python models/train_static.py passages.jsonl --init a.npy --out b.npy [--pairs 1] [--maxsim 0] [--teacher 0]
 
 A text's vector is the unit sum of its pieces' rows, as in fieldpack. Three losses, each with its own weight:
 pairs    a title, a sentence or the first half must find its own passage among the batch's (cross-entropy of cosines);
-late     the same with token resonance: each piece's best cosine in the passage, weighted by the piece's norm;
+maxsim   the same with token resonance: each piece's best cosine in the passage, weighted by the piece's norm;
 teacher  the cosines between the texts of a batch are those between the teacher's vectors (mean squared error).
 `--group k` fills a share `--grouped` of the batches with k passages at a time of one source: neighbours in subject are
 the hard negatives that packing meets.
@@ -119,7 +119,7 @@ def pairs_loss(table, queries, passages):
     return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
 
 
-def late_loss(table, queries, passages):
+def maxsim_loss(table, queries, passages):
     """Cross-entropy of token resonance: sum of norm x best cosine over the query's pieces, over the sum of norms."""
     flat_q, length_q = joined([q[:24] for q in queries])
     flat_p, length_p = joined([p[:100] for p in passages])
@@ -166,7 +166,7 @@ def train(options):
         for part in adam.param_groups:
             part["lr"] = options.lr * min(1, (step + 1) / 20) * max(0.05, 1 - step / options.steps)
         losses = {}
-        for name, loss, count in (("pairs", pairs_loss, options.batch), ("late", late_loss, options.late_batch)):
+        for name, loss, count in (("pairs", pairs_loss, options.batch), ("maxsim", maxsim_loss, options.maxsim_batch)):
             if getattr(options, name):
                 group = options.group if rng.random() < options.grouped else 0
                 losses[name] = loss(table, *passages.batch(rng, count, group))
@@ -185,9 +185,9 @@ def main():
     parser.add_argument("passages")
     for name in ("init", "out", "vectors"):
         parser.add_argument(f"--{name}")
-    for name, value in (("pairs", 1.0), ("late", 0.0), ("teacher", 0.0), ("lr", 3e-3), ("grouped", 1.0)):
+    for name, value in (("pairs", 1.0), ("maxsim", 0.0), ("teacher", 0.0), ("lr", 3e-3), ("grouped", 1.0)):
         parser.add_argument(f"--{name}", type=float, default=value)
-    for name, value in (("steps", 300), ("batch", 1024), ("late-batch", 40), ("group", 0), ("seed", 0)):
+    for name, value in (("steps", 300), ("batch", 1024), ("maxsim-batch", 40), ("group", 0), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=value)
     train(parser.parse_args())
 

@@ -79,17 +79,17 @@ def main(options):
         if most != rivals:
             print(" " * 34 + " ".join(n[:7].rjust(7) for n in names) + "  mean")
             row("bm25", [measured(c, lambda c: c.par.raw["bm25"]) for c in sets.values()])
-            row("token resonance", [measured(c, lambda c: c.par.raw["late"]) for c in sets.values()])
+            row("token resonance", [measured(c, lambda c: c.par.raw["maxsim"]) for c in sets.values()])
             if options.vectors:
                 row("dense", [measured(c, lambda c: c.dense.raw["dense"]) for c in sets.values()])
-        among = "all" if most != rivals else str(rivals)
+        pool = "all" if most != rivals else str(rivals)
         for layer in layers:
-            plain = np.array([priors[layer].get(n, 0.0) for n in NAMES[layer]])
-            summed = [measured(c, lambda c, k=layer, p=plain: table(c, k) @ p) for c in sets.values()]
-            row(f"{layer}, {among}: plain sum", summed)
+            prior = np.array([priors[layer].get(n, 0.0) for n in NAMES[layer]])
+            summed = [measured(c, lambda c, k=layer, p=prior: table(c, k) @ p) for c in sets.values()]
+            row(f"{layer}, {pool}: plain sum", summed)
             for ridge in (0.01, ridges[layer], 10.0):
-                trained(sets, layer, ridge, {}, f"{layer}, {among}: ridge {ridge:g}")
-                trained(sets, layer, ridge, priors[layer], f"{layer}, {among}: ridge {ridge:g} to sum")
+                trained(sets, layer, ridge, {}, f"{layer}, {pool}: ridge {ridge:g}")
+                trained(sets, layer, ridge, priors[layer], f"{layer}, {pool}: ridge {ridge:g} to sum")
 
 
 if __name__ == "__main__":

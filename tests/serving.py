@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 
 from fieldpack.server import Settings, create_app
 
@@ -55,14 +54,21 @@ def problem(answer, status, kind):
 HEAD = b"POST /v1/pack HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
-def spoken(url, data, wait=8.0, pause=None):
-    """What a socket answers to raw bytes, until it closes."""
+def connected(url, wait=30.0, receive=None):
+    """A socket of its own to the service. receive: bytes of its receive buffer."""
     host, port = re.match(r"http://([^:]+):(\d+)/", url).groups()
-    with socket.create_connection((host, int(port)), timeout=wait) as s:
-        for part in data if isinstance(data, list) else [data]:
-            s.sendall(part)
-            if pause:
-                time.sleep(pause)
+    s = socket.socket()
+    s.settimeout(wait)
+    if receive:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    s.connect((host, int(port)))
+    return s
+
+
+def spoken(url, data, wait=8.0):
+    """What a socket answers to raw bytes, until it closes."""
+    with connected(url, wait) as s:
+        s.sendall(data)
         out = b""
         with contextlib.suppress(TimeoutError, ConnectionError):
             while chunk := s.recv(65536):

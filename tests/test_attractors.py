@@ -11,7 +11,7 @@ from sklearn.metrics import silhouette_score
 
 from fieldpack.errors import InputError
 from fieldpack.field.attractors import detect
-from fieldpack.field.descent import merging_cosine, polish, step
+from fieldpack.field.descent import merging_cosine, refine, step
 from fieldpack.field.scale import noise_scale, null_cohesion, silhouette, trapping_scale
 
 
@@ -43,7 +43,7 @@ def test_energy_never_rises_from_any_start(n, d, beta, size, seed):
     weight = rng.random(n) + 0.01
     b = size * rng.normal(size=d) / np.sqrt(d)
     z = unit(rng.normal(size=(8, d))).astype(np.float64)
-    _, trace = polish(z, x, weight / weight.sum(), beta, b, steps=30)
+    _, trace = refine(z, x, weight / weight.sum(), beta, b, steps=30)
     assert (np.diff(trace, axis=0) <= 1e-9).all()
 
 
@@ -205,10 +205,10 @@ def test_rows_are_not_changed_and_the_answer_repeats_to_the_byte():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"limit": 0}, {"sharpness": 0}, {"sharpness": ()}, {"bias": -1.0}, {"beta": 0.0}, {"beta": -3.0}]
+    "wrong", [{"limit": -1}, {"sharpness": 0}, {"sharpness": ()}, {"bias": -1.0}, {"beta": 0.0}, {"beta": -3.0}]
 )
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(InputError, match="expected limit >= 1"):
+    with pytest.raises(InputError, match=r"allowed: a|one number above 0"):
         detect(noise(10, 4), **wrong)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from fieldpack.bench import official
-from fieldpack.bench.corpora import Query, Span, discover, load, load_named
+from fieldpack.bench import formats
+from fieldpack.bench.corpora import discover, load, load_named
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.types import Document
 
@@ -154,7 +155,7 @@ def test_beir_folder(tmp_path: Path) -> None:
 
 def test_a_large_beir_corpus_is_cut_to_what_bm25_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("bm25s")
-    monkeypatch.setattr(official, "BEIR_DEPTH", 3)
+    monkeypatch.setattr(formats, "BEIR_DEPTH", 3)
     (query,) = load(beir(tmp_path / "scifact"))
     ids = [p.id for p in query.passages]
     assert len(ids) == 3 and {"2", "3"} <= set(ids) and ids == sorted(ids)

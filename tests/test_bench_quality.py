@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fieldpack.bench import budgets, measures, quality, summary, systems, tables
+from fieldpack.bench import budgets, measures, quality, registry, summary, system, tables
 from fieldpack.bench.context import Context, Packed, blank_line, cut, descending
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.shards import Shard
 from fieldpack.errors import InputError, MissingExtraError, SettingsError, UnknownNameError
 from fieldpack.types import Document, FloatArray, IntArray
@@ -75,7 +75,7 @@ def test_ties_keep_reading_order() -> None:
 
 @pytest.mark.parametrize("name", ["truncate", "random", "dense", "dense_titled", "oracle"])
 def test_baselines_keep_to_the_budget(name: str) -> None:
-    (system,) = systems.named([name])
+    (system,) = registry.named([name])
     for budget in range(12):
         shared = context()
         packed = system.select(CASE, budget, shared)
@@ -84,11 +84,11 @@ def test_baselines_keep_to_the_budget(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, s in systems.all_systems().items() if s.family not in ("fieldpack", "baseline")]
+    "name", [n for n, s in registry.all_systems().items() if s.family not in ("fieldpack", "baseline")]
 )
 def test_peers_answer_within_the_budget(name: str) -> None:
     """Each peer that is installed packs without error; one that is not says which extra brings it."""
-    (system,) = systems.named([name])
+    (system,) = registry.named([name])
     shared = context()
     try:
         packed = system.select(CASE, 6, shared)
@@ -99,12 +99,12 @@ def test_peers_answer_within_the_budget(name: str) -> None:
     assert {s.doc_id for s in packed.spans} <= {"a", "b", "c"}
 
 
-OURS = [n for n, s in systems.all_systems().items() if s.family == "fieldpack"]
+OURS = [n for n, s in registry.all_systems().items() if s.family == "fieldpack"]
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_fieldpack_answers_with_verbatim_spans(name: str) -> None:
-    (system,) = systems.named([name])
+    (system,) = registry.named([name])
     shared = context()
     packed = system.select(CASE, 5, shared)
     bodies = {p.id: p.text for p in PASSAGES}
@@ -116,13 +116,13 @@ def test_fieldpack_answers_with_verbatim_spans(name: str) -> None:
 
 def test_dense_and_oracle_find_the_evidence() -> None:
     for name in ("dense", "oracle"):
-        (system,) = systems.named([name])
+        (system,) = registry.named([name])
         assert system.select(CASE, 4, context()).spans == (Span("b", 0, 22),)
 
 
 def test_an_unknown_system_lists_the_known() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'bm25s'"):
-        systems.named(["bm25"])
+        registry.named(["bm25"])
 
 
 def test_orders_are_made_once_a_query_and_their_time_is_replayed() -> None:
@@ -134,7 +134,7 @@ def test_orders_are_made_once_a_query_and_their_time_is_replayed() -> None:
         return [0, 1, 2]
 
     shared = context()
-    once, always = systems.Ranked("once", "t", rank), systems.Ranked("always", "t", rank, budgeted=True)
+    once, always = system.Ranked("once", "t", rank), system.Ranked("always", "t", rank, budgeted=True)
     for budget in (4, 8):
         once.select(CASE, budget, shared)
     assert made == [4] and shared.embedded_chars == 14 and shared.replayed_seconds > 0
@@ -265,13 +265,13 @@ def test_a_run_resumes_and_measures_only_what_is_missing(data: Path, tmp_path: P
     lines = shard.read_text().splitlines()
     shard.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:10])  # killed while writing its last row
     asked: list[tuple[str, str]] = []
-    select = systems.Ranked.select
+    select = system.Ranked.select
 
-    def spy(self: systems.Ranked, case: Query, budget: int, shared: Context) -> Packed:
+    def spy(self: system.Ranked, case: Query, budget: int, shared: Context) -> Packed:
         asked.append((self.name, case.id))
         return select(self, case, budget, shared)
 
-    monkeypatch.setattr(systems.Ranked, "select", spy)
+    monkeypatch.setattr(system.Ranked, "select", spy)
     second = quality.run(options, embedder=Letters())
     assert len(asked) == 1 and asked[0][0] == "dense"
     assert [c["evidence"] for c in second["cells"]] == [c["evidence"] for c in first["cells"]]
@@ -285,10 +285,10 @@ def test_a_peer_that_fails_is_counted_and_one_that_is_missing_is_skipped(data: P
         raise RuntimeError("no")
 
     def missing(case: Query, budget: int, shared: Context) -> Iterable[int]:
-        systems.require("no_such_package.part")
+        system.require("no_such_package.part")
         return []
 
-    fakes = tuple(systems.Ranked(f.__name__, "x", f) for f in (boom, missing))
+    fakes = tuple(system.Ranked(f.__name__, "x", f) for f in (boom, missing))
     monkeypatch.setattr(quality, "named", lambda _: fakes)
     results = quality.run(quality.Options(data, systems=("boom",), budgets=(0.5,)), embedder=Letters())
     assert results["cells"][0]["errors"] == 6 and results["cells"][0]["error"] == "RuntimeError: no"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fieldpack.bench import tables
+from fieldpack.bench import speed_tables
 
 FILE = Path(__file__).resolve().parents[1] / "benchmarks" / "scale.py"
 
@@ -61,5 +61,5 @@ def test_small_sizes_run_and_make_a_page(scale, folder):
         row = scale.STEPS[name][0](folder, 200)
         results[name] = {"rows": [{**row, "load": 1.0}], "exponents": {}}
     assert results["text"]["rows"][0]["kept_tokens"] <= scale.BUDGET
-    page = tables.scale_page(json.loads(json.dumps(results)))
+    page = speed_tables.scale_page(json.loads(json.dumps(results)))
     assert page.count("| --- |") == 5 and "x both tokenizers" in page

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from fieldpack import assets
-from fieldpack.bench import speed, tables
+from fieldpack.bench import speed, speed_tables
 
 
 def test_passages_are_distinct_of_the_size_asked_for_and_the_same_each_time() -> None:
@@ -49,7 +49,7 @@ def test_the_speed_page_shows_every_part() -> None:
         "times_fieldpack": 1.0,
         "times_indexed": 3.0,
     }
-    page = tables.speed_page(
+    page = speed_tables.speed_page(
         {
             "machine": {"system": "Linux", "processor": "x86_64", "cores": 2, "python": "3.11"},
             "packs": [pack],

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fieldpack.cascade as tier
-from fieldpack.bench import ours
+import fieldpack.relevance.rerank as tier
+from fieldpack.bench import fieldpack_systems
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query, Span
-from fieldpack.bench.paired import Gap, mean_gap
+from fieldpack.bench.dataset import Query, Span
+from fieldpack.bench.statistics import Gap, mean_gap
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError
-from fieldpack.packing.greedy import PackingSettings
+from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Request
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 
@@ -85,16 +86,16 @@ def test_the_mean_of_sets_weighs_sets_alike_and_its_interval_holds_it() -> None:
 
 def test_every_switch_says_what_it_changes_and_only_that() -> None:
     shared, asked = context(), case()
-    default = ours.systems()[0]
-    for system in ours.ablations():
-        assert isinstance(system, ours.Fieldpack) and system.reuse
-        prepared = system.prepared(asked, shared)
-        packer = system.packer(prepared, shared)
-        same = replace(system, changes={}, packing={}, without=(), bend=None, name=default.name, reuse=False)
+    default = fieldpack_systems.systems()[0]
+    for system in fieldpack_systems.ablations():
+        assert isinstance(system, fieldpack_systems.Fieldpack) and system.reuse
+        corpus = system.corpus(asked, shared)
+        packer = system.packer(corpus, shared)
+        same = replace(system, changes={}, packing={}, without=(), bias=None, name=default.name, reuse=False)
         assert same == default, system.name
-        assert system.changes or system.packing or system.without or system.bend
+        assert system.changes or system.packing or system.without or system.bias
         if system.packing:
-            assert packer.packing != (PackingSettings(chain=5.0) if prepared.sentences else PackingSettings())
+            assert packer.packing != (SENTENCE_SETTINGS if corpus.unit == "sentence" else PARAGRAPH_SETTINGS)
         if system.without:
             weights = json.loads(packer.scorer.read_text("utf-8"))
             assert all(weights["paragraph"]["weights"][f] == 0 for f in system.without)
@@ -102,8 +103,8 @@ def test_every_switch_says_what_it_changes_and_only_that() -> None:
 
 def test_reading_once_for_all_budgets_changes_no_pack() -> None:
     asked = case()
-    for system in (ours.systems()[0], *ours.ablations()):
-        assert isinstance(system, ours.Fieldpack)
+    for system in (fieldpack_systems.systems()[0], *fieldpack_systems.ablations()):
+        assert isinstance(system, fieldpack_systems.Fieldpack)
         once, anew = context(), context()
         for budget in (30, 60, 90):
             kept = replace(system, reuse=True).select(asked, budget, once)
@@ -112,11 +113,12 @@ def test_reading_once_for_all_budgets_changes_no_pack() -> None:
 
 def test_the_boundary_lets_in_its_share_of_the_tokens_the_best_first() -> None:
     asked = case()
-    prepared = ContextPacker().prepare(asked.passages)
-    relevance = ContextPacker().pack_prepared((asked.query,), prepared, 50).relevance
-    tokens = prepared.rows.tokens
+    packer = ContextPacker()
+    corpus = packer.read(asked.passages)
+    relevance = packer.pack_corpus(Request.checked(asked.query, 50), corpus).relevance
+    tokens = corpus.rows.tokens
     for share in (0.1, 0.5, 0.7):
-        inside = np.isfinite(ours.boundary(relevance, prepared, share).logit)
+        inside = np.isfinite(fieldpack_systems.boundary(relevance, corpus, share))
         least = relevance.total[inside].min()
         assert (relevance.total[~inside] < least).all()
         assert tokens[inside].sum() >= share * tokens.sum() - 1e-6
@@ -130,7 +132,7 @@ def test_ablations_resume_and_compare_with_the_default(data: Path, tmp_path: Pat
     first, stored = json.loads(out.read_text()), (rows / "static" / "auto" / "towns.jsonl").read_text()
     ablations.main(given)
     assert json.loads(out.read_text()) == first and (rows / "static" / "auto" / "towns.jsonl").read_text() == stored
-    names = {*(s.name for s in ours.ablations()), "with_0.8_of_the_budget"}
+    names = {*(s.name for s in fieldpack_systems.ablations()), "with_0.8_of_the_budget"}
     assert {r["system"] for r in first["compared"]} == names and first["sets"]["towns"]["queries"] == 2
     page = ablations.table(first)
     assert all(f"| {name} |" in page for name in names) and "| switch | mean |" in page
@@ -151,19 +153,19 @@ def test_turns_measure_overlap_between_none_and_all(data: Path, tmp_path: Path) 
     assert results["sets"]["towns"] == {"conversations": 2, "turns": 6, "budget": "10%"}
     base = results["default"]["towns"]
     assert all(0 <= base[m] <= 1 for m in ("evidence", "overlap", "again", "prefix", "used"))
-    assert "| faint, persist 1 |" in turns.table(results)
+    assert "| faint, residue_weight 1 |" in turns.table(results)
 
 
 def test_what_weighs_more_is_kept_longer() -> None:
     """The same candidates, three questions: with a residue of 50 log odds the pack stays, with none it follows."""
     talk = [replace(case(), id=t, query=f"When was the bridge of {t} built?", gold=(t,)) for t in TOWNS[:3]]
-    plain, shared = turns.switches(False)[0], context()
+    default, shared = turns.switches(False)[0], context()
 
     def overlap(switch: Any) -> float:
         return float(np.mean([r["overlap"] for r in turns.walked(talk, switch, 40, shared)[1:]]))
 
-    firm = overlap(plain._replace(persist=50.0))
-    assert overlap(plain._replace(persist=0.0)) < firm and firm > 0.6
+    firm = overlap(default._replace(residue_weight=50.0))
+    assert overlap(default._replace(residue_weight=0.0)) < firm and firm > 0.6
 
 
 def test_pools_are_joined_until_they_are_large(data: Path) -> None:

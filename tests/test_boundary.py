@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import oracles
 import pytest
@@ -9,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.field.boundary import Boundary, adapt_alpha, conformal, threshold
+from fieldpack.field.boundary import Boundary, conformal
 
 resonances = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 
@@ -54,53 +52,6 @@ def test_it_does_not_slam_between_its_clamps_where_the_design_text_does():
     assert max(mine) - min(mine) < 0.05
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 100)), min_size=1, max_size=40),
-    st.floats(0.0, 1.0),
-)
-def test_threshold_lets_in_the_share_of_the_mass_and_no_row_more(rows, permeability):
-    relevance, mass = np.array(rows).T
-    cut = threshold(relevance, permeability, mass)
-    entered = mass[relevance >= cut].sum()
-    assert entered >= permeability * mass.sum() * (1 - 1e-9)
-    assert mass[relevance > cut].sum() <= permeability * mass.sum() * (1 + 1e-9)
-    assert (relevance >= cut).any()
-
-
-def test_what_enters_depends_on_no_scale_and_no_die():
-    """Absolute thresholds let nothing in, or all, depending on the model; a die, something else each time."""
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(60, 32))
-    context = rows[:5].mean(0)
-    assert oracles.apply_boundary_control(rows[5:], context, threshold=0.7) == []
-    diced = {
-        tuple(oracles.filter_by_attractor_relevance(rows, [context], 0.7, rng=random.Random(seed)))
-        for seed in range(16)
-    }
-    assert len(diced) == 16
-    relevance = np.array([oracles.cosine_similarity(context, row) for row in rows])
-    entered = {tuple(np.flatnonzero(r >= threshold(r, 0.7))) for r in (relevance, 0.1 * relevance, relevance**3)}
-    assert len(entered) == 1 and len(entered.pop()) == 42
-
-
-def test_threshold_of_a_plain_case():
-    relevance = np.array([0.1, 0.9, 0.5, 0.7])
-    assert threshold(relevance, 0.5) == 0.7
-    assert threshold(relevance, 1.0) == 0.1
-    assert threshold(relevance, 0.0) == 0.9
-    assert threshold(relevance, 0.5, np.array([100, 1, 1, 1])) == 0.1
-    assert threshold(np.array([]), 0.5) == np.inf
-
-
-@pytest.mark.parametrize(
-    ("relevance", "permeability", "mass"),
-    [([0.1, np.nan], 0.5, None), ([0.1], 1.2, None), ([0.1], 0.5, [-1.0]), ([0.1], 0.5, [1.0, 2.0])],
-)
-def test_threshold_refuses_what_it_cannot_rank(relevance, permeability, mass):
-    with pytest.raises(InputError, match="expected two arrays"):
-        threshold(np.array(relevance), permeability, None if mass is None else np.array(mass))
-
-
 @settings(max_examples=60)
 @given(st.integers(1, 200), st.sampled_from([0.05, 0.1, 0.2, 0.5]), st.integers(0, 1000))
 def test_conformal_is_the_kth_smallest(n, alpha, seed):
@@ -123,17 +74,6 @@ def test_conformal_refuses_nonsense():
     with pytest.raises(InputError, match="without NaN"):
         conformal(np.array([np.nan]), 0.1)
     assert conformal(np.array([0.1, 0.2]), -0.3) == -np.inf and conformal(np.array([0.1, 0.2]), 1.3) == 0.2
-
-
-def test_adaptive_alpha_reaches_the_target_under_drift():
-    rng, alpha, misses = np.random.default_rng(1), 0.1, []
-    calibration = rng.random(200)
-    for turn in range(4000):
-        score = rng.random() ** (1 + turn / 1000)  # relevant rows score lower and lower
-        missed = bool(score < conformal(calibration, alpha))
-        misses.append(missed)
-        alpha = adapt_alpha(alpha, 0.1, missed)
-    assert np.mean(misses) == pytest.approx(0.1, abs=0.02)
 
 
 @pytest.mark.parametrize(

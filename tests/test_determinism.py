@@ -12,8 +12,10 @@ import pytest
 
 import fieldpack as fp
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.packing.coupling import Coupling
-from fieldpack.packing.greedy import PackingSettings, Problem, pack
+from fieldpack.field.couplings import Couplings
+from fieldpack.packing.problem import PackingSettings, Problem
+from fieldpack.packing.select import select
+from fieldpack.request import Request
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import fuzz_budget as fuzz
@@ -106,23 +108,24 @@ def test_vectors_from_the_cache_or_fresh(tmp_path):
 
 def permuted(problem, order):
     """The same problem with its rows in another order; each row its own document and paragraph."""
-    c = problem.coupling
+    c = problem.couplings
     bags = [c.words[c.offsets[i] : c.offsets[i + 1]] for i in order]
-    names = [c.names[c.name_offsets[i] : c.name_offsets[i + 1]] for i in order]
-    coupling = Coupling.of(
-        np.concatenate(bags),
-        np.cumsum([0, *map(len, bags)]),
-        np.arange(len(order)),
-        np.concatenate(names),
-        np.cumsum([0, *map(len, names)]),
-        c.worth,
-        np.flatnonzero((c.weight == 0) & (c.worth > 0)),
-        c.vectors[order],
-        c.named,
+    titles = [c.title_words[c.title_offsets[i] : c.title_offsets[i + 1]] for i in order]
+    couplings = Couplings(
+        words=np.concatenate(bags),
+        offsets=np.cumsum([0, *map(len, bags)]),
+        paragraph=np.arange(len(order)),
+        document=np.arange(len(order)),
+        title_words=np.concatenate(titles),
+        title_offsets=np.cumsum([0, *map(len, titles)]),
+        idf=c.idf,
+        query_ids=c.query_ids,
+        vectors=c.vectors[order],
+        has_titles=c.has_titles,
     )
     return replace(
         problem.take(np.asarray(order)),
-        coupling=coupling,
+        couplings=couplings,
         paragraph=np.arange(len(order)),
         document=np.arange(len(order)),
     )
@@ -135,37 +138,38 @@ def test_the_packer_does_not_care_for_the_order_of_rows(seed):
     offsets = np.cumsum([0, *rng.integers(2, 7, n)])
     vectors = rng.normal(size=(n, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    coupling = Coupling.of(
-        rng.integers(0, words, offsets[-1]),
-        offsets,
-        np.arange(n),
-        rng.integers(0, words, 2 * n),
-        np.arange(0, 2 * n + 1, 2),
-        rng.random(words).astype(np.float32),
-        rng.integers(0, words, 3),
-        vectors,
-        bool(seed % 2),
+    couplings = Couplings(
+        words=rng.integers(0, words, offsets[-1]),
+        offsets=offsets,
+        paragraph=np.arange(n),
+        document=np.arange(n),
+        title_words=rng.integers(0, words, 2 * n),
+        title_offsets=np.arange(0, 2 * n + 1, 2),
+        idf=rng.random(words).astype(np.float32),
+        query_ids=np.unique(rng.integers(0, words, 3)),
+        vectors=vectors,
+        has_titles=bool(seed % 2),
     )
     problem = Problem(
-        rng.normal(-1, 2, n).astype(np.float32),
-        rng.integers(1, 12, n),
-        coupling,
-        rng.random((3, n)).astype(np.float32),
-        np.full(3, 1 / 3, np.float32),
-        np.zeros((0, n), np.float32),
-        np.zeros(0, np.float32),
-        np.arange(n),
-        np.arange(n),
-        rng.integers(0, 4, n),
-        np.zeros(n, bool),
-        np.ones(n, bool),
-        np.zeros(n, bool),
+        logit=rng.normal(-1, 2, n).astype(np.float32),
+        cost=rng.integers(1, 12, n),
+        max_similarity=rng.random((3, n)).astype(np.float32),
+        word_weight=np.full(3, 1 / 3, np.float32),
+        attraction=np.zeros((0, n), np.float32),
+        attraction_weight=np.zeros(0, np.float32),
+        paragraph=np.arange(n),
+        document=np.arange(n),
+        header_tokens=rng.integers(0, 4, n),
+        pinned=np.zeros(n, bool),
+        eligible=np.ones(n, bool),
+        is_heading=np.zeros(n, bool),
+        couplings=couplings,
     )
     chosen = PackingSettings(rho=(0.0, 0.5, 1.0))
     for budget in (8, 20, 40):
-        found = pack(problem, budget, chosen)
+        found = select(problem, budget, chosen)
         order = rng.permutation(n)
-        other = pack(permuted(problem, order), budget, chosen)
+        other = select(permuted(problem, order), budget, chosen)
         assert set(order[other.chosen].tolist()) == set(found.chosen.tolist())
         assert other.value == pytest.approx(found.value, abs=1e-4) and other.bound == pytest.approx(
             found.bound, abs=1e-4
@@ -177,17 +181,19 @@ def test_the_last_bits_of_scores_decide_nothing(seed):
     """What threads, processors and libraries change in a score (here ten times as much) leaves the same rows."""
     twice = [*DOCUMENTS, *(replace(d, id=f"{d.id}-again") for d in DOCUMENTS[::2])]
     packer, rng = fp.ContextPacker(unit="sentence"), np.random.default_rng(seed)
-    prepared = packer.prepare(tuple(twice))
+    corpus = packer.read(tuple(twice))
 
-    def adjust(relevance):
+    def shaken(scored):
         def near(values):
             return np.asarray(values * (1 + 1e-6 * rng.standard_normal(values.shape)), np.float32)
 
-        return replace(relevance, logit=near(relevance.logit), best=near(relevance.best))
+        logit, similarity = near(scored.relevance.logit), near(scored.relevance.max_similarity)
+        relevance = replace(scored.relevance, logit=logit, max_similarity=similarity)
+        problem = replace(scored.problem, logit=logit, max_similarity=similarity)
+        return replace(scored, relevance=relevance, problem=problem)
 
     for query in QUERIES:
         for budget in (25, 60, 120):
-            plain, shaken = (
-                packer.pack_prepared((query,), prepared, budget, adjust=change) for change in (None, adjust)
-            )
-            assert plain.inside.tolist() == shaken.inside.tolist()
+            request = Request.checked(query, budget)
+            plain = packer.pack_corpus(request, corpus)
+            assert packer.choose(request, shaken(plain.scored)).inside.tolist() == plain.inside.tolist()

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
-VERBS = ["pack", "index", "field", "demo", "plan", "compress", "models", "calibrate", "shell", "bench", "serve", "mcp"]
+VERBS = ["pack", "batch", "index", "field", "demo", "plan", "compress", "models", "calibrate"]
+VERBS += ["shell", "bench", "serve", "mcp"]
 
 
 def real_help(verb):

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
+from fieldpack.analysis.experiment import run_token_efficiency_experiment
 from fieldpack.errors import InputError
-from fieldpack.experiment import run_token_efficiency_experiment
 
 VARIANTS = {"long": "please do add the two numbers now", "short": "add numbers", "poor": "numbers"}
 

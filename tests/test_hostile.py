@@ -17,7 +17,7 @@ import fieldpack as fp
 from fieldpack import assets
 from fieldpack.cli.app import run
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.render import GAP, GAP_IN_LINES, GAP_IN_SENTENCES
+from fieldpack.packing.render import GAP, GAP_IN_LINES, GAP_IN_SENTENCES
 from fieldpack.text.segment import segment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from fieldpack.embed.testing import HashEmbedder
 from fieldpack.errors import BudgetError, InputError
-from fieldpack.growth import extended
-from fieldpack.index import Index
-from fieldpack.pipeline import ContextPacker
-from fieldpack.problem import CLOSELY
+from fieldpack.packing.problem import SHORTLIST
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.types import Document
 
 SENTENCES = (
@@ -69,7 +67,7 @@ class TestSame:
         again = Index.load(tmp_path, packer if kind == "dense" else None)
         first, second = index.pack(QUERY, 40), again.pack(QUERY, 40)
         assert first.text == second.text and first.kept == second.kept and again.documents == tuple(docs)
-        assert isinstance(again.prepared.corpus.raw.base, np.memmap)
+        assert isinstance(again.corpus.sentences.vectors.base, np.memmap)
         more = [Document("late", "The tunnel was dug by two hundred miners.")]
         assert again.add(more).pack(QUERY, 60).text == index.add(more).pack(QUERY, 60).text
 
@@ -79,6 +77,21 @@ def test_documents_without_text_may_be_added_as_they_may_be_packed():
     grown = packer.index(docs).add([Document("blank", " \n\n "), Document("empty", "", "A title")])
     assert [d.id for d in grown.documents][-2:] == ["blank", "empty"]
     assert grown.pack(QUERY, 40).text == packer.pack(QUERY, [*docs, Document("blank", " ")], 40).text
+
+
+def test_an_index_of_unit_auto_takes_the_unit_that_all_its_documents_call_for():
+    """In release 0.1 it kept the unit of the documents that it began with."""
+    short = [Document(f"s{k}", SENTENCES[k]) for k in range(8)]
+    long = [Document(f"l{k}", " ".join(SENTENCES[k : k + 4])) for k in range(5)]
+    packer = ContextPacker()
+    for first, more, units in ((short, long, ("paragraph", "sentence")), (long[:1], short, ("sentence", "paragraph"))):
+        index = packer.index(first)
+        grown = index.add(more)
+        assert (index.corpus.unit, grown.corpus.unit) == units and index.corpus.rows.tokens.min() > 0
+        whole = packer.index([*first, *more])
+        assert grown.corpus.unit == whole.corpus.unit and list(grown.corpus.rows) == list(whole.corpus.rows)
+        a, b = grown.pack(QUERY, 40), whole.pack(QUERY, 40)
+        assert (a.text, a.kept, a.dropped) == (b.text, b.kept, b.dropped)
 
 
 @settings(max_examples=20, deadline=None)
@@ -93,29 +106,28 @@ def test_documents_without_text_may_be_added_as_they_may_be_packed():
 def test_growth_equals_reading_all_at_once(parts, data):
     docs = tuple(Document(str(k), "\n\n".join(p), "T" if k % 2 else "") for k, p in enumerate(parts))
     split = data.draw(st.integers(1, len(docs) - 1))
-    if not any(d.text.strip() for d in docs[:split]):
-        return
-    packer = ContextPacker(unit="sentence")
-    whole = packer.prepare(docs)
-    grown = extended(packer.prepare(docs[:split]), docs[split:], tokenizer=packer.tokenizer, embed=None)
-    assert grown.documents == whole.documents and list(grown.rows) == list(whole.rows)
-    assert list(grown.texts) == list(whole.texts)
-    a, b = grown.corpus, whole.corpus
-    for name in ("starts", "group", "document", "taken"):
+    reader = ContextPacker(unit="sentence").reader
+    a, b = reader.join(reader.read(docs[:split]), reader.read(docs[split:])), reader.read(docs)
+    assert a.documents == b.documents and list(a.rows) == list(b.rows)
+    assert a.texts() == b.texts()
+    for name in ("starts", "paragraph"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-    np.testing.assert_allclose(a.groups, b.groups, atol=1e-6)
-    assert a.unseen_idf == b.unseen_idf and len(a.titles) == len(b.titles)
-    for word, i in b.index.items():
-        j = a.index[word]
-        assert np.isclose(a.idf[j], b.idf[i]) and np.isclose(a.stem_idf[a.stem[j]], b.stem_idf[b.stem[i]])
-    spelt = [[w.vocabulary[i] for i in w.ids] for w in (a.words, b.words, a.titles, b.titles)]
+    np.testing.assert_array_equal(a.paragraphs.spans.doc, b.paragraphs.spans.doc)
+    np.testing.assert_array_equal(a.paragraphs.vectors, b.paragraphs.vectors)
+    assert a.frequencies.unseen_idf == b.frequencies.unseen_idf and len(a.titles) == len(b.titles)
+    v, w = a.vocabulary, b.vocabulary
+    for word, i in w.index.items():
+        j = v.index[word]
+        assert a.frequencies.idf[j] == b.frequencies.idf[i]
+        assert a.frequencies.stem_idf[v.stem[j]] == b.frequencies.stem_idf[w.stem[i]]
+    spelt = [[x.words[i] for i in ids] for x, ids in ((v, a.words), (w, b.words), (v, a.titles.ids), (w, b.titles.ids))]
     assert spelt[0] == spelt[1] and spelt[2] == spelt[3]
 
 
 def test_a_large_index_finds_the_one_segment_and_keeps_pins():
     docs = [
         Document(f"d{k}", f"Record {k} concerns parcel {k * 7919 % 10007} and nothing else.")
-        for k in range(2 * CLOSELY + 504)
+        for k in range(2 * SHORTLIST + 504)
     ]
     docs[4100] = Document("key", "The spare key hangs behind the boiler.")
     index = ContextPacker().index(docs)
@@ -123,7 +135,7 @@ def test_a_large_index_finds_the_one_segment_and_keeps_pins():
     kept = [k.doc_id for k in result.kept]
     assert "key" in kept and "d4500" in kept and result.tokens <= 60
     assert len(result.kept) + len(result.dropped) == len(index) == len(docs)
-    assert index.reader is not None and len(result.reading.row_resonance) == len(index)
+    assert index.overview is not None and len(result.reading.row_resonance) == len(index)
     again = index.pack("Where is the spare key?", 60, state=result.state)
     assert again.state.turn == 2 and again.state.count == result.state.count == len(docs)
     with pytest.raises(InputError, match="another model"):
@@ -132,7 +144,7 @@ def test_a_large_index_finds_the_one_segment_and_keeps_pins():
 
 
 def test_state_is_carried():
-    index = ContextPacker(persist=20).index(documents(12))
+    index = ContextPacker(residue_weight=20).index(documents(12))
     first = index.pack(QUERY, 30)
     second = index.pack("Where do quinces grow?", 60, state=first.state)
     best = max(first.kept, key=lambda k: k.score)
@@ -145,7 +157,9 @@ class TestRefused:
         ContextPacker().index(documents(6)).save(tmp_path)
         return tmp_path
 
-    @pytest.mark.parametrize("name", ["raw.npy", "documents.jsonl", "vocabulary.json", "rows_start.npy"])
+    @pytest.mark.parametrize(
+        "name", ["sentences_vectors.npy", "documents.jsonl", "vocabulary.json", "paragraphs_start.npy"]
+    )
     @pytest.mark.parametrize("harm", ["cut", "change", "missing"])
     def test_damaged_files(self, folder: Path, name, harm):
         path = folder / name
@@ -158,7 +172,7 @@ class TestRefused:
             Index.load(folder)
 
     def test_sizes_are_checked_even_without_checksums(self, folder: Path):
-        path = folder / "raw.npy"
+        path = folder / "sentences_vectors.npy"
         path.write_bytes(path.read_bytes()[:-7])
         with pytest.raises(InputError, match="bytes"):
             Index.load(folder, verify=False)
@@ -181,7 +195,7 @@ class TestRefused:
         [
             (ContextPacker(tokenizer="cl100k_base"), "tokenizer"),
             (ContextPacker(HashEmbedder()), "embedder"),
-            (ContextPacker(unit="paragraph"), "sentences"),
+            (ContextPacker(unit="paragraph"), "unit 'sentence'"),
         ],
     )
     def test_another_packer(self, folder: Path, packer, said):
@@ -230,7 +244,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path):
 
 def test_files_that_are_no_arrays_are_told_without_checksums(tmp_path: Path):
     ContextPacker().index(documents(4)).save(tmp_path)
-    path = tmp_path / "raw.npy"
+    path = tmp_path / "sentences_vectors.npy"
     path.write_bytes(bytes(path.stat().st_size))
     with pytest.raises(InputError, match=r"no array|damaged"):
         Index.load(tmp_path, verify=False)
@@ -239,7 +253,7 @@ def test_files_that_are_no_arrays_are_told_without_checksums(tmp_path: Path):
 def test_files_that_do_not_fit_each_other_are_told(tmp_path: Path):
     ContextPacker().index(documents(4)).save(tmp_path)
     head = json.loads((tmp_path / "index.json").read_text())
-    (tmp_path / "index.json").write_text(json.dumps({**head, "segments": 1}))
+    (tmp_path / "index.json").write_text(json.dumps({**head, "corpus": {**head["corpus"], "sentences": 1}}))
     with pytest.raises(InputError, match="fit"):
         Index.load(tmp_path)
     (tmp_path / "index.json").write_text(json.dumps({**head, "files": 3}))
@@ -251,6 +265,6 @@ def test_functions_that_are_added_stand_alone_as_those_that_were_there():
     body = "def part_{0}(items):\n    total = sum(items) + {0}\n    return total\n"
     functions = [Document(f"f-{i}", body.format(i), metadata={"kind": "python"}) for i in range(24)]
     packer = ContextPacker()
-    grown = packer.index(functions[:12]).add(functions[12:]).prepared.corpus.sequence
+    grown = packer.index(functions[:12]).add(functions[12:]).corpus.sequence
     assert len(set(grown.tolist())) == len(grown) == len(functions)
-    assert len(set(packer.prepare(tuple(functions)).corpus.sequence.tolist())) == len(functions)
+    assert len(set(packer.read(functions).sequence.tolist())) == len(functions)

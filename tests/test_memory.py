@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldpack.budget import TokenBudgetPlanner
+from fieldpack.corpus import build
 from fieldpack.errors import BudgetError, InputError, SettingsError
 from fieldpack.memory import ContextMemoryManager, apply_window, key_facts, render
 from fieldpack.memory.messages import Message, exchanges, spoken_time, text_of
@@ -79,10 +80,8 @@ class TestRecall:
         memory = conversation(6)
         memory.recall("whales", budget=50)
         read: list[str] = []
-        from fieldpack import growth
-
-        plain = growth.segment
-        monkeypatch.setattr(growth, "segment", lambda d, u: (read.extend(x.id for x in d), plain(d, u))[1])
+        plain = build.segment
+        monkeypatch.setattr(build, "segment", lambda d, u: (read.extend(x.id for x in d), plain(d, u))[1])
         memory.recall("tomatoes", budget=50)
         assert read == []
         memory.add_message("user", "The ferry to the island leaves at noon.", id="new")
@@ -96,7 +95,23 @@ class TestRecall:
             grown.recall("bicycle", budget=30)
         a, b = grown.recall("the green bicycle", budget=60), whole.recall("the green bicycle", budget=60)
         assert a.text == b.text
-        np.testing.assert_allclose(a.relevance.total, b.relevance.total, atol=1e-5)
+        np.testing.assert_array_equal(a.relevance.total, b.relevance.total)
+
+    def test_what_was_kept_out_says_so_and_keeps_its_score(self):
+        memory = conversation(6)
+        before = {d.doc_id: d.score for d in memory.recall("sister instrument cello", budget=20).dropped}
+        result = memory.recall("sister instrument cello", budget=20, exclude=["u1", "a1"])
+        reasons = {d.doc_id: d.reason for d in result.dropped}
+        assert {"u1", "a1"} <= set(reasons) and not {"u1", "a1"} & {k.doc_id for k in result.kept}
+        closed = {name for name, reason in reasons.items() if reason == "kept out by the caller"}
+        # The system message and the query itself, where it is the last message, are closed too.
+        assert {"u1", "a1"} <= closed <= {"u1", "a1", "sys"}
+        assert all(d.score == before[d.doc_id] for d in result.dropped if d.doc_id in before)
+
+    def test_where_all_was_kept_out_the_note_says_so(self):
+        memory = conversation(2)
+        result = memory.recall("sister", budget=50, exclude=[m.id for m in memory.messages])
+        assert result.text == "" and result.notes[0] == "all segments were kept out by the caller"
 
     def test_names_and_times_of_turns_count(self):
         memory = ContextMemoryManager()

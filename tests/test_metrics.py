@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldpack.errors import InputError
-from fieldpack.metrics import (
+from fieldpack.analysis.metrics import (
     all_evidence,
     answer_kept,
     bootstrap_ci,
@@ -24,6 +23,7 @@ from fieldpack.metrics import (
     span_scores,
     tcr,
 )
+from fieldpack.errors import InputError
 
 spans = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 30), st.integers(0, 30)), max_size=6)
 

@@ -11,9 +11,9 @@ import pytest
 
 from fieldpack import assets
 from fieldpack.embed.onnx import OnnxEmbedder
-from fieldpack.embed.static import sha256_of
 from fieldpack.errors import AssetError, MissingExtraError
 from fieldpack.protocols import Embedder
+from fieldpack.storage import sha256_of_file
 
 TEXTS = [
     "Where is the river?",
@@ -74,7 +74,7 @@ def test_fingerprint_is_that_of_the_weights(minilm: OnnxEmbedder) -> None:
     folder = assets.root() / "onnx"
     elsewhere = OnnxEmbedder(folder, threads=1)
     assert elsewhere.fingerprint == minilm.fingerprint
-    assert sha256_of(folder / "model.onnx")[:16] in minilm.fingerprint
+    assert sha256_of_file(folder / "model.onnx")[:16] in minilm.fingerprint
 
 
 def test_bad_folders_say_what_is_missing(tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def test_pins_are_names_and_versions_only():
 
 
 def test_the_metadata_is_that_of_the_source():
-    assert PROJECT["project"]["version"] == __version__ == importlib.metadata.version("fieldpack")
+    version_file = ROOT / PROJECT["tool"]["hatch"]["version"]["path"]
+    assert PROJECT["project"]["dynamic"] == ["version"] and version_file == ROOT / "src/fieldpack/version.py"
+    written = re.search(r'^__version__ = "(.+)"$', version_file.read_text("utf-8"), re.MULTILINE)[1]
+    assert written == __version__ == importlib.metadata.version("fieldpack")
     assert PROJECT["project"]["license"].startswith("Apache-2.0")
     assert "Apache License" in (ROOT / "LICENSE").read_text("utf-8")[:400]
     declared = {c.split(" :: ")[-1] for c in PROJECT["project"]["classifiers"] if "Python :: 3." in c}

@@ -17,8 +17,8 @@ from parallel_cases import BAD, Letters, content, corpus, tasks, write
 import fieldpack as fp
 from fieldpack.assets import root, verified
 from fieldpack.cli.app import run
-from fieldpack.parallel import Where, cluster, index_corpus, pack_many, rows
-from fieldpack.parallel.cluster import Request, check_reachable, request
+from fieldpack.parallel import ComputeOptions, cluster, index_corpus, pack_many, rows
+from fieldpack.parallel.cluster import PoolSize, check_reachable, pool_size
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 
 PACKER = fp.ContextPacker()
@@ -221,6 +221,16 @@ def test_bad_calls_are_one_clear_error(tmp_path, call, says):
         pack_many(PACKER, call.pop("tasks", tasks(1)), tmp_path / "out", **call)
 
 
+def test_names_of_the_release_before_give_the_new_ones_with_a_warning():
+    import fieldpack.parallel as parallel
+
+    for old, new in (("Where", "ComputeOptions"), ("Work", "Worker"), ("outcomes", "run_jobs")):
+        with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
+            assert getattr(parallel, old) is getattr(parallel, new)
+    with pytest.raises(AttributeError, match="it has ComputeOptions"):
+        parallel.nothing  # noqa: B018
+
+
 def test_rows_of_an_unfinished_run_say_so(tmp_path):
     with pytest.raises(fp.InputError, match="no folder of packs"):
         list(rows(tmp_path))
@@ -303,8 +313,14 @@ def test_a_relative_model_folder_travels_whole(tmp_path, monkeypatch):
 
 def test_what_a_run_was_made_with_names_weights_and_counts(tmp_path):
     assert made_with(PACKER) == made_with(fp.ContextPacker())
-    others = [fp.ContextPacker(embedder="cascade"), fp.ContextPacker(embedder=Letters()), replace(PACKER, persist=2.0)]
-    assert len({json.dumps(made_with(p)) for p in (PACKER, *others)}) == 4
+    others = [
+        fp.ContextPacker(embedder="cascade"),
+        fp.ContextPacker(embedder=Letters()),
+        replace(PACKER, residue_weight=2.0),
+    ]
+    others.append(fp.ContextPacker(reranker=Letters()))
+    others.append(fp.ContextPacker(embedder=fp.EmbeddingService("cascade", second=Letters())))
+    assert len({json.dumps(made_with(p)) for p in (PACKER, *others)}) == 6
 
 
 @pytest.mark.parametrize(
@@ -325,6 +341,19 @@ def test_which_models_ask_for_a_gpu(model, device, use):
     assert gpu_use(fp.EmbeddingService(model, device=device)) == use
 
 
+def test_a_reranker_asks_for_a_gpu_like_any_model():
+    static, minilm = fp.EmbeddingService(), fp.EmbeddingService("minilm", device="cuda")
+    assert gpu_use(static, minilm) == "must" and gpu_use(static, None) == ""
+    assert gpu_use(static, fp.EmbeddingService("owner/model")) == "may"
+
+
+def test_a_reranker_travels_with_its_packer():
+    sent = pickle.dumps(PackerSpec.of(fp.ContextPacker(reranker=fp.EmbeddingService("minilm", cache="vectors.sqlite"))))
+    arrived = pickle.loads(sent).build()
+    assert arrived.reranker.name == "minilm" and arrived.reranker._cache_path is None
+    assert PackerSpec.of(fp.ContextPacker()).build().reranker is None
+
+
 def test_a_folder_of_a_transformer_may_use_a_gpu(tmp_path):
     (tmp_path / "modules.json").write_text("[]")
     assert gpu_use(fp.EmbeddingService(tmp_path)) == "may"
@@ -333,35 +362,35 @@ def test_a_folder_of_a_transformer_may_use_a_gpu(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("there", "where", "gpu", "wanted"),
+    ("resources", "compute", "gpu", "wanted"),
     [
-        ({"CPU": 8.0}, Where("auto"), "", Request(8, 1.0, 0.0)),
-        ({"CPU": 8.0}, Where("auto", workers=3), "", Request(3, 1.0, 0.0)),
-        ({"CPU": 8.0}, Where("auto", cores=2), "", Request(4, 2, 0.0)),
-        ({"CPU": 8.0}, Where("auto"), "may", Request(8, 1.0, 0.0)),
-        ({"CPU": 32.0, "GPU": 4.0}, Where("auto"), "may", Request(4, 1.0, 1.0)),
-        ({"CPU": 32.0, "GPU": 4.0}, Where("auto"), "", Request(32, 1.0, 0.0)),
-        ({"CPU": 32.0, "GPU": 4.0}, Where("auto", gpus=0.25), "may", Request(16, 1.0, 0.25)),
-        ({"CPU": 8.0, "GPU": 4.0}, Where("auto", gpus=0), "may", Request(8, 1.0, 0)),
-        ({"CPU": 2.0, "GPU": 4.0}, Where("auto"), "must", Request(2, 1.0, 1.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto"), "", PoolSize(8, 1.0, 0.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto", workers=3), "", PoolSize(3, 1.0, 0.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto", cores=2), "", PoolSize(4, 2, 0.0)),
+        ({"CPU": 8.0}, ComputeOptions("auto"), "may", PoolSize(8, 1.0, 0.0)),
+        ({"CPU": 32.0, "GPU": 4.0}, ComputeOptions("auto"), "may", PoolSize(4, 1.0, 1.0)),
+        ({"CPU": 32.0, "GPU": 4.0}, ComputeOptions("auto"), "", PoolSize(32, 1.0, 0.0)),
+        ({"CPU": 32.0, "GPU": 4.0}, ComputeOptions("auto", gpus=0.25), "may", PoolSize(16, 1.0, 0.25)),
+        ({"CPU": 8.0, "GPU": 4.0}, ComputeOptions("auto", gpus=0), "may", PoolSize(8, 1.0, 0)),
+        ({"CPU": 2.0, "GPU": 4.0}, ComputeOptions("auto"), "must", PoolSize(2, 1.0, 1.0)),
     ],
 )
-def test_what_is_asked_of_a_cluster(there, where, gpu, wanted):
-    assert request(there, where, gpu) == wanted
+def test_what_is_asked_of_a_cluster(resources, compute, gpu, wanted):
+    assert pool_size(resources, compute, gpu) == wanted
 
 
 @pytest.mark.parametrize(
-    ("there", "where", "gpu", "says"),
+    ("resources", "compute", "gpu", "says"),
     [
-        ({"CPU": 8.0}, Where("auto"), "must", "1 GPUs a worker and the cluster has 0"),
-        ({"CPU": 8.0, "GPU": 1.0}, Where("auto", gpus=2), "may", "2 GPUs a worker and the cluster has 1"),
-        ({"CPU": 2.0}, Where("auto", cores=4), "", "4 cores and the cluster has 2"),
-        ({}, Where("auto"), "", "the cluster has 0"),
+        ({"CPU": 8.0}, ComputeOptions("auto"), "must", "1 GPUs a worker and the cluster has 0"),
+        ({"CPU": 8.0, "GPU": 1.0}, ComputeOptions("auto", gpus=2), "may", "2 GPUs a worker and the cluster has 1"),
+        ({"CPU": 2.0}, ComputeOptions("auto", cores=4), "", "4 cores and the cluster has 2"),
+        ({}, ComputeOptions("auto"), "", "the cluster has 0"),
     ],
 )
-def test_what_a_cluster_cannot_give_is_said_at_once(there, where, gpu, says):
+def test_what_a_cluster_cannot_give_is_said_at_once(resources, compute, gpu, says):
     with pytest.raises(fp.InputError, match=says):
-        request(there, where, gpu)
+        pool_size(resources, compute, gpu)
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "head:0", "head:99999", "head:port"])
@@ -413,7 +442,7 @@ def test_who_does_not_answer_is_no_cluster(monkeypatch):
     ],
 )
 def test_what_ended_a_run_is_said_in_one_line(said, why):
-    assert why in cluster._why(Exception(said)) and "\n" not in cluster._why(Exception(said))
+    assert why in cluster._cause(Exception(said)) and "\n" not in cluster._cause(Exception(said))
 
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
@@ -432,7 +461,7 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
 
 def test_the_command_line_packs_tasks(tmp_path, capsys):
     path = write(tmp_path / "t.jsonl", [*tasks(3), BAD["budget 0"]])
-    call = ["pack", "--tasks", str(path), "--output", str(tmp_path / "out"), "--batch", "2"]
+    call = ["batch", str(path), "--output", str(tmp_path / "out"), "--batch", "2"]
     assert run(call) == 0
     first = capsys.readouterr()
     assert "4 tasks in 2 shards" in first.out and "1 of 4 tasks have errors; the first: budget is 0" in first.err
@@ -440,6 +469,19 @@ def test_the_command_line_packs_tasks(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["done_before"] == 2
     assert run([*call, "--unit", "sentence"]) == 2
     assert "was begun with another unit" in capsys.readouterr().err
+
+
+def test_the_option_that_batch_replaces_packs_the_same_and_says_so(tmp_path, capsys):
+    path = write(tmp_path / "t.jsonl", [*tasks(3), BAD["budget 0"]])
+    options = ["--batch", "2", "--explain", "--titles", "-b", "50"]
+    assert run(["batch", str(path), "-o", str(tmp_path / "a"), *options, "--json"]) == 0
+    summary, errors = capsys.readouterr()
+    assert run(["pack", "--tasks", str(path), "-o", str(tmp_path / "b"), *options, "--json"]) == 0
+    by_option, warned = capsys.readouterr()
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert json.loads(by_option) == {**json.loads(summary), "output": str(tmp_path / "b")}
+    warning, _, rest = warned.partition("\n")
+    assert "fieldpack batch" in warning and rest == errors
 
 
 def test_the_command_line_indexes_and_packs_over_the_index(tmp_path, capsys):
@@ -453,9 +495,7 @@ def test_the_command_line_indexes_and_packs_over_the_index(tmp_path, capsys):
     assert run(["pack", "-q", "the harbour", "-b", "40", *files]) == 0
     assert capsys.readouterr().out == over_index
     asked = write(tmp_path / "t.jsonl", [{"query": "the harbour"}])
-    assert (
-        run(["pack", "--tasks", str(asked), "-o", str(tmp_path / "o"), "-b", "40", "--index", str(tmp_path / "i")]) == 0
-    )
+    assert run(["batch", str(asked), "-o", str(tmp_path / "o"), "-b", "40", "--index", str(tmp_path / "i")]) == 0
     assert next(rows(tmp_path / "o"))["text"] + "\n" == over_index
 
 
@@ -465,7 +505,7 @@ def test_the_command_line_indexes_and_packs_over_the_index(tmp_path, capsys):
         (["--tasks", "t"], "--output"),
         (["--tasks", "t", "-o", "o", "-q", "x"], "--query does not go with --tasks"),
         (["--tasks", "t", "-o", "o", "README.md"], "PATH... does not go with --tasks"),
-        (["-q", "x", "-b", "5", "README.md", "--ray", "auto"], "--ray goes with --tasks"),
+        (["-q", "x", "-b", "5", "README.md", "--ray", "auto"], "--ray goes with fieldpack batch"),
         (["-q", "x", "-b", "5", "README.md", "--index", "i"], "say one of them"),
         (["-q", "x", "-b", "5"], "no files given"),
         (["--tasks", "nowhere.jsonl", "-o", "o"], "nowhere.jsonl"),
@@ -482,7 +522,7 @@ def test_progress_is_a_line_at_times_where_there_is_no_terminal(capsys, monkeypa
     from fieldpack.cli import show
 
     monkeypatch.setattr(show, "_EVERY", 0.0)
-    with show.Progress(plain=True) as progress:
+    with show.Progress(as_lines=True) as progress:
         progress("pack", 64, 1000)
     assert capsys.readouterr().err == "fieldpack: pack 64 of 1000\n"
     with show.Progress() as progress:

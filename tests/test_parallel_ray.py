@@ -102,8 +102,8 @@ from parallel_cases import Letters, corpus, slow_words
 from test_parallel_ray import options
 
 import fieldpack as fp
-from fieldpack.bench import spread
-from fieldpack.parallel import Where, index_corpus, pack_many
+from fieldpack.bench import distributed
+from fieldpack.parallel import ComputeOptions, index_corpus, pack_many
 
 folder, address = Path(sys.argv[1]), sys.argv[2]
 ray.init(address=address, logging_level="ERROR", log_to_driver=False)
@@ -120,7 +120,7 @@ pack_many(packer, folder / "tasks.jsonl", folder / "spread", batch=4, ray=addres
 assert killed, "nobody was killed"
 index_corpus(fp.ContextPacker(), corpus(), folder / "joined", batch=7, ray=address, workers=2)
 pack_many(fp.ContextPacker(), folder / "asked.jsonl", folder / "over", budget=50, index=folder / "index", ray=address)
-spread.run(options(folder, "bench-spread"), Where(address, workers=2))
+distributed.run(options(folder, "bench-spread"), ComputeOptions(address, workers=2))
 print("done")
 """
 
@@ -170,7 +170,7 @@ def test_the_benchmark_measures_the_same(spread_out):
 
 
 def test_a_killed_run_goes_on_where_it_stood(room, place):
-    call = ["-m", "fieldpack", "pack", "--tasks", place / "tasks.jsonl", "--output", place / "killed", "--batch", "2"]
+    call = ["-m", "fieldpack", "batch", place / "tasks.jsonl", "--output", place / "killed", "--batch", "2"]
     ended = room(*call, "--ray", ADDRESS, "--workers", "2", kill_after=[str(place / "killed"), 3])
     assert ended["code"] == -9 and 3 <= len(ended["shards"]) < 27
     kept = {name: (place / "killed" / name).stat().st_mtime_ns for name in ended["shards"]}
@@ -184,7 +184,7 @@ def test_a_killed_run_goes_on_where_it_stood(room, place):
 
 
 def test_an_address_where_no_cluster_is(room, place):
-    call = ["-m", "fieldpack", "pack", "--tasks", place / "tasks.jsonl", "-o", place / "none", "--ray", "127.0.0.1:9"]
+    call = ["-m", "fieldpack", "batch", place / "tasks.jsonl", "-o", place / "none", "--ray", "127.0.0.1:9"]
     found = room(*call)
     assert found["code"] == 2 and "no Ray cluster at 127.0.0.1:9" in found["err"]
     assert found["err"].count("\n") == 1, "one line, no traceback"

@@ -23,7 +23,7 @@ from embedding_servers import (
 )
 
 from fieldpack.embed import EmbeddingService, HashEmbedder
-from fieldpack.embed.remote import RemoteEmbedder
+from fieldpack.embed.remote import RemoteEmbedder, RemoteOptions
 from fieldpack.errors import EmbeddingError, InputError
 
 TEXTS = [f"text number {i}" for i in range(70)]
@@ -35,7 +35,7 @@ def expected(texts):
 
 
 def embedder(server, waits=None, **options):
-    return RemoteEmbedder(server.url, sleep=(waits if waits is not None else []).append, **options)
+    return RemoteEmbedder(server.url, RemoteOptions(**options), sleep=(waits if waits is not None else []).append)
 
 
 @pytest.mark.parametrize("kind", [OpenAIServer, TEIServer])
@@ -290,7 +290,7 @@ def test_urls_that_are_none(url):
 
 def test_a_key_that_no_header_carries():
     with pytest.raises(InputError, match="api_key"):
-        RemoteEmbedder("http://127.0.0.1:1", api_key="schlüssel")
+        RemoteEmbedder("http://127.0.0.1:1", RemoteOptions(api_key="schlüssel"))
 
 
 def test_urls_can_be_switched_off():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fieldpack as fp
@@ -21,9 +21,10 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
-from fieldpack.inputs import checked_documents
-from fieldpack.report import field_page, result_page, safe
+from fieldpack.html import escape
+from fieldpack.report import field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
+from fieldpack.request import checked_documents
 
 EVIL = 'document.title="PWNED"'
 HOSTILE = [
@@ -202,8 +203,8 @@ def test_hostile_documents_run_nothing(packer, tmp_path):
 
 
 def test_hostile_field_page(packer, tmp_path):
-    prepared = replace(packer, unit="paragraph").prepare(checked_documents(HOSTILE))
-    html = field_page(prepared, read(prepared.corpus.groups))
+    corpus = replace(packer, unit="paragraph").read(checked_documents(HOSTILE))
+    html = field_page(field_view(corpus, read(corpus.vectors)))
     title = f"fieldpack: The field of {len(HOSTILE)} documents"
     assert_harmless(html, title)
     dom = rendered(html, tmp_path)
@@ -228,7 +229,7 @@ def test_text_comes_back_as_it_was(value):
         def handle_data(self, data):
             self.seen += data
 
-    escaped = safe.text(value)
+    escaped = escape(value)
     escaped.encode("utf-8")
     for quote in "\"'":
         parser = Collect()
@@ -271,7 +272,7 @@ def test_policy_allows_the_page_itself_and_nothing_else(page):
 
 
 def test_every_segment_is_there_lit_or_dimmed(result, page):
-    texts = result.prepared.row_texts()
+    texts = result.corpus.texts()
     assert [page.segments[i] for i in range(len(texts))] == texts
     lit = {int(a["data-r"]) for tag, a in page.tags if tag == "span" and a.get("class", "").startswith("s k")}
     assert lit == set(np.flatnonzero(result.inside).tolist())
@@ -318,9 +319,19 @@ def test_repacking_is_packing(packer, result):
 
 def test_packs_of_the_caller(result):
     other = result.repack(20)
-    facts = Page(result_page(result, [other])).facts
+    facts = Page(result.to_html([other])).facts
     assert [p["budget"] for p in facts["packs"]] == [20, 40]
-    assert [p["budget"] for p in Page(result_page(result, [])).facts["packs"]] == [40]
+    assert [p["budget"] for p in Page(result.to_html([])).facts["packs"]] == [40]
+
+
+def test_the_page_of_the_release_before_is_the_same_with_a_warning(result):
+    with pytest.warns(DeprecationWarning, match="to_html"):
+        assert result_page(result, []) == result.to_html([])
+
+
+def test_packs_of_other_documents_are_not_shown(packer, result):
+    other = packer.pack("bread", DOCS[:2], 20)
+    assert [p["budget"] for p in Page(result.to_html([other])).facts["packs"]] == [40]
 
 
 def test_a_large_folder_stays_small(packer):
@@ -332,7 +343,7 @@ def test_a_large_folder_stays_small(packer):
     paragraphs = replace(packer, unit="paragraph")
     docs.append(fp.Document("last.md", "Nothing of the query."))
     result = paragraphs.pack("beta and zeta", docs, 600, pins=["last.md"])
-    html = result_page(result, [])
+    html = result.to_html([])
     assert len(html.encode()) < 5_000_000
     page = Page(html)
     assert "are not shown" in html and len(page.segments) <= 4000
@@ -353,7 +364,7 @@ def test_what_is_cut_is_lit_up_to_the_cut(packer):
 
 
 def test_notes_are_shown_and_escaped(result):
-    html = result_page(replace(result, notes=("<b>mind</b> this",)), [])
+    html = replace(result, notes=("<b>mind</b> this",)).to_html([])
     assert "&lt;b&gt;mind&lt;/b&gt; this" in html
 
 
@@ -368,8 +379,8 @@ def test_the_same_input_gives_the_same_page(packer, result):
 def test_odd_fields_give_pages(packer, texts):
     result = packer.pack("one", texts, 20)
     Page(result.to_html())
-    prepared = packer.prepare(checked_documents(texts))
-    Page(field_page(prepared, read(prepared.corpus.groups)))
+    corpus = packer.read(checked_documents(texts))
+    Page(field_page(field_view(corpus, read(corpus.vectors))))
     for value in (result, result.reading, result.state):
         assert Page(value._repr_html_()).tags
 
@@ -389,6 +400,7 @@ def test_the_plane_is_that_of_the_singular_vectors(n, d, seed):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, d)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
+    assume(len(np.unique(np.round(x, 4), axis=0)) == n)  # copies count once
     found = replace(detect(x), background=np.zeros(d, np.float32))
     flat = plane(x, found, x[:1])
     spread = np.linalg.svd(x - x.mean(0), compute_uv=False)[:2] ** 2

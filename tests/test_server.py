@@ -13,11 +13,13 @@ import pytest
 import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 from serving import ASK, BREAD, TIDES, app, problem, running, running_well
 from starlette.testclient import TestClient
 
 import fieldpack as fp
 from fieldpack.cli.app import app as cli
+from fieldpack.errors import BudgetError
 from fieldpack.server import Settings, schemas
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions
@@ -51,6 +53,20 @@ def test_a_long_list_is_cut_as_the_library_cuts_it(client):
     text = "# List\n\n" + "\n".join(rows) + "\n\nTides are caused by the Moon."
     found = client.post("/v1/pack", json={"query": "tide in harbour 7", "documents": [text], "budget": 80}).json()
     assert found["text"] == fp.ContextPacker().pack("tide in harbour 7", [text], 80).text
+
+
+@pytest.mark.parametrize(("rows", "budget"), [(27, 2), (42, 120), (31, 60)])
+def test_service_and_library_name_the_same_budget_and_it_is_enough(client, rows, budget):
+    """Long runs of blanks in a list: a larger budget cuts it into other pieces, between which blanks are shortened."""
+    blanks = " " * 300
+    text = "".join(f"- item {k} of tide{blanks if k % 3 == 0 else ' '}height {k}\n" for k in range(rows))
+    body = {"query": "tides", "documents": [text], "pins": ["doc-0"]}
+    refused = problem(client.post("/v1/pack", json=body | {"budget": budget}), 422, "budget")
+    with pytest.raises(BudgetError) as own:
+        fp.ContextPacker().pack("tides", [text], budget, pins=["doc-0"])
+    assert (refused["needed"], refused["budget"], refused["detail"]) == (own.value.needed, budget, str(own.value))
+    answer = client.post("/v1/pack", json=body | {"budget": refused["needed"]})
+    assert answer.status_code == 200 and answer.json()["tokens"] <= refused["needed"]
 
 
 def test_every_setting_arrives(client):
@@ -112,7 +128,7 @@ def test_what_is_wrong_is_said(client, change, kind, says):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[" * 100_000, b'{"query": NaN}', b'"\\ud800"', b"\xff\xfe", b"null", b"1e999"]
+    "body", [b"", b"{", b"[" * 90_000, b'{"query": NaN}', b'"\\ud800"', b"\xff\xfe", b"null", b"1e999"]
 )
 def test_broken_json_is_a_problem(client, body):
     answer = client.post("/v1/pack", content=body, headers={"content-type": "application/json"})
@@ -169,13 +185,12 @@ def test_a_session_goes_on_where_it_was(client):
         assert found["prompt"]["text"] == own.prompt.text and found["prompt"]["prefix"] == own.prompt.prefix
     state = client.get(f"/v1/sessions/{name}").json()
     assert state["turns"] == 2 and state["documents"] == 2 and state["state"]["turn"] == 2
-    problem(
-        client.post(f"/v1/sessions/{name}/turn", json={"query": "a", "budget": 9, "documents": ["b"]}), 422, "invalid"
-    )
+    given_twice = {"query": "a", "budget": 9, "documents": ["b"]}
+    problem(client.post(f"/v1/sessions/{name}/turn", json=given_twice), 409, "conflict")
     assert client.delete(f"/v1/sessions/{name}").status_code == 204
     problem(client.get(f"/v1/sessions/{name}"), 404, "not-found")
     bare = client.post("/v1/sessions", json={}).json()["id"]
-    problem(client.post(f"/v1/sessions/{bare}/turn", json={"query": "a", "budget": 9}), 422, "invalid")
+    problem(client.post(f"/v1/sessions/{bare}/turn", json={"query": "a", "budget": 9}), 409, "conflict")
     found = client.post(f"/v1/sessions/{bare}/turn", json={"query": "tides", "budget": 30, "documents": [TIDES]})
     assert found.json()["turn"] == 1
 
@@ -198,7 +213,7 @@ def test_sessions_are_bounded_expire_and_cannot_be_guessed():
     assert gone.value.status == 404 and len(kept) == 1, "one was used at 8 and stays"
     with pytest.raises(Problem) as large:
         kept.add(fp.Session(), None, 61)
-    assert "100 bytes" in large.value.detail
+    assert "all may hold 100 together" in large.value.detail
     for wrong in ("", "..", "x" * 43, names[1], names[0] + "\n"):
         with pytest.raises(Problem):
             kept.delete(wrong)
@@ -245,30 +260,31 @@ def test_the_openapi_document_is_valid_and_says_what_is_answered(client):
 def test_metrics_are_what_prometheus_reads(client):
     client.post("/v1/pack", json=ASK)
     client.get("/no/such/" + "a" * 50)
-    text = client.get("/metrics").text
-    values = {}
-    for line in text.strip().split("\n"):
-        if line.startswith("#"):
-            assert re.match(r"# (HELP \w+ .+|TYPE \w+ (counter|gauge|histogram))$", line), line
-        else:
-            name, value = re.match(r'(\w+(?:\{(?:\w+="[^"\n]*",?)*\})?) ([0-9.e+-]+)$', line).groups()
-            values[name] = float(value)
-    assert values['fieldpack_requests_total{route="/v1/pack",method="POST",status="200"}'] >= 1
-    assert values["fieldpack_packs_total"] >= 1 and "aaaa" not in text
-    pairs = [(n, v) for n, v in values.items() if n.startswith('fieldpack_request_seconds_bucket{route="/v1/pack"')]
-    counts = [v for _, v in pairs]
-    assert counts == sorted(counts) and pairs[-1][0].endswith('le="+Inf"}')
-    assert counts[-1] == values['fieldpack_request_seconds_count{route="/v1/pack"}']
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = [s for family in text_string_to_metric_families(answer.text) for s in family.samples]
+
+    def value(name, **labels):
+        return next(s.value for s in samples if s.name == name and s.labels.items() >= labels.items())
+
+    assert value("fieldpack_requests_total", route="/v1/pack", method="POST", status="200") >= 1
+    assert value("fieldpack_packs_total") >= 1 and value("fieldpack_packed_tokens_total") >= 1
+    assert value("fieldpack_requests_in_flight") == 1 and value("fieldpack_work_inside") == 0
+    assert "aaaa" not in answer.text, "labels are routes, not what clients make up"
+    buckets = [s for s in samples if s.name.endswith("_bucket") and s.labels["route"] == "/v1/pack"]
+    counts = [s.value for s in buckets]
+    assert counts == sorted(counts) and buckets[-1].labels["le"] == "+Inf"
+    assert counts[-1] == value("fieldpack_request_seconds_count", route="/v1/pack")
 
 
 def test_stopping_lets_requests_finish():
     before = """
-import fieldpack.server.work as w, time
-old = w.Work.pack
-def slow(self, asked, report):
+import fieldpack.server.handlers as h, time
+pack = h.Handlers.pack
+def slow(self, request, on_stage=None):
     time.sleep(1.0)
-    return old(self, asked, report)
-w.Work.pack = slow
+    return pack(self, request, on_stage=on_stage)
+h.Handlers.pack = slow
 """
     with running(before) as (url, process), ThreadPoolExecutor(1) as pool:
         asked = pool.submit(httpx.post, url + "v1/pack", json=ASK, timeout=30)
@@ -301,8 +317,9 @@ def test_the_guide_says_what_is_so(client):
     fields = set(schemas.PackIn.model_fields) - {"stream"}
     assert fields == set(re.findall(r"`(\w+)`", DOCS.split("POST /v1/pack`")[1].split("|")[1]))
     s = Settings()
-    bounds = f"| {s.max_body >> 20} MiB |", f"| {s.max_buffered >> 20} MiB |", f"| {s.concurrency}, {s.waiting} |"
-    more = f"| {s.body_timeout:g}, 10 |", f"| {s.timeout:g} |", f"| {s.max_connections} |", f"| {s.max_documents:,} |"
+    bounds = f"| {s.max_body >> 20} MiB |", f"| {s.max_buffered >> 20} MiB each |", f"| {s.concurrency}, {s.waiting} |"
+    more = f"| {s.body_timeout:g}, {s.head_timeout:g} |", f"each {s.write_timeout:g} s |", f"| {s.max_values:,} |"
+    more += f"| {s.timeout:g} |", f"| {s.max_connections} |", f"| {s.max_documents:,} |"
     kept = f"| {s.max_sessions}, {s.session_bytes >> 20} MiB, {s.session_idle / 60:g} min |"
     for said in (*bounds, *more, kept, f"({s.grace:g} s at most)", f"at least {LEAST_KEY} characters"):
         assert said in DOCS, said

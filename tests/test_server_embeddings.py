@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 import fieldpack as fp
 from fieldpack.errors import EmbeddingError
 from fieldpack.server.batching import Batcher
-from fieldpack.server.gate import Gate
 from fieldpack.server.metrics import Metrics
+from fieldpack.server.work_limiter import WorkLimiter
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,9 @@ def test_base64_is_little_endian_float32(client):
     np.testing.assert_array_equal(row, fp.EmbeddingService("static").embed_one("tides"))
 
 
+COUNTS = ("batches", "batch_texts", "batch_requests")
+
+
 class Model:
     """Rows that tell the text's length; every call is written down; "bad" fails the whole call."""
 
@@ -77,8 +80,8 @@ class Model:
 
 def batched(model, asked, most=256, wait=0.01, waiting=64):
     async def go():
-        gate, metrics = Gate(1, waiting, 10), Metrics()
-        batcher = Batcher(model, gate.start, metrics, wait, most)
+        metrics = Metrics()
+        batcher = Batcher(model, WorkLimiter(1, waiting, 10).run, metrics, wait, most)
         found = await asyncio.gather(*(batcher.embed(t) for t in asked), return_exceptions=True)
         return found, metrics, batcher.waiting
 
@@ -92,7 +95,8 @@ def test_requests_of_one_moment_are_one_call():
     assert len(model.calls) == 1 and len(model.calls[0]) == 40 and left == 0
     for texts, rows in zip(asked, found, strict=True):
         assert rows[:, 0].tolist() == [len(t) for t in texts], "each gets its own rows"
-    assert (metrics.batches, metrics.batch_texts, metrics.batch_requests) == (1, 40, 20)
+    counts = [metrics.registry.get_sample_value(f"fieldpack_embedding_{name}_total") for name in COUNTS]
+    assert counts == [1, 40, 20]
 
 
 def test_batches_are_bounded_and_a_large_request_is_one_of_its_own():
@@ -112,7 +116,7 @@ def test_a_request_that_is_given_up_leaves_the_queue():
     model = Model()
 
     async def go():
-        batcher = Batcher(model, Gate(1, 9, 10).start, Metrics(), wait=0.05)
+        batcher = Batcher(model, WorkLimiter(1, 9, 10).run, Metrics(), wait=0.05)
         gone = asyncio.create_task(batcher.embed(["gone"]))
         await asyncio.sleep(0)
         gone.cancel()

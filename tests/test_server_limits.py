@@ -15,50 +15,65 @@ import pytest
 from serving import ASK, HEAD, app, problem, running, running_well, spoken
 from starlette.testclient import TestClient
 
-from fieldpack.server.gate import Gate
 from fieldpack.server.problems import Problem
+from fieldpack.server.work_limiter import WorkLimiter
 
 
 @pytest.fixture(scope="module")
 def service():
-    with running_well("r._HEAD_SECONDS = 1.0", max_body=200_000, body_timeout=1.0) as url:
+    with running_well(max_body=200_000, head_timeout=1.0, body_timeout=1.0) as url:
         yield url
 
 
-def test_a_full_gate_refuses_and_a_late_one_keeps_its_place():
+def test_a_full_limiter_refuses_and_overdue_work_keeps_its_place():
     async def go():
-        gate, hold = Gate(1, 1, 0.15), threading.Event()
-        first, second = (asyncio.create_task(gate.run(lambda: hold.wait(5))) for _ in range(2))
-        await asyncio.sleep(0.05)
+        limiter, hold = WorkLimiter(1, 1, 0.3), threading.Event()
+        first, second = (asyncio.create_task(limiter.run(lambda: hold.wait(5))) for _ in range(2))
+        await asyncio.sleep(0)
         with pytest.raises(Problem) as busy:
-            await gate.run(lambda: None)
-        late = await asyncio.gather(first, second, return_exceptions=True)
-        inside = gate.inside
+            await limiter.run(lambda: None)
+        overdue = await asyncio.gather(first, second, return_exceptions=True)
+        inside = limiter.inside
+        third = asyncio.create_task(limiter.run(lambda: "third"))
+        await asyncio.sleep(0)
         with pytest.raises(Problem) as still:
-            gate.start(lambda: None), gate.start(lambda: None)
+            await limiter.run(lambda: None)
         hold.set()
-        while gate.inside:
-            await asyncio.sleep(0.01)
-        free = await gate.run(lambda: "free")
-        await asyncio.to_thread(gate.close)
+        free = await third
+        closed = await limiter.close(5)
         with pytest.raises(Problem) as stopping:
-            await gate.run(lambda: None)
-        return busy.value, late, inside, still.value, free, stopping.value
+            await limiter.run(lambda: None)
+        return busy.value, overdue, inside, still.value, free, closed, stopping.value
 
-    busy, late, inside, still, free, stopping = asyncio.run(go())
+    busy, overdue, inside, still, free, closed, stopping = asyncio.run(go())
     assert (busy.status, busy.kind) == (429, "busy") and busy.retry_after >= 1
-    assert [p.status for p in late] == [503, 503] and "more than" in late[0].detail and "no place" in late[1].detail
+    assert [p.status for p in overdue] == [503, 503]
+    assert "more than" in overdue[0].detail and "no place" in overdue[1].detail
     assert inside == 1, "the thread that cannot be stopped still counts, the one that never began does not"
-    assert still.kind == "busy" and free == "free" and stopping.kind == "stopping"
+    assert still.kind == "busy" and free == "third" and closed and stopping.kind == "stopping"
+
+
+def test_abandoned_work_is_answered_at_once():
+    async def go():
+        limiter, hold = WorkLimiter(1, 1, 60), threading.Event()
+        tasks = [asyncio.create_task(limiter.run(lambda: hold.wait(30))) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        closed = await limiter.close(0.05)
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        hold.set()
+        return closed, answers
+
+    closed, answers = asyncio.run(go())
+    assert not closed and [a.kind for a in answers] == ["stopping", "stopping"]
 
 
 def test_the_context_of_a_request_goes_along():
     name = contextvars.ContextVar("name", default="")
 
     async def go():
-        gate = Gate(1, 1, 5)
+        limiter = WorkLimiter(1, 1, 5)
         name.set("this request")
-        return await gate.run(name.get)
+        return await limiter.run(name.get)
 
     assert asyncio.run(go()) == "this request"
 
@@ -83,11 +98,11 @@ assert threads() == before
 
 
 def slow_work(monkeypatch, hold):
-    def pack(self, asked, report):
+    def pack(self, request, on_stage=None):
         assert hold.wait(20)
         return {"tokens": 0}
 
-    monkeypatch.setattr("fieldpack.server.work.Work.pack", pack)
+    monkeypatch.setattr("fieldpack.server.handlers.Handlers.pack", pack)
 
 
 def test_too_many_requests_are_told_when_to_come_again(monkeypatch):
@@ -119,8 +134,8 @@ def test_work_that_takes_too_long_is_answered(monkeypatch):
 
 
 def test_what_nobody_waits_for_is_not_begun():
-    slow = "import time, fieldpack.server.work as w; old = w.Work.pack; "
-    slow += "w.Work.pack = lambda *a: (time.sleep(0.6), old(*a))[1]"
+    slow = "import time, fieldpack.server.handlers as h; pack = h.Handlers.pack; "
+    slow += "h.Handlers.pack = lambda *a, **k: (time.sleep(0.6), pack(*a, **k))[1]"
     body = json.dumps(ASK).encode()
     asked = HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
     with running(slow, concurrency=1) as (url, _):
@@ -129,7 +144,7 @@ def test_what_nobody_waits_for_is_not_begun():
         last = httpx.post(url + "v1/pack", json=ASK, timeout=30)
         text = httpx.get(url + "metrics").text
     assert last.status_code == 200
-    packs = int(re.search(r"^fieldpack_packs_total (\d+)", text, re.MULTILINE)[1])
+    packs = int(re.search(r"^fieldpack_packs_total (\d+)\.0", text, re.MULTILINE)[1])
     assert packs < 6 and 'status="499"' in text, "clients that left are seen, and their packs are not made"
 
 

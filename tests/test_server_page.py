@@ -16,7 +16,7 @@ def client():
 
 @pytest.fixture(scope="module")
 def service():
-    with running_well("r._HEAD_SECONDS = 1.0", max_body=200_000, body_timeout=1.0) as url:
+    with running_well(max_body=200_000, head_timeout=1.0, body_timeout=1.0) as url:
         yield url
 
 

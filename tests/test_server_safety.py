@@ -24,7 +24,7 @@ def client():
 
 @pytest.fixture(scope="module")
 def service():
-    with running_well("r._HEAD_SECONDS = 1.0", max_body=200_000, body_timeout=1.0) as url:
+    with running_well(max_body=200_000, head_timeout=1.0, body_timeout=1.0) as url:
         yield url
 
 
@@ -198,10 +198,10 @@ def test_paths_do_not_leave_the_assets(service):
 
 
 def test_an_unforeseen_error_tells_nothing(monkeypatch, caplog):
-    def fails(self, asked, report):
-        raise RuntimeError(asked.query)
+    def fails(self, request, on_stage=None):
+        raise RuntimeError(request.query)
 
-    monkeypatch.setattr("fieldpack.server.work.Work.pack", fails)
+    monkeypatch.setattr("fieldpack.server.handlers.Handlers.pack", fails)
     with TestClient(app()) as c, caplog.at_level(logging.INFO):
         answer = c.post("/v1/pack", json=ASK | {"query": "hunter2"})
         streamed = c.post("/v1/pack", json=ASK | {"query": "hunter2", "stream": True}).text

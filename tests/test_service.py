@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldpack.embed import EmbeddingService, HashEmbedder
-from fieldpack.embed.rows import pool, unit_rows
 from fieldpack.embed.static import StaticEmbedder
+from fieldpack.embed.validate import pool, unit_rows
 from fieldpack.embed.windows import plan, windows
 from fieldpack.errors import EmbeddingError, InputError, UnknownNameError
 from fieldpack.protocols import Embedder
@@ -52,7 +52,7 @@ def test_a_service_is_an_embedder():
 
 def test_the_static_table_is_the_default():
     service = EmbeddingService()
-    assert isinstance(service.static, StaticEmbedder) and service.name == "static" and service.tiers == (service,)
+    assert isinstance(service.static, StaticEmbedder) and service.name == "static" and service.reranker is None
     assert np.array_equal(service.embed(["a cat", "", "!"]), StaticEmbedder().embed(["a cat", "", "!"]))
     assert service.fingerprint == StaticEmbedder().fingerprint and service.dims == StaticEmbedder().dims
     assert np.array_equal(service.embed_one("a cat"), service.embed(["a cat"])[0])
@@ -60,14 +60,14 @@ def test_the_static_table_is_the_default():
 
 def test_the_cascade_is_static_now_and_minilm_later():
     service = EmbeddingService("cascade")
-    assert [tier.name for tier in service.tiers] == ["static", "minilm"]
+    assert (service.kind, service.name, service.reranker.name) == ("static", "cascade", "minilm")
     assert service.static is not None and service.fingerprint == StaticEmbedder().fingerprint
 
 
 def test_the_second_stage_of_a_cascade_may_be_anything():
     other = EmbeddingService(HASH)
-    assert EmbeddingService("cascade", second=other).tiers[1] is other
-    assert EmbeddingService("cascade", second=HASH.embed).tiers[1].embed(["a"]).shape == (1, 24)
+    assert EmbeddingService("cascade", second=other).reranker is other
+    assert EmbeddingService("cascade", second=HASH.embed).reranker.embed(["a"]).shape == (1, 24)
     with pytest.raises(UnknownNameError):
         EmbeddingService("cascade", second="statik")
 

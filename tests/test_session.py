@@ -13,7 +13,8 @@ from fieldpack.embed.testing import HashEmbedder
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldState
 from fieldpack.pipeline import ContextPacker
-from fieldpack.session import Piece, Prompt, Session, pieces, prices
+from fieldpack.prompt import Piece, Prompt, pieces
+from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
 
@@ -51,7 +52,7 @@ def test_a_turn_is_the_pack_of_the_packer_and_carries_its_state():
 
 
 def test_residue_fades_turn_by_turn():
-    session = Session(ContextPacker(persist=0), switching=0)
+    session = Session(ContextPacker(residue_weight=0), switching=0)
     first = session.turn("How many steps did the keeper climb?", DOCS[:1], budget=40)
     best = max(session.state.residue.fragments, key=lambda f: f.strength)
     for _ in range(3):  # the residue's half-life
@@ -65,7 +66,7 @@ def test_switching_costs_keep_the_pack_when_turns_are_alike():
     queries = ["How was the tunnel dug through granite?", "Which trees grow in the orchard of the abbey?"]
 
     def reused(switching: float) -> int:
-        session = Session(ContextPacker(persist=0), switching=switching)
+        session = Session(ContextPacker(residue_weight=0), switching=switching)
         for query in queries:
             session.turn(query, DOCS, budget=45)
         return session.prompt.prefix_tokens
@@ -73,10 +74,30 @@ def test_switching_costs_keep_the_pack_when_turns_are_alike():
     assert reused(50) > 10 and reused(50) > reused(0)
 
 
+def test_switching_costs_change_what_is_packed_and_no_score():
+    """In release 0.1 they changed the scores, which then were no probabilities any more."""
+    queries = ["How was the tunnel dug through granite?", "Which trees grow in the orchard of the abbey?"]
+    results = {}
+    for switching in (0, 50):
+        session = Session(ContextPacker(residue_weight=0), switching=switching)
+        results[switching] = [session.turn(query, DOCS, budget=45) for query in queries][-1]
+    free, costly = results[0], results[50]
+    assert free.text != costly.text
+    assert free.relevance.total.tolist() == costly.relevance.total.tolist()
+    assert costly.scored.problem.logit.max() > free.scored.problem.logit.max() + 30
+    scores = {(d.doc_id, d.start): d.score for d in (*free.kept, *free.dropped)}
+    assert all(d.score == scores[d.doc_id, d.start] for d in (*costly.kept, *costly.dropped))
+    # The same holds of the boundary: what is relevant enough is so with and without a price.
+    for switching in (0, 50):
+        session = Session(ContextPacker(residue_weight=0, min_relevance=0.5), switching=switching)
+        kept = [session.turn(query, DOCS, budget=45).kept for query in queries][-1]
+        assert all(k.score >= 0.5 for k in kept)
+
+
 def test_the_price_of_a_row_is_what_a_cache_would_lose_with_it():
     prompt = Prompt("", 0, 0, 0, (Piece("a", "", ("a:0-6", "a:7-9"), "x" * 30), Piece("b", "", ("b:0-3",), "y" * 10)))
-    assert prices(prompt) == {"a:0-6": 1.0, "a:7-9": 1.0, "b:0-3": 0.25}
-    assert prices(Prompt("", 0, 0, 0)) == {}
+    assert prompt.prices() == {"a:0-6": 1.0, "a:7-9": 1.0, "b:0-3": 0.25}
+    assert Prompt().prices() == {}
 
 
 def test_the_prompt_keeps_its_beginning_and_the_budget():
@@ -169,7 +190,7 @@ def test_an_index_serves_many_turns():
 def test_an_index_of_another_kind_is_refused():
     with pytest.raises(InputError, match="embedder"):
         Session().turn("x", ContextPacker(HashEmbedder()).index(DOCS), budget=50)
-    with pytest.raises(InputError, match="sentences"):
+    with pytest.raises(InputError, match="unit 'paragraph'"):
         Session(ContextPacker(unit="sentence")).turn("x", ContextPacker(unit="paragraph").index(DOCS), budget=50)
 
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldpack.analysis.prompts import shell_prompt
 from fieldpack.budget import TokenBudgetPlanner, presets
 from fieldpack.errors import InputError, SettingsError, UnknownNameError
 from fieldpack.shell import (
@@ -33,12 +34,11 @@ from fieldpack.shell.condition import parse_condition
 from fieldpack.shell.kinds import CONDITION_NAMES
 from fieldpack.shell.settings import SECTIONS, AttractorSettings
 from fieldpack.shell.vocabulary import ACTIONS, SHELLS
-from fieldpack.templates import shell_prompt
 
 DATA = Path(__file__).parent / "data" / "shells"
 KEYS = [
-    *("budget", "permeability", "gradient", "attractors", "min_relevance", "top_n_attractors"),
-    *("residue_min_strength", "residue_share", "resonance_target"),
+    *("budget", "permeability", "gradient", "resonance_change", "attractors", "min_relevance", "top_n_attractors"),
+    *("resonance_target", "residue_fragments", "residue_half_life", "residue_min_strength", "residue_weight"),
 ]
 
 
@@ -100,12 +100,15 @@ def test_field_manage() -> None:
         "budget": None,
         "permeability": 0.7,
         "gradient": 0.2,
+        "resonance_change": 0.1,
         "attractors": [("key1 key2 key3", 0.8), ("key4 key5 key6", 0.7)],
         "min_relevance": 0.6,
         "top_n_attractors": 3,
-        "residue_min_strength": 0.5,
-        "residue_share": 0.2,
         "resonance_target": 0.8,
+        "residue_fragments": None,
+        "residue_half_life": None,
+        "residue_min_strength": 0.5,
+        "residue_weight": 2.0,
     }
 
 

@@ -66,7 +66,7 @@ def test_one_block_is_a_pack_like_any_other():
     packer, state = fp.ContextPacker(), fp.ContextPacker().pack(QUERY, TOPICS, 30).state
     stream = packer.pack_stream([QUERY, ("glass", 0.5)], iter(TOPICS), 50, pins=["doc-1"], state=state)
     assert shown(stream) == shown(packer.pack([QUERY, ("glass", 0.5)], TOPICS, 50, pins=["doc-1"], state=state))
-    assert stream.passed.documents == 0 and "passed" not in shown(stream)
+    assert stream.skipped.documents == 0 and "passed" not in shown(stream)
     assert packer.pack_stream(QUERY, TOPICS[2], 30).text in TOPICS[2]
 
 
@@ -88,10 +88,10 @@ def test_a_long_stream_is_never_in_memory_at_once():
     assert most <= 1.5 * hold + 2 * block and len(alive) <= 1.5 * hold
     assert "note 11111" in {k.doc_id for k in result.kept} and result.tokens <= 60
     held = len({d.doc_id for d in (*result.kept, *result.dropped)})
-    assert held + result.passed.documents == count
-    assert len(result.kept) + len(result.dropped) + result.passed.segments == 2 * count
-    assert f"{result.passed.segments:,} segments of {result.passed.documents:,} documents" in result.notes[-1]
-    assert shown(result)["passed"]["segments"] == result.passed.segments == result.repack(90).passed.segments
+    assert held + result.skipped.documents == count
+    assert len(result.kept) + len(result.dropped) + result.skipped.segments == 2 * count
+    assert f"{result.skipped.segments:,} segments of {result.skipped.documents:,} documents" in result.notes[-1]
+    assert shown(result)["passed"]["segments"] == result.skipped.segments == result.repack(90).skipped.segments
     assert result.repack(90).tokens <= 90
 
 
@@ -101,14 +101,18 @@ def test_frequencies_are_those_of_the_whole_stream():
     docs[700] = fp.Document("key", TOPICS[2])
     stream = fp.ContextPacker().pack_stream(QUERY, iter(docs), 60, hold=64, block=100)
     whole = fp.ContextPacker().pack(QUERY, docs, 60)
-    here, there = stream.prepared.corpus, whole.prepared.corpus
-    for word, i in here.index.items():
-        j = there.index[word]
-        assert here.idf[i] == pytest.approx(there.idf[j], abs=1e-5)
-        assert here.stem_idf[here.stem[i]] == pytest.approx(there.stem_idf[there.stem[j]], abs=1e-5)
-    assert here.unseen_idf == pytest.approx(there.unseen_idf)
-    place = np.array([700 if d.id == "key" else int(d.id[1:]) for d in stream.prepared.documents])[here.document]
-    assert (np.diff(here.sequence)[np.diff(place) > 1] != 0).all(), "what stood between them is gone"
+    corpus = stream.corpus
+    here, there = corpus.frequencies, whole.corpus.frequencies
+    v, w = corpus.vocabulary, whole.corpus.vocabulary
+    for word, i in v.index.items():
+        j = w.index[word]
+        assert here.words[i] == there.words[j] and here.idf[i] == there.idf[j]
+        assert here.stems[v.stem[i]] == there.stems[w.stem[j]]
+        assert here.stem_idf[v.stem[i]] == there.stem_idf[w.stem[j]]
+    assert here.unseen_idf == there.unseen_idf
+    place = np.array([700 if d.id == "key" else int(d.id[1:]) for d in corpus.documents])
+    apart = np.diff(place[corpus.paragraphs.spans.doc]) > 1
+    assert (np.diff(corpus.sequence)[apart] != 0).all(), "what stood between them is gone"
 
 
 def test_evidence_is_kept_as_by_the_pack_of_the_whole():
@@ -141,7 +145,7 @@ def test_what_is_pinned_and_what_is_named_is_held():
     packer = fp.ContextPacker()
     result = packer.pack_stream(QUERY, iter(docs), 60, pins=["n3", ("n1500", 0, 10)], hold=32, block=1000)
     assert {"n3", "n1500", "who"} <= {k.doc_id for k in result.kept}
-    assert "dam" in {d.id for d in result.prepared.documents}, "named by the best document, in the same block"
+    assert "dam" in {d.id for d in result.corpus.documents}, "named by the best document, in the same block"
     with pytest.raises(fp.InputError, match="no document id"):
         packer.pack_stream(QUERY, iter(docs), 60, pins=["nobody"], hold=32, block=1000)
 

@@ -22,8 +22,8 @@ from tokenizers import models, pre_tokenizers, processors
 from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
 from fieldpack.text import tokens
-from fieldpack.text.prefix import prefix
-from fieldpack.text.tokens import check_text, meanwhile, tokenizer
+from fieldpack.text.tokens import check_text, count_in_background, tokenizer
+from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import Document, IntArray
 
 ENCODINGS = ("o200k_base", "cl100k_base")
@@ -108,9 +108,9 @@ class OnlyCounts:
 
 
 def test_a_prefix_by_any_tokenizer() -> None:
-    assert prefix(OnlyCounts(), "abcdef", 4) == 4
-    assert prefix(OnlyCounts(), "abc", 4) == 3
-    assert prefix(tokenizer("cl100k_base"), "hello world", 1) == 5
+    assert longest_prefix(OnlyCounts(), "abcdef", 4) == 4
+    assert longest_prefix(OnlyCounts(), "abc", 4) == 3
+    assert longest_prefix(tokenizer("cl100k_base"), "hello world", 1) == 5
 
 
 class TestTiktoken:
@@ -288,7 +288,7 @@ def test_many_texts_counted_together_have_the_counts_they_have_alone(name) -> No
     texts += ["a" * 25_000, " " * 60_000 + "end", "<|endoftext|>", "", "late"]
     counter = tokenizer(name)
     alone = [counter.count(t) for t in texts]
-    assert counter.count_many(texts).tolist() == alone == meanwhile(counter, texts)().tolist()
+    assert counter.count_many(texts).tolist() == alone == count_in_background(counter, texts)().tolist()
     few = [t for t in texts if "<|" not in t][:2000]
     assert counter.count_many(few).tolist() == [counter.count(t) for t in few]
 
@@ -298,4 +298,4 @@ def test_counting_meanwhile_tells_its_errors() -> None:
         return -1
 
     with pytest.raises(InputError, match="returned -1"):
-        meanwhile(tokenizer(broken), ["a"] * 2000)()
+        count_in_background(tokenizer(broken), ["a"] * 2000)()

@@ -204,7 +204,7 @@ def test_a_hub_name_without_the_hub_fails_fast_and_clearly(monkeypatch):
 
 
 def test_a_hub_that_does_not_answer_fails_fast_too(monkeypatch):
-    monkeypatch.setattr("fieldpack.embed.transformer._LOOK", 1.2)
+    monkeypatch.setattr("fieldpack.embed.transformer._HUB_SECONDS", 1.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

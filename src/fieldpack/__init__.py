@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from fieldpack.field.state import FieldSettings as FieldSettings
     from fieldpack.field.state import FieldState as FieldState
     from fieldpack.field.state import Reading as Reading
-    from fieldpack.index import Index as Index
     from fieldpack.memory import ContextMemoryManager as ContextMemoryManager
-    from fieldpack.packing.greedy import PackingSettings as PackingSettings
+    from fieldpack.packing.problem import PackingSettings as PackingSettings
     from fieldpack.pipeline import ContextPacker as ContextPacker
+    from fieldpack.pipeline import Index as Index
     from fieldpack.result import Result as Result
     from fieldpack.session import Session as Session
     from fieldpack.shell import fractal as fractal
@@ -54,9 +54,9 @@ _HOMES = {
     "FieldSettings": "field.state",
     "FieldState": "field.state",
     "Reading": "field.state",
-    "Index": "index",
+    "Index": "pipeline",
     "ContextMemoryManager": "memory",
-    "PackingSettings": "packing.greedy",
+    "PackingSettings": "packing.problem",
     "ContextPacker": "pipeline",
     "Result": "result",
     "Session": "session",

@@ -4,12 +4,12 @@ checksums."""
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from fieldpack.errors import AssetError
+from fieldpack.storage import sha256_of_file
 
 _HERE = Path(__file__).resolve().parent
 
@@ -46,16 +46,17 @@ def verified(relative: str) -> Path:
     path = root() / relative
     if expected is None or not path.is_file():
         raise AssetError(f"{relative} is not among the shipped model files; reinstall fieldpack")
-    with path.open("rb") as f:
-        found = hashlib.file_digest(f, "sha256").hexdigest()
-    if found != expected:
-        raise AssetError(f"{path} is damaged: sha256 {found[:12]}…, expected {expected[:12]}…; reinstall fieldpack")
+    actual = sha256_of_file(path)
+    if actual != expected:
+        raise AssetError(f"{path} is damaged: sha256 {actual[:12]}…, expected {expected[:12]}…; reinstall fieldpack")
     return path
 
 
 def own_documents() -> list[Path]:
-    """fieldpack's own README and guides, for the demo; without cli.md, which quotes the demo's own question."""
+    """fieldpack's own README and guides, for the demo; without cli.md, which quotes the demo's own question, and the
+    glossary, which is a list."""
     for folder in (_HERE / "_demo", _HERE.parents[1]):
         if (folder / "README.md").is_file():
-            return [folder / "README.md", *sorted(p for p in (folder / "docs").glob("*.md") if p.name != "cli.md")]
+            guides = sorted(p for p in (folder / "docs").glob("*.md") if p.name not in ("cli.md", "glossary.md"))
+            return [folder / "README.md", *guides]
     raise AssetError(f"the documents of fieldpack are missing (looked beside {_HERE}); reinstall the package")

@@ -28,11 +28,11 @@ class InputError(FieldpackError, ValueError):
 class UnknownNameError(InputError):
     """A name that is not known; the message lists the known ones, the nearest first."""
 
-    def __init__(self, kind: str, found: str, known: Iterable[str], hint: str = "") -> None:
-        self.found, self.known = found, sorted(known)
-        near = difflib.get_close_matches(found, self.known, n=1, cutoff=0.5)
-        message = f"unknown {kind} {found!r}"
-        message += f" (did you mean {near[0]!r}?)" if near else ""
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.found, self.known = name, sorted(known)
+        nearest = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
+        message = f"unknown {kind} {name!r}"
+        message += f" (did you mean {nearest[0]!r}?)" if nearest else ""
         message += f"; known: {', '.join(self.known)}"
         super().__init__(f"{message}. {hint}" if hint else message)
 

@@ -1,111 +1,55 @@
-"""The line of data, end to end: documents -> segments -> field -> relevance -> packing -> text. Read this file first.
+"""The line of data, end to end: request -> corpus -> relevance -> problem -> selection -> text. Read this file first.
 
-`ContextPacker` is a frozen record whose fields are the parts; an ablation is `dataclasses.replace(packer, ...)`.
+`ContextPacker` is a frozen record whose fields are the parts (`fieldpack.parts`); an ablation is
+`dataclasses.replace(packer, ...)`. The eight steps of a pack are numbered in `pack_corpus` and `choose`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from fieldpack.cascade import cascade
-from fieldpack.embed.service import EmbeddingService
-from fieldpack.embed.static import StaticEmbedder
-from fieldpack.errors import BudgetError, SettingsError
-from fieldpack.field.state import FieldSettings, FieldState
-from fieldpack.field.state import read as read_field
-from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
-from fieldpack.look import Look, Reader
-from fieldpack.observe import observed
-from fieldpack.packing.greedy import Packing, PackingSettings, Problem, first_of_best, pack
-from fieldpack.pins import packed_or_needed, pins_need
-from fieldpack.prepared import Prepared, Range, prepare, shipped_static
-from fieldpack.problem import carried_strength, closest, flags, linked, plain, spread
-from fieldpack.reasons import Reasons
-from fieldpack.relevance.read import Relevance, read_relevance
-from fieldpack.relevance.scorer import Scorer
-from fieldpack.render import ORDERS, Order, Rendered, render
+from fieldpack.corpus.corpus import Corpus, in_rows
+from fieldpack.corpus.reading import FieldOverview, read_field
+from fieldpack.errors import InputError
+from fieldpack.field.state import FieldState
+from fieldpack.index import LARGE, load_index, require_same, save_index
+from fieldpack.notes import notes_of
+from fieldpack.old_names import OldNames
+from fieldpack.packing.fit import fit, header_tokens, require_pins
+from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
+from fieldpack.packing.select import over_all_rows, select
+from fieldpack.parts import PackerParts, check_state
+from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
 from fieldpack.result import Explored, Result
-from fieldpack.settle import Settled, settle
-from fieldpack.text.prefix import prefix
-from fieldpack.text.tokens import tokenizer as make_tokenizer
-from fieldpack.types import BoolArray, Document, FloatArray, IntArray
-from fieldpack.words import distinct
-
-if TYPE_CHECKING:
-    from fieldpack.index import Index
-
-Unit = Literal["auto", "paragraph", "sentence"]
-UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
-Adjust = Callable[[Relevance], Relevance]
-
-_UNKNOWN_LANGUAGE = 0.65
-_SETTINGS = {False: PackingSettings(), True: PackingSettings(chain=5.0)}
-"""Of paragraphs, of sentences: these share fewer words, so that a link must count for more (measured on multi-hop)."""
-
-
-@lru_cache(maxsize=8)
-def _scorer(path: Path | None) -> Scorer:
-    return Scorer.load(path)
+from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped
+from fieldpack.stream import HOLD, Hold, hold_documents
+from fieldpack.telemetry import Clock, observed
+from fieldpack.types import Document
 
 
 @dataclass(frozen=True)
-class ContextPacker:
+class ContextPacker(OldNames, PackerParts):
     """Query, documents and a token budget in; the evidence out, verbatim, inside the budget, with its reasons.
 
-    embedder: what EmbeddingService takes, or one. tokenizer: an encoding, a model name, a tokenizer.json, a callable.
-    unit: "paragraph", "sentence", or "auto": sentences where the budget is tight or a paragraph no longer fits.
-    order: "source", "edges" or "relevance". cite: head each source with its number, title and id. titles: head it with
-    its bare title. min_relevance: in [0, 1], what is less probable stays out. allow_cut: when not even the best segment
-    fits, cut it. field, packing: their settings; packing None chooses by unit. scorer: other weights than the shipped.
-    fill: whether what the budget has left is filled with what remains, the best first.
+    embedder: what EmbeddingService takes, or one; "cascade" is the static table with reranker="minilm". tokenizer: an
+    encoding, a model name, a tokenizer.json, a callable. unit: "paragraph", "sentence", or "auto": sentences where
+    paragraphs hold several. order: "source", "edges" or "relevance". cite: head each source with its number, title and
+    id. titles: head it with its bare title. min_relevance: in [0, 1], what is less probable stays out. allow_cut: when
+    not even the best segment fits, cut it. field, packing: their settings; packing None chooses by unit. scorer: other
+    weights than the shipped. fill: whether what the budget has left is filled with what remains, the best first.
+    residue_weight: log odds in [0, 50] that carried residue adds to a segment that was packed in an earlier turn, which
+    keeps packs stable. reranker: a second model that reads only the paragraphs that can still win.
 
     Raises UnknownNameError or SettingsError at construction.
     """
 
-    embedder: Any = "static"
-    tokenizer: Any = "o200k_base"
-    unit: Unit = "auto"
-    order: Order = "source"
-    cite: bool = False
-    min_relevance: float = 0.0
-    titles: bool = False
-    allow_cut: bool = False
-    field: FieldSettings = field(default_factory=FieldSettings)
-    packing: PackingSettings | None = None
-    scorer: Path | None = None
-    fill: bool = True
-    persist: float = 1.0
-    """Log odds that carried residue adds to a segment that was packed in an earlier turn: keeps packs stable."""
-
-    def __post_init__(self) -> None:
-        for name, allowed in (("unit", UNITS), ("order", ORDERS)):
-            if getattr(self, name) not in allowed:
-                raise SettingsError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
-        for name, most in (("min_relevance", 1), ("persist", 50)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-                raise SettingsError(f"{name} is {value!r}; allowed: a number from 0 to {most}")
-        if not isinstance(self.field, FieldSettings):
-            raise SettingsError(f"field is a {type(self.field).__name__}; give fieldpack.FieldSettings(...)")
-        if self.packing is not None and not isinstance(self.packing, PackingSettings):
-            raise SettingsError(f"packing is a {type(self.packing).__name__}; give None or PackingSettings(...)")
-        if self.scorer is not None:
-            object.__setattr__(self, "scorer", Path(self.scorer))
-        if not isinstance(self.embedder, EmbeddingService):
-            object.__setattr__(self, "embedder", EmbeddingService(self.embedder))
-        object.__setattr__(self, "tokenizer", make_tokenizer(self.tokenizer))
-
     def pack(
         self,
-        query: str | Sequence[str | tuple[str, float]],
-        documents: str | Document | Iterable[str | Document],
+        query: Queries,
+        documents: Documents,
         budget: int,
         *,
         pins: Sequence[Pin] = (),
@@ -119,28 +63,103 @@ class ContextPacker:
         before. on_stage: called with the name of each stage when it is done. Raises InputError for bad input and
         BudgetError when the pins cannot fit.
         """
-        clock = Clock(on_stage)
-        queries, weights = checked_queries(query)
-        budget = checked_budget(budget)
-        docs = checked_documents(documents)
-        ranges = pin_ranges(pins, docs)
+        request, clock = Request.checked(query, budget, pins), Clock(on_stage)
+        corpus = self.read(checked_documents(documents), request, clock)
+        return self.pack_corpus(request, corpus, state, clock=clock)
 
-        def packed(limit: int) -> Result:
-            prepared = self.prepare(docs, ranges, clock, limit)
-            return self.pack_prepared(queries, prepared, limit, ranges, state, clock, weights)
+    def pack_corpus(
+        self,
+        request: Request,
+        corpus: Corpus,
+        state: FieldState | None = None,
+        *,
+        extras: Extras = NOTHING_MORE,
+        clock: Clock | None = None,
+    ) -> Result:
+        """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
+        if not len(corpus.rows):
+            raise no_text(len(corpus.documents))
+        clock, whole = clock or Clock(), corpus
+        # 1. The pins: found from their ranges, before any model runs.
+        ranges = request.ranges(corpus.documents)
+        corpus = self.reader.cut(corpus, ranges)
+        pinned = in_rows(ranges, corpus.rows)
+        require_pins(self.writer(corpus), pinned, request.budget)
+        # 2. Vectors of the paragraphs and the queries.
+        corpus = self.embedded(corpus, whole)
+        if corpus.dense is not whole.dense:
+            clock.lap("embed")
+        check_state(state, corpus)
+        vectors = extras.query_vectors
+        vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
+        # 3. The relevance of every row.
+        relevance = self.relevance(request, corpus, vectors)
+        clock.lap("relevance")
+        # 4. What each row is worth, costs and may do.
+        scored = Scored(
+            corpus=corpus,
+            relevance=relevance,
+            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, extras.bias)),
+            query_vectors=vectors,
+            state=state,
+            settings=self.field,
+            overview=extras.overview if corpus is whole else None,
+            skipped=extras.skipped,
+        )
+        return observed(self.choose(request, scored, clock))
 
-        return packed_or_needed(packed, budget)
+    def choose(self, request: Request, scored: Scored, clock: Clock | None = None) -> Result:
+        """The pack when all but the budget is settled: a result does it again for packs of other sizes."""
+        clock, corpus, relevance = clock or Clock(), scored.corpus, scored.relevance
+        settings, writer = self.packing_for(corpus), replace(self.writer(corpus), value=relevance.total)
+        require_pins(writer, scored.problem.pinned, request.budget)
+        # 5. The rows that can win, with their couplings.
+        rows = shortlist_rows(scored.problem, request.budget)
+        problem = scored.problem if len(rows) == len(scored.problem) else scored.problem.take(rows)
+        couplings = couplings_of(corpus, rows, relevance.query_ids)
+        problem = replace(problem, header_tokens=header_tokens(writer, rows), couplings=couplings)
+        if settings.attract > 0:
+            reading, vectors = scored.reading, corpus.vectors[corpus.paragraph[rows]]
+            problem = with_attractors(problem, reading.attractors, reading.demand, vectors)
+        # 6. The choice among them. Every row is charged a gap mark, and the first has none before it.
+        packing = select(problem, request.budget + 1, settings)
+        clock.lap("pack")
+        # 7. The text, counted.
+        fitted = fit(problem, packing, rows, writer, request.budget)
+        clock.lap("render")
+        # 8. The result.
+        return Result(
+            request=request,
+            scored=scored,
+            packing=over_all_rows(packing, scored.problem, rows),
+            fitted=fitted,
+            writer=writer,
+            packer=self,
+            timings=clock.done(),
+            notes=notes_of(scored, fitted, request.budget, self.min_relevance),
+            min_relevance=self.min_relevance,
+        )
+
+    def read(self, documents: Sequence[Document], request: Request | None = None, clock: Clock | None = None) -> Corpus:
+        """Documents as numbers, ready for any number of queries; no sentence embedder runs. request: whose pins rows
+        must not reach across. Raises InputError for documents without text."""
+        listed = tuple(documents)
+        cuts = request.ranges(listed) if request is not None else []
+        corpus = self.reader.read(listed, cuts, (clock or Clock()).lap)
+        if not len(corpus.rows):
+            raise no_text(len(listed))
+        return corpus
 
     def pack_stream(
         self,
-        query: str | Sequence[str | tuple[str, float]],
+        query: Queries,
         documents: Iterable[str | Document],
         budget: int,
         *,
         pins: Sequence[Pin] = (),
         state: FieldState | None = None,
-        hold: int = 4096,
-        block: int = 4096,
+        hold: int = HOLD,
+        block: int = HOLD,
     ) -> Result:
         """`pack` of documents from an iterator, in one pass and bounded memory: some `hold` documents that can still
         win (more where they are less than eight budgets of text) and a `block` are alive at a time.
@@ -148,263 +167,82 @@ class ContextPacker:
         A stream of one block gives what `pack` gives. Of a longer one every paragraph is screened by the query's words
         and static vectors with the statistics of the whole stream; documents are kept whole or let go, and a sentence
         embedder reads only those kept. `kept` and `dropped` list the segments of the documents held; the others are
-        counted in `passed` and told in a note. Ids need be unique among documents held together; a pin of a document
-        that never came is an InputError after the last one.
+        counted in `skipped` and in a note. Ids need be unique among documents held together; a pin of a document that
+        never came is an InputError after the last one.
         """
-        from fieldpack.stream import pack_stream  # a level above, for the convenience of its users
+        request, clock = Request.checked(query, budget, pins), Clock()
+        held = hold_documents(documents, request, self.reader, Hold(hold, block))
+        clock.lap("stream")
+        extras = Extras(skipped=Skipped(held.documents, held.segments))
+        return self.pack_corpus(request, held.corpus, state, extras=extras, clock=clock)
 
-        return pack_stream(self, query, documents, budget, pins=pins, state=state, hold=hold, block=block)
+    def index(self, documents: Documents) -> Index:
+        """The documents read once, for any number of queries. Raises InputError for bad documents."""
+        return Index(self, self.embedded(self.read(checked_documents(documents))))
 
-    def prepare(
-        self,
-        documents: tuple[Document, ...],
-        ranges: Sequence[Range] = (),
-        clock: Clock | None = None,
-        budget: int | None = None,
-    ) -> Prepared:
-        """Documents made ready for any number of queries; for one budget, when it is given."""
-        clock = clock or Clock()
-        cuts = [r for r in ranges if (r[1], r[2]) != (0, len(documents[r[0]].text))]
-        return prepare(
-            documents,
-            sentences={"paragraph": False, "sentence": True, "auto": None}[self.unit],
-            tokenizer=self.tokenizer,
-            embed=self.embedder.embed if self._dense else None,
-            static=self.static,
-            cuts=cuts,
-            budget=budget,
-            lap=clock.lap,
-        )
-
-    def pack_prepared(
-        self,
-        queries: tuple[str, ...],
-        prepared: Prepared,
-        budget: int,
-        ranges: Sequence[Range] = (),
-        state: FieldState | None = None,
-        clock: Clock | None = None,
-        weights: Sequence[float] = (),
-        adjust: Adjust | None = None,
-        field: Reader | None = None,
-    ) -> Result:
-        """`pack` over documents made ready before. adjust: what the caller knows of relevance besides the texts (rows
-        at log odds -inf stay out). field: a reading of the paragraphs from elsewhere."""
-        clock = clock or Clock()
-        asked = self.embedder.embed(list(queries)) if prepared.dense is not None else None
-        look = Look(queries, prepared, state, self.field, asked, field)
-        pinned = _rows_in(prepared, ranges)
-        if self.order == "source":
-            self._check_pins(prepared, pinned, budget)
-        relevance = self._relevance(queries, prepared, weights, asked)
-        relevance = adjust(relevance) if adjust else relevance
-        clock.lap("relevance")
-        problem = self._problem(prepared, relevance, pinned, state)
-        return observed(self._packed(look, relevance, problem, budget, clock))
-
-    def _packed(
-        self, look: Look, relevance: Relevance, problem: Problem, budget: int, clock: Clock | None = None
-    ) -> Result:
-        """What is left when all but the budget is settled; the result carries it, for packs of other sizes."""
-        clock, budget, prepared = clock or Clock(), checked_budget(budget), look.prepared
-        self._check_pins(prepared, problem.pinned, budget, relevance)
-        settings = self.packing or _SETTINGS[prepared.sentences]
-        some = closest(problem, budget)
-        if self.cite or self.titles:
-            problem.opening[some] = self._opening(prepared, some)
-        part = linked(prepared, relevance, look.reading if settings.attract > 0 else None, problem, some)
-        # Every row is charged a gap mark, and the first has none before it.
-        packing = pack(part, budget + 1, settings)
-        clock.lap("pack")
-        inside, rendered, tokens, filled, cut = self._settle(prepared, part, packing, relevance, budget, some)
-        if tokens > budget:
-            raise BudgetError(f"the least text takes {tokens} tokens and the budget is {budget}", tokens, budget)
-        packing = spread(packing, problem, some)
-        notes = self._notes(prepared, relevance, inside, problem, budget, cut)
-        clock.lap("render")
-        return Result(
-            rendered.text,
-            tokens,
-            budget,
-            look.queries,
-            prepared,
-            rendered.spans,
-            inside,
-            look,
-            relevance,
-            packing,
-            Reasons(relevance, packing, problem, inside, filled, budget, tokens, self.min_relevance),
-            clock.done(),
-            notes,
-            cut,
-            partial(self._packed, look, relevance, problem),
-        )
-
-    def index(self, documents: str | Document | Iterable[str | Document]) -> Index:
-        """The documents read once, for any number of queries: see fieldpack.index.Index."""
-        from fieldpack.index import index  # a level above, for the convenience of its users
-
-        return index(self, documents)
-
-    def explore(self, documents: str | Document | Iterable[str | Document], limit: int | None = None) -> Explored:
+    def explore(self, documents: Documents, limit: int | None = None) -> Explored:
         """The field of documents without a query. limit: attractors at most; default that of the packer's `field`.
 
         Raises InputError for bad input.
         """
-        prepared = self.prepare(checked_documents(documents))
+        corpus = self.embedded(replace(self, unit="paragraph").read(checked_documents(documents)))
         settings = self.field if limit is None else replace(self.field, limit=limit)
-        mass = np.maximum(prepared.rows.tokens, 1).astype(np.float32)
-        return Explored(prepared, read_field(prepared.vectors, mass=mass, settings=settings))
+        return Explored(corpus, read_field(corpus, None, None, settings))
 
-    @cached_property
-    def static(self) -> StaticEmbedder:
-        """The static table that token resonance reads, whatever embeds the paragraphs."""
-        found: StaticEmbedder | None = self.embedder.static
-        return found if found is not None else shipped_static()
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Documents segmented, counted and embedded once. Frozen: `add` gives another index. Its vectors take about 1 KB a
+    sentence and as much a paragraph; a loaded index maps its arrays from the folder instead."""
+
+    packer: ContextPacker
+    corpus: Corpus
+
+    def __len__(self) -> int:
+        """Segments."""
+        return len(self.corpus.rows)
 
     @property
-    def _dense(self) -> bool:
-        """Whether paragraphs are embedded by something better than the static table before the query is known."""
-        return bool(self.embedder.kind not in ("static", "cascade"))
+    def documents(self) -> tuple[Document, ...]:
+        """What is indexed."""
+        return self.corpus.documents
 
-    def _relevance(
-        self, queries: tuple[str, ...], prepared: Prepared, weights: Sequence[float], asked: FloatArray | None
-    ) -> Relevance:
-        """asked (q, d): the queries by the embedder of the dense rows."""
-        scorer = _scorer(self.scorer).of(prepared.code)
-        if self.embedder.kind == "cascade":
-            return cascade(queries, prepared, self.embedder.tiers[-1], scorer, weights)
-        texts = prepared.texts if prepared.sentences else None
-        dense = None
-        if prepared.dense is not None and asked is not None:
-            dense = [prepared.dense @ q for q in asked]
-        return read_relevance(queries, prepared.corpus, prepared.static.word_vectors, scorer, texts, dense, weights)
+    @cached_property
+    def overview(self) -> FieldOverview | None:
+        """The field of a large index, read once for all queries; of a smaller one it is read for each (None)."""
+        large = len(self.corpus.paragraphs) > LARGE
+        return FieldOverview(self.corpus, self.packer.field) if large else None
 
-    def _problem(
-        self, prepared: Prepared, relevance: Relevance, pinned: BoolArray, state: FieldState | None
-    ) -> Problem:
-        logit = relevance.logit + self.persist * carried_strength(prepared, state)
-        return plain(prepared, relevance, logit, pinned, self.min_relevance)
+    def pack(self, query: Queries, budget: int, *, pins: Sequence[Pin] = (), state: FieldState | None = None) -> Result:
+        """As `ContextPacker.pack` over all documents of the index."""
+        extras = Extras(overview=self.overview)
+        return self.packer.pack_corpus(Request.checked(query, budget, pins), self.corpus, state, extras=extras)
 
-    def _opening(self, prepared: Prepared, some: IntArray) -> IntArray:
-        """Tokens of the header that the first row of a document costs, for `some` rows."""
-        owners = distinct(prepared.rows.doc[some])
-        named, at = [prepared.documents[d] for d in owners.tolist()], np.searchsorted(owners, prepared.rows.doc[some])
-        heads = [f"[99] {d.title} ({d.id})\n" if self.cite else f"{d.title}\n" for d in named]
-        return np.asarray(self.tokenizer.count_many(heads), np.int64)[at]
+    def add(self, documents: Documents) -> Index:
+        """An index with further documents after these; this one stays as it is. Only the new texts are read and
+        embedded. Strings are named doc-N, N counting on. Raises InputError for an id that is there already."""
+        new = checked_documents(named_documents(documents, len(self.documents)), blank=True)
+        if again := [d.id for d in new if d.id in self.corpus.numbers]:
+            raise InputError(f"{again[0]!r} is the id of a document in the index; ids must be unique")
+        more = self.packer.embedded(self.packer.reader.read(new))
+        return Index(self.packer, self.packer.reader.join(self.corpus, more))
 
-    def _settle(
-        self,
-        prepared: Prepared,
-        problem: Problem,
-        packing: Packing,
-        relevance: Relevance,
-        budget: int,
-        some: IntArray,
-    ) -> tuple[BoolArray, Rendered, int, BoolArray, tuple[int, int] | None]:
-        """`problem` and `packing` are those of `some` rows; marks and spans come back for all."""
+    def check(self, packer: ContextPacker) -> None:
+        """Raises InputError when `packer` has another embedder, tokenizer or unit than the index was made with."""
+        if packer is not self.packer:
+            require_same(self.packer, self.corpus, packer)
 
-        def draw(rows: IntArray) -> Rendered:
-            return render(
-                prepared.documents,
-                prepared.rows,
-                some[rows],
-                order=self.order,
-                value=relevance.total,
-                cite=self.cite,
-                titles=self.titles,
-            )
+    def save(self, folder: str | Path) -> None:
+        """Writes the index: index.json, documents.jsonl, vocabulary.json and one .npy file for each array."""
+        save_index(folder, self.packer, self.corpus)
 
-        settled: Settled = settle(problem, packing, budget, draw, self.tokenizer.count, self.fill)
-        cut = None
-        rendered, tokens = settled.rendered, settled.tokens
-        n = len(prepared.rows)
-        inside, filled = flags(settled.inside, n, some), flags(settled.filled, n, some)
-        if not inside.any() and self.allow_cut and problem.open.any():
-            best = first_of_best(np.where(problem.open, problem.logit, -np.inf))
-            row, whole = int(some[best]), draw(np.array([best]))
-            span = whole.spans[0]
-            text = whole.text[: prefix(self.tokenizer, whole.text, budget)]
-            # White space at the end says nothing, unless the tokenizer counts more without it.
-            text = text.rstrip() if self.tokenizer.count(text.rstrip()) <= budget else text
-            if len(text) > span.start and not text[span.start :].isspace():
-                cut = (row, int(prepared.rows.start[row]) + len(text) - span.start)
-                rendered = Rendered(text, (span._replace(end=len(text)),))
-                tokens = self.tokenizer.count(text)
-                inside[row] = True
-        return inside, rendered, tokens, filled, cut
+    @staticmethod
+    def load(folder: str | Path, packer: ContextPacker | None = None, verify: bool = True) -> Index:
+        """The index saved in the folder, its arrays memory-mapped.
 
-    def _check_pins(
-        self, prepared: Prepared, pinned: BoolArray, budget: int, relevance: Relevance | None = None
-    ) -> None:
-        """Pins that do not fit alone will not fit at all: said before any work where relevance does not order them."""
-        if not pinned.any():
-            return
-        drawn = render(
-            prepared.documents,
-            prepared.rows,
-            np.flatnonzero(pinned),
-            order=self.order,
-            value=None if relevance is None else relevance.total,
-            cite=self.cite,
-            titles=self.titles,
-        )
-        needed = self.tokenizer.count(drawn.text)
-        if needed > budget:
-            raise pins_need(needed, budget)
-
-    def _notes(
-        self,
-        prepared: Prepared,
-        relevance: Relevance,
-        inside: BoolArray,
-        problem: Problem,
-        budget: int,
-        cut: tuple[int, int] | None,
-    ) -> tuple[str, ...]:
-        notes = []
-        if not inside.any():
-            if not problem.open.any():
-                top = float(relevance.total.max())
-                notes.append(
-                    f"nothing is relevant enough: the best segment has relevance {top:.2f}, "
-                    f"the boundary is at {self.min_relevance:.2f}"
-                )
-            else:
-                least = int(problem.cost[problem.open].min()) - 1
-                notes.append(
-                    f"nothing fits: the smallest segment takes {least} tokens and the budget is {budget}; "
-                    "raise it or allow a cut"
-                )
-        if cut is not None:
-            notes.append("the best segment did not fit and was cut (allow_cut)")
-        if prepared.known < _UNKNOWN_LANGUAGE:
-            notes.append("the model does not know this language well: exact words and stems decide here")
-        return tuple(notes)
-
-
-class Clock:
-    """Milliseconds by stage."""
-
-    def __init__(self, on_stage: Callable[[str], None] | None = None) -> None:
-        self._on_stage = on_stage
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self._laps[stage] = self._laps.get(stage, 0.0) + (now - self._last) * 1000
-        self._last = now
-        if self._on_stage is not None:
-            self._on_stage(stage)
-
-    def done(self) -> dict[str, float]:
-        return {**self._laps, "total": (time.perf_counter() - self._start) * 1000}
-
-
-def _rows_in(prepared: Prepared, ranges: Sequence[Range]) -> BoolArray:
-    rows = prepared.rows
-    pinned = np.zeros(len(rows), np.bool_)
-    for doc, start, end in ranges:
-        pinned |= (rows.doc == doc) & (rows.start < end) & (rows.end > start)
-    return pinned
+        packer: to pack with; by default one with the settings that were saved. verify: compare checksums, which reads
+        every file once (sizes are always compared). Raises InputError when files are missing, cut short or changed, and
+        when the packer's embedder, tokenizer or unit is not the one that the index was made with.
+        """
+        stored = load_index(folder, packer, verify)
+        return Index(packer or ContextPacker(**stored.settings), stored.corpus)

@@ -7,17 +7,19 @@ nothing is said by colour alone: attractors carry numbers, bars and lines their 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.field.attractors import Attractors
-from fieldpack.field.plane import basin_order, plane
+from fieldpack.field.plane import Plane, basin_order, plane
 from fieldpack.field.state import FieldState, Reading
-from fieldpack.prepared import Prepared
-from fieldpack.report.numbers import by_group, field_rows, group_of, topics
-from fieldpack.report.packs import packs
+from fieldpack.report.numbers import topics
+from fieldpack.report.packs import at_other_budgets
+from fieldpack.report.view import field_view
 from fieldpack.result import Result
 from fieldpack.types import BoolArray, FloatArray
 
@@ -34,7 +36,7 @@ COLOURS = (
 NOBODY, KEPT, DROPPED, OVER = "#8b8f96", "#b07d00", "#c9c6be", "#b03a17"
 _MOST_POINTS, _MOST_CELLS, _NAME = 4000, 400, 46
 
-Source = Result | Prepared | FloatArray
+Source = Result | Corpus | FloatArray
 
 
 def field_map(
@@ -45,56 +47,68 @@ def field_map(
     *,
     kept: BoolArray | None = None,
 ) -> Axes:
-    """The rows of a field on their first two principal axes: basins by colour, attractors by number, the query, what is
-    kept with a golden edge.
+    """The rows of a field on their first two principal axes: basins by colour, attractors by number, the query, kept
+    rows with a golden edge.
 
-    source: a result (the rest follows from it), prepared documents or rows (n, d) of unit length, these with their
+    source: a result (the rest follows from it), a corpus or rows (n, d) of unit length, these with their
     reading. query: (d,) or (q, d). kept: (n,) of the rows. Raises InputError when rows come without a reading.
     """
     on = _axes(ax, 6.4, 5.2)
-    x, found, names = _field(source, reading)
+    field = _field(source, reading)
     if isinstance(source, Result):
-        query = source.asked if query is None else query
-        kept = _lit(source) if kept is None else kept
-    flat = plane(x, found, query)
-    rows = _drawn(x, found, _MOST_POINTS)
-    colours = np.array([*(_colour(k) for k in range(len(found))), NOBODY])
-    for k in range(len(found)):
-        ends = flat.rows[rows[found.basin[rows] == k]]
-        lines = np.stack([np.repeat(flat.centers[k][None], len(ends), 0), ends, np.full_like(ends, np.nan)], 1)
-        on.plot(*lines.reshape(-1, 2).T, color=_colour(k), alpha=0.16, linewidth=0.8, zorder=1)
-    on.scatter(*flat.rows[rows].T, s=18, c=colours[found.basin[rows]], alpha=0.55, linewidths=0, zorder=2)
-    if kept is not None:
-        lit = rows[np.asarray(kept, bool)[rows]]
-        edge = {"edgecolors": KEPT, "linewidths": 2.2}
-        on.scatter(*flat.rows[lit].T, s=52, c=colours[found.basin[lit]], zorder=3, label="kept", **edge)
-    for k, center in enumerate(flat.centers):
-        label = f"{k + 1} {names[k]}".replace("$", r"\$").rstrip()
-        on.scatter(*center, s=150, marker="D", color=_colour(k), edgecolors="white", zorder=4, label=label)
-        on.annotate(str(k + 1), center, ha="center", va="center", color="white", fontsize=8, weight="bold", zorder=5)
-    if len(flat.queries):
-        on.scatter(*flat.queries.T, s=150, marker="P", color="black", edgecolors="white", zorder=6, label="query")
+        query = source.query_vectors if query is None else query
+        kept = _kept_rows(source) if kept is None else kept
+    flat = plane(field.x, field.attractors, query)
+    _draw_rows(on, field, flat, kept)
+    _draw_centers(on, flat, field.names)
     if on.get_legend_handles_labels()[0]:
         on.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8.5)
     on.set_aspect("equal", adjustable="box")
     on.set_xticks([])
     on.set_yticks([])
     return _quiet(
-        on, f"{len(x):,} rows, {len(found)} attractors; the axes show {flat.explained:.0%} of the spread", "", False
+        on,
+        f"{len(field.x):,} rows, {len(field.attractors)} attractors; the axes show {flat.explained:.0%} of the spread",
+        frame=False,
     )
 
 
+def _draw_rows(on: Any, field: _Field, flat: Plane, kept: BoolArray | None) -> None:
+    """Rows as points, a line from each to its attractor, a golden edge around the kept ones."""
+    rows, basin = _drawn(field, _MOST_POINTS), field.attractors.basin
+    colours = np.array([*(_colour(k) for k in range(len(field.attractors))), NOBODY])
+    for k in range(len(field.attractors)):
+        ends = flat.rows[rows[basin[rows] == k]]
+        lines = np.stack([np.repeat(flat.centers[k][None], len(ends), 0), ends, np.full_like(ends, np.nan)], 1)
+        on.plot(*lines.reshape(-1, 2).T, color=_colour(k), alpha=0.16, linewidth=0.8, zorder=1)
+    on.scatter(*flat.rows[rows].T, s=18, c=colours[basin[rows]], alpha=0.55, linewidths=0, zorder=2)
+    if kept is not None:
+        marked = rows[np.asarray(kept, bool)[rows]]
+        edge = {"edgecolors": KEPT, "linewidths": 2.2}
+        on.scatter(*flat.rows[marked].T, s=52, c=colours[basin[marked]], zorder=3, label="kept", **edge)
+
+
+def _draw_centers(on: Any, flat: Plane, names: Sequence[str]) -> None:
+    """Attractors as numbered diamonds, queries as crosses."""
+    for k, center in enumerate(flat.centers):
+        label = f"{k + 1} {names[k]}".replace("$", r"\$").rstrip()
+        on.scatter(*center, s=150, marker="D", color=_colour(k), edgecolors="white", zorder=4, label=label)
+        on.annotate(str(k + 1), center, ha="center", va="center", color="white", fontsize=8, weight="bold", zorder=5)
+    if len(flat.queries):
+        on.scatter(*flat.queries.T, s=150, marker="P", color="black", edgecolors="white", zorder=6, label="query")
+
+
 def resonance(source: Source, reading: Reading | None = None, ax: Axes | None = None) -> Axes:
-    """The similarities of all rows to each other, basin by basin; of more than 400 rows every so many-th."""
+    """The similarities of all rows to each other, basin by basin; of more than 400 rows an evenly spaced sample."""
     on = _axes(ax, 5.6, 5.2)
-    x, found, _ = _field(source, reading)
-    rows = _drawn(x, found, _MOST_CELLS)
-    r = x[rows] @ x[rows].T
+    field = _field(source, reading)
+    rows = _drawn(field, _MOST_CELLS)
+    r = field.x[rows] @ field.x[rows].T
     pairs = r[~np.eye(len(rows), dtype=bool)]
     low, high = np.percentile(pairs, (2, 99)) if len(pairs) else (0.0, 1.0)
     image = on.imshow(r, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
     on.figure.colorbar(image, ax=on, shrink=0.8, label="similarity")
-    basin = found.basin[rows]
+    basin = field.attractors.basin[rows]
     for k in np.unique(basin[basin >= 0]).tolist():
         at = np.flatnonzero(basin == k)
         on.plot(
@@ -103,11 +117,11 @@ def resonance(source: Source, reading: Reading | None = None, ax: Axes | None = 
         on.text(-0.02 * len(rows) - 3, at.mean(), str(k + 1), ha="right", va="center", fontsize=8, color=_colour(k))
     on.set_xticks([])
     on.set_yticks([])
-    return _quiet(on, f"{len(rows):,} of {len(x):,} rows by attractor", "", False)
+    return _quiet(on, f"{len(rows):,} of {len(field.x):,} rows by attractor", frame=False)
 
 
 def energy(attractors: Attractors, ax: Axes | None = None) -> Axes:
-    """How far each attractor lay above its rest at every step of its last descent: it never rises."""
+    """The energy of each attractor above its final one, at every step of its last descent: it never rises."""
     on = _axes(ax, 6.0, 3.6)
     trace = np.asarray(attractors.energy, float)
     for k in range(trace.shape[1] if trace.size else 0):
@@ -125,16 +139,16 @@ def permeability(states: Sequence[FieldState], ax: Axes | None = None) -> Axes:
     on = _axes(ax, 6.0, 3.6)
     turns = [s.turn for s in states]
     on.plot(turns, [s.boundary.permeability for s in states], "o-", color=COLOURS[0], label="permeability")
-    heard = [np.nan if s.boundary.resonance is None else s.boundary.resonance for s in states]
-    on.plot(turns, heard, "s--", color=COLOURS[1], label="resonance")
-    on.set_ylim(min(-0.02, float(np.nanmin([0.0, *heard])) - 0.02), 1.02)
+    resonances = [np.nan if s.boundary.resonance is None else s.boundary.resonance for s in states]
+    on.plot(turns, resonances, "s--", color=COLOURS[1], label="resonance")
+    on.set_ylim(min(-0.02, float(np.nanmin([0.0, *resonances])) - 0.02), 1.02)
     on.xaxis.get_major_locator().set_params(integer=True)
     on.legend(frameon=False, fontsize=9)
     return _quiet(on, "turn", "")
 
 
 def budget(plan: BudgetPlan, ax: Axes | None = None) -> Axes:
-    """A budget plan: what each section may use, and how much of it is used."""
+    """A budget plan: the tokens available to each section, and those used."""
     on = _axes(ax, 6.4, 0.42 * len(plan.sections) + 1.0)
     sections = plan.sections[::-1]
     at = np.arange(len(sections))
@@ -142,8 +156,8 @@ def budget(plan: BudgetPlan, ax: Axes | None = None) -> Axes:
     within = [COLOURS[0] if s.used <= s.available else OVER for s in sections]
     on.barh(at, [s.used for s in sections], color=within, height=0.36, label="used")
     for y, s in zip(at, sections, strict=True):
-        said = f" {s.used:,} of {s.available:,}" if s.tracked else f" {s.available:,}"
-        on.text(max(s.available, s.used), y, said, va="center", fontsize=8.5)
+        tokens = f" {s.used:,} of {s.available:,}" if s.tracked else f" {s.available:,}"
+        on.text(max(s.available, s.used), y, tokens, va="center", fontsize=8.5)
     on.set_yticks(at, [s.label for s in sections])
     on.margins(x=0.22)
     on.set_xlim(left=0)
@@ -151,11 +165,11 @@ def budget(plan: BudgetPlan, ax: Axes | None = None) -> Axes:
 
 
 def relevance(result: Result, ax: Axes | None = None, *, most: int = 20) -> Axes:
-    """The `most` relevant segments as bars; what was kept is golden, and its name bold."""
+    """The `most` relevant segments as bars; those that were kept are golden, and their names bold."""
     on = _axes(ax, 7.0, 0.3 * min(most, len(result.segments)) + 0.9)
     score = result.relevance.total
     rows = np.lexsort((np.arange(len(score)), -score))[: max(most, 1)][::-1]
-    texts, at = result.prepared.row_texts(), np.arange(len(rows))
+    texts, at = result.corpus.texts(), np.arange(len(rows))
     on.barh(at, score[rows], color=[KEPT if result.inside[r] else DROPPED for r in rows], height=0.72)
     on.set_yticks(at, [_short(texts[r]) for r in rows.tolist()], fontsize=8)
     for label, row in zip(on.get_yticklabels(), rows.tolist(), strict=True):
@@ -171,23 +185,23 @@ def relevance(result: Result, ax: Axes | None = None, *, most: int = 20) -> Axes
 def frontier(
     source: Result | Sequence[Result] | Mapping[str, Sequence[Result]], ax: Axes | None = None, *, bound: bool = False
 ) -> Axes:
-    """What more tokens buy: the worth of a pack against its tokens; with `bound` also what no pack can pass.
+    """The worth of packs against their tokens; with `bound` also the upper bound of any pack's worth.
 
     source: a result (packed again at other budgets where it can be), several results of the same documents, or
     {name: results} to compare packers.
     """
     on = _axes(ax, 6.0, 3.8)
     if isinstance(source, Mapping):
-        lines = {name: sorted(found, key=lambda p: p.tokens) for name, found in source.items()}
+        lines = {name: sorted(results, key=lambda p: p.tokens) for name, results in source.items()}
     else:
-        found = packs(source) if isinstance(source, Result) else sorted(source, key=lambda p: p.tokens)
-        lines = {"": found}
+        results = _at_budgets(source) if isinstance(source, Result) else sorted(source, key=lambda p: p.tokens)
+        lines = {"": results}
         if bound:
-            most = [p.packing.bound for p in found]
-            on.plot([p.budget for p in found], most, ":", color=NOBODY, label="no pack is worth more")
-    for k, (name, found) in enumerate(lines.items()):
-        values = [p.packing.value for p in found]
-        on.plot([p.tokens for p in found], values, "o-", color=_colour(k), markersize=4, label=name or "pack")
+            most = [p.packing.bound for p in results]
+            on.plot([p.budget for p in results], most, ":", color=NOBODY, label="no pack is worth more")
+    for k, (name, results) in enumerate(lines.items()):
+        values = [p.packing.value for p in results]
+        on.plot([p.tokens for p in results], values, "o-", color=_colour(k), markersize=4, label=name or "pack")
     if isinstance(source, Result):
         on.plot([source.tokens], [source.packing.value], "o", color=KEPT, markersize=10, zorder=4, label="this pack")
     on.set_xlim(left=0)
@@ -204,7 +218,8 @@ def _axes(ax: Axes | None, width: float, height: float) -> Any:
     return ax if ax is not None else pyplot.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def _quiet(on: Any, xlabel: str, ylabel: str, frame: bool = True) -> Axes:
+def _quiet(on: Any, xlabel: str, ylabel: str = "", *, frame: bool = True) -> Axes:
+    """Labels of the axes; without the lines of the frame that show nothing."""
     on.set_xlabel(xlabel)
     on.set_ylabel(ylabel)
     on.spines[["top", "right"] if frame else ["top", "right", "left", "bottom"]].set_visible(False)
@@ -216,33 +231,47 @@ def _colour(k: int) -> str:
     return COLOURS[k % len(COLOURS)]
 
 
-def _field(source: Source, reading: Reading | None) -> tuple[FloatArray, Attractors, list[str]]:
-    """Rows, their attractors, and a name for each."""
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """Rows x (n, d), their attractors, and a name for each attractor."""
+
+    x: FloatArray
+    attractors: Attractors
+    names: list[str]
+
+
+def _field(source: Source, reading: Reading | None) -> _Field:
     if isinstance(source, Result):
         reading = reading or source.reading
-        source = source.prepared
+        source = source.corpus
     if reading is None:
         raise InputError("found rows without a reading; pass reading=fieldpack.field.state.read(rows), or a result")
-    if isinstance(source, Prepared):
-        found = by_group(source, reading.attractors)
-        return field_rows(source), found, [" ".join(words[:2]) for words in topics(source, found)]
+    if isinstance(source, Corpus):
+        view = field_view(source, reading)
+        return _Field(view.vectors, view.attractors, [" ".join(words[:2]) for words in topics(view)])
     x = np.asarray(source, np.float32)
     if x.ndim != 2 or len(x) != len(reading.attractors.basin):
         raise InputError(
             f"rows have shape {x.shape}, the reading is of {len(reading.attractors.basin)} rows; read them again"
         )
-    return x, reading.attractors, [""] * len(reading.attractors)
+    return _Field(x, reading.attractors, [""] * len(reading.attractors))
 
 
-def _lit(result: Result) -> BoolArray:
-    group = group_of(result.prepared)
-    return np.asarray(np.bincount(group[result.inside], minlength=len(result.prepared.corpus.starts)) > 0, np.bool_)
+def _kept_rows(result: Result) -> BoolArray:
+    """(n,) which rows of the field hold a segment that was kept."""
+    return field_view(result.corpus, result.reading).paragraphs_of(result.inside)
 
 
-def _drawn(x: FloatArray, found: Attractors, most: int) -> Any:
-    """Rows in basin order, those of zeros left out, every so many-th of many."""
-    order = basin_order(x, found)
-    order = order[(x[order] ** 2).sum(1) > 0]
+def _at_budgets(result: Result) -> list[Result]:
+    """The result and the same pack at other budgets, by budget."""
+    others = at_other_budgets(result.segments.tokens, result.budget, result.repack)
+    return sorted([result, *others], key=lambda p: p.budget)
+
+
+def _drawn(field: _Field, most: int) -> Any:
+    """Rows in basin order without those of zeros; of more than `most` an evenly spaced sample."""
+    order = basin_order(field.x, field.attractors)
+    order = order[(field.x[order] ** 2).sum(1) > 0]
     return order if len(order) <= most else order[np.arange(most) * len(order) // most]
 
 

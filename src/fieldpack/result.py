@@ -2,104 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.reading import next_state
+from fieldpack.deprecation import renamed
+from fieldpack.explain import Explanation
 from fieldpack.field.state import FieldState, Reading
-from fieldpack.look import Look
-from fieldpack.packing.greedy import Packing
-from fieldpack.prepared import Prepared
-from fieldpack.reasons import Reasons
-from fieldpack.relevance.read import Relevance
-from fieldpack.render import Span
-from fieldpack.types import Dropped, FloatArray, Kept, Segments
+from fieldpack.packing.fit import Cut, Fitted, Writer
+from fieldpack.packing.render import Span
+from fieldpack.packing.select import Packing
+from fieldpack.relevance.score import Relevance
+from fieldpack.request import Request
+from fieldpack.scored import Scored, Skipped
+from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
+
+if TYPE_CHECKING:
+    from fieldpack.report import PackView
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """Documents of a stream that were read and let go, and their segments: too many to list, so they are counted."""
+class Repacker(Protocol):
+    """What a result asks for a pack of another size: the packer that made it."""
 
-    documents: int = 0
-    segments: int = 0
-
-    @property
-    def reason(self) -> str:
-        return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
-
-    def __str__(self) -> str:
-        return f"{self.segments:,} segments of {self.documents:,} documents were streamed past: {self.reason}"
+    def choose(self, request: Request, scored: Scored) -> Result:
+        """The pack of scored rows in the budget of the request."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """text: the packed string; tokens: counted on it, <= budget. `kept` and `dropped` together are all segments, in
-    reading order, each with its reason. packing.value / packing.bound is how near the pack is to the best conceivable.
-    timings: milliseconds by stage. notes: what a user should know of this pack. spans: the verbatim pieces of `text`,
-    by rows of `segments`. look: documents, queries and state, of which `reading` and `state` are made when first asked
-    for; they are the same whenever that is."""
+    """A pack. `kept` and `dropped` together are all segments, in reading order, each with its reason.
 
-    text: str
-    tokens: int
-    budget: int
-    queries: tuple[str, ...]
-    prepared: Prepared
-    spans: tuple[Span, ...]
-    inside: np.ndarray[Any, np.dtype[np.bool_]]
-    look: Look
-    relevance: Relevance
+    request: what was asked for; scored: the rows with their relevance; packing: the choice among them (packing.value /
+    packing.bound is how near it is to the best conceivable); fitted: the text. timings: milliseconds by stage. notes:
+    what a user should know of this pack.
+    """
+
+    request: Request
+    scored: Scored
     packing: Packing
-    reasons: Reasons
+    fitted: Fitted
+    writer: Writer
+    packer: Repacker
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
-    cut: tuple[int, int] | None = None
-    """(row, end): a row of which only the characters before `end` were packed (allow_cut)."""
-    repack: Callable[[int], Result] | None = None
-    """The same query and documents at another budget; relevance and field are not read again."""
-    passed: Passed = Passed()
-    """What a stream let go (`ContextPacker.pack_stream`): with it, `kept` and `dropped` are all segments."""
+    min_relevance: float = 0.0
 
     def __repr__(self) -> str:
         kept = int(self.inside.sum())
         return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {len(self.inside) - kept} dropped)"
 
     @property
+    def text(self) -> str:
+        """The packed string."""
+        return self.fitted.text.rendered.text
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of `text`, counted on it; at most `budget`."""
+        return self.fitted.text.tokens
+
+    @property
+    def budget(self) -> int:
+        """Tokens that were allowed."""
+        return self.request.budget
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """What the evidence was wanted for."""
+        return self.request.queries
+
+    @property
+    def corpus(self) -> Corpus:
+        """The documents as numbers."""
+        return self.scored.corpus
+
+    @property
+    def relevance(self) -> Relevance:
+        """How probable it is that each row holds evidence, and the parts of that."""
+        return self.scored.relevance
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The verbatim pieces of `text`, by rows of `segments`."""
+        return self.fitted.text.rendered.spans
+
+    @property
+    def inside(self) -> BoolArray:
+        """(n,) rows that were packed."""
+        return self.fitted.inside
+
+    @property
+    def cut(self) -> Cut | None:
+        """The one row of which only the beginning was packed (allow_cut)."""
+        return self.fitted.cut
+
+    @property
+    def skipped(self) -> Skipped:
+        """What a stream let go (`ContextPacker.pack_stream`): with it, `kept` and `dropped` are all segments."""
+        return self.scored.skipped
+
+    @property
     def segments(self) -> Segments:
         """All n segments; row i of every array of the result is segment i."""
-        return self.prepared.rows
+        return self.corpus.rows
 
     @property
     def reading(self) -> Reading:
-        """What the field says of the segments; read at the first call (its time: `look.milliseconds`)."""
-        return self.look.reading
+        """What the field says of the segments."""
+        return self.scored.reading
 
     @property
-    def asked(self) -> FloatArray:
+    def query_vectors(self) -> FloatArray:
         """(q, d) the queries as rows of the field."""
-        return self.look.asked
+        return self.scored.query_vectors
+
+    @cached_property
+    def reasons(self) -> Explanation:
+        """Why each row was kept or dropped."""
+        scored = self.scored
+        return Explanation(
+            relevance=scored.relevance,
+            problem=scored.problem,
+            packing=self.packing,
+            fitted=self.fitted,
+            writer=self.writer,
+            budget=self.budget,
+            threshold=self.min_relevance,
+        )
 
     @cached_property
     def state(self) -> FieldState:
         """For the next turn."""
-        return self.look.after(self.inside, self.relevance)
+        return next_state(self.reading.state, self.corpus, self.inside, self.relevance.total)
 
     @cached_property
     def kept(self) -> tuple[Kept, ...]:
-        return tuple(Kept(*self._facts(i)) for i in np.flatnonzero(self.inside).tolist())
+        """The segments that were packed."""
+        return tuple(Kept(**self._entry(i)) for i in np.flatnonzero(self.inside).tolist())
 
     @cached_property
     def dropped(self) -> tuple[Dropped, ...]:
-        return tuple(Dropped(*self._facts(i)) for i in np.flatnonzero(~self.inside).tolist())
+        """The segments that were not packed."""
+        return tuple(Dropped(**self._entry(i)) for i in np.flatnonzero(~self.inside).tolist())
 
-    def _facts(self, row: int) -> tuple[str, int, int, str, int, float, str]:
+    def repack(self, budget: int) -> Result:
+        """The same query and documents at another budget; relevance and field are not read again. Raises InputError for
+        a budget that is none, BudgetError when the pins do not fit."""
+        return self.packer.choose(self.request.with_budget(budget), self.scored)
+
+    def _entry(self, row: int) -> dict[str, Any]:
         s = self.segments[row]
-        document = self.prepared.documents[s.doc]
-        end = self.cut[1] if self.cut and self.cut[0] == row else s.end
-        score = round(float(self.relevance.total[row]), 6)
-        return document.id, s.start, end, document.text[s.start : end], s.tokens, score, self.reasons.of(row)
+        document = self.corpus.documents[s.doc]
+        end = self.cut.end if self.cut is not None and self.cut.row == row else s.end
+        return {
+            "doc_id": document.id,
+            "start": s.start,
+            "end": end,
+            "text": document.text[s.start : end],
+            "tokens": s.tokens,
+            "score": round(float(self.relevance.total[row]), 6),
+            "reason": self.reasons.of(row),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldpack pack --json` prints."""
@@ -107,7 +176,7 @@ class Result:
         def entry(item: Kept | Dropped) -> dict[str, Any]:
             return {k: v for k, v in item._asdict().items() if k != "text"}
 
-        found = {
+        out = {
             "text": self.text,
             "tokens": self.tokens,
             "budget": self.budget,
@@ -120,48 +189,107 @@ class Result:
                 "bound": round(self.packing.bound, 6),
             },
             "notes": list(self.notes),
-            "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.look.milliseconds))},
+            "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }
-        if self.passed.documents:
-            found["passed"] = {
-                "documents": self.passed.documents,
-                "segments": self.passed.segments,
-                "reason": self.passed.reason,
+        if self.skipped.documents:
+            out["passed"] = {
+                "documents": self.skipped.documents,
+                "segments": self.skipped.segments,
+                "reason": self.skipped.reason,
             }
-        return found
+        return out
 
-    def to_html(self) -> str:
-        """One self-contained HTML page, see fieldpack.report.result_page."""
-        from fieldpack.report import result_page  # a level above, for the convenience of its users
+    def to_html(self, packs: Sequence[Result] | None = None) -> str:
+        """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
-        return result_page(self)
+        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`).
+        """
+        from fieldpack.report import at_other_budgets, pack_page
+
+        if packs is None:
+            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack)
+        return pack_page(self._view(packs))
+
+    def _view(self, packs: Sequence[Result]) -> PackView:
+        """What the page draws."""
+        from fieldpack.report import OtherPack, PackView, field_view
+
+        relevance, packing = self.relevance, self.packing
+        return PackView(
+            field=field_view(self.corpus, self.reading),
+            queries=self.queries,
+            query_vectors=self.query_vectors,
+            text=self.text,
+            tokens=self.tokens,
+            budget=self.budget,
+            inside=self.inside,
+            cut=self.cut,
+            relevance=relevance.total,
+            log_odds=relevance.logit,
+            parts=relevance.parts,
+            words=relevance.words,
+            word_weights=relevance.word_weight,
+            word_matches=relevance.max_similarity,
+            gain=packing.gain,
+            link=packing.link,
+            duplicate=packing.duplicate,
+            pinned=self.scored.problem.pinned,
+            filled=self.fitted.filled,
+            reasons=self.reasons,
+            value=packing.value,
+            bound=packing.bound,
+            notes=self.notes,
+            timings=self.timings,
+            others=tuple(OtherPack(p.budget, p.tokens, p.inside) for p in packs if p.corpus is self.corpus),
+        )
 
     def _repr_html_(self) -> str:
-        from fieldpack.report import result_snippet
+        from fieldpack.report import pack_snippet
 
-        return result_snippet(self)
+        return pack_snippet(
+            self.queries, self.kept, self.dropped, tokens=self.tokens, budget=self.budget, notes=self.notes
+        )
+
+    @property
+    def prepared(self) -> Corpus:
+        """Deprecated name of `corpus`."""
+        renamed("Result.prepared", "Result.corpus")
+        return self.corpus
+
+    @property
+    def passed(self) -> Skipped:
+        """Deprecated name of `skipped`."""
+        renamed("Result.passed", "Result.skipped")
+        return self.skipped
+
+    @property
+    def asked(self) -> FloatArray:
+        """Deprecated name of `query_vectors`."""
+        renamed("Result.asked", "Result.query_vectors")
+        return self.query_vectors
 
 
 @dataclass(frozen=True, eq=False)
 class Explored:
     """The field of documents without a query: their paragraphs and what the field reads in them."""
 
-    prepared: Prepared
+    corpus: Corpus
     reading: Reading
 
     def nearest(self, attractor: int, count: int = 3) -> list[int]:
-        """The segments of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
-        found = self.reading.attractors
-        members = np.flatnonzero(found.basin == attractor)
-        affinity = found.affinity(self.prepared.vectors)[members, attractor]
+        """The paragraphs of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
+        attractors = self.reading.attractors
+        members = np.flatnonzero(attractors.basin == attractor)
+        affinity = attractors.affinity(self.corpus.vectors)[members, attractor]
         return [int(i) for i in members[np.argsort(-affinity, kind="stable")[:count]]]
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldpack field --json` prints."""
-        rows, out = self.prepared.rows, self.reading.to_dict()
+        corpus, out = self.corpus, self.reading.to_dict()
+        spans = corpus.paragraphs.spans
         for k, entry in enumerate(out["attractors"]):
             entry["nearest"] = [
-                {"doc_id": self.prepared.documents[rows[i].doc].id, "start": rows[i].start, "end": rows[i].end}
+                {"doc_id": corpus.documents[spans[i].doc].id, "start": spans[i].start, "end": spans[i].end}
                 for i in self.nearest(k)
             ]
-        return {"documents": len(self.prepared.documents), "segments": len(rows), **out}
+        return {"documents": len(corpus.documents), "segments": len(corpus.rows), **out}

@@ -2,62 +2,35 @@
 
 Prompt caches of model providers reuse the longest unchanged prefix of a prompt. Two things keep it long: leaving what
 the last prompt showed has a price (`switching`, in log odds, in proportion to what a cache would lose; beside it the
-packer's `persist` for the residue, which fades with its half-life), and `prompt` puts what was there before first,
-unchanged, and what is new behind it.
+packer's `residue_weight` for the residue, which fades with its half-life), and `prompt` puts what was there before
+first, unchanged, and what is new behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fieldpack import folder as store
-from fieldpack.errors import FieldpackError, InputError, SettingsError
+from fieldpack import storage as store
+from fieldpack.checks import number
+from fieldpack.corpus.keys import values_of
+from fieldpack.errors import FieldpackError, InputError
 from fieldpack.field.state import FieldState
-from fieldpack.index import Index
-from fieldpack.inputs import checked_budget, checked_documents, checked_queries, pin_ranges
 from fieldpack.memory import ContextMemoryManager
-from fieldpack.pipeline import ContextPacker
-from fieldpack.problem import key, marked
-from fieldpack.relevance.read import Relevance
-from fieldpack.render import header, joined
+from fieldpack.pipeline import ContextPacker, Index
+from fieldpack.prompt import Prompt
+from fieldpack.request import Pin, Request, checked_budget, checked_documents
+from fieldpack.result import Result
+from fieldpack.scored import Extras
 from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import TokenBudgetPlanner
-    from fieldpack.inputs import Pin
-    from fieldpack.result import Result
 
 KIND, VERSION = "session", 1
 SWITCHING = 4.0
-BETWEEN = "\n\n"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Verbatim text of a pack as it was shown: the rows (keys) it is made of, its document's id and title."""
-
-    doc_id: str
-    title: str
-    keys: tuple[str, ...]
-    text: str
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A pack ordered for a prompt cache. text: what was shown before first, unchanged, then what is new; tokens <=
-    budget, counted on it. prefix: characters that are the beginning of the prompt before, prefix_tokens: their count.
-    pieces: what it is made of."""
-
-    text: str
-    tokens: int
-    prefix: int
-    prefix_tokens: int
-    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(eq=False)
@@ -76,13 +49,11 @@ class Session:
     state: FieldState | None = None
     switching: float = SWITCHING
     section: str = "input"
-    prompt: Prompt = Prompt("", 0, 0, 0)
+    prompt: Prompt = field(default_factory=Prompt)
     turns: int = 0
 
     def __post_init__(self) -> None:
-        value = self.switching
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 50:
-            raise SettingsError(f"switching is {value!r}; allowed: log odds from 0 to 50")
+        number("switching", self.switching, 0, 50)
         if self.memory is None:
             recalls = replace(self.packer, unit="paragraph", titles=True, cite=False)
             self.memory = ContextMemoryManager(packer=recalls)
@@ -100,35 +71,20 @@ class Session:
         documents: as for ContextPacker.pack, or an Index of them (read once for all turns). budget: default the
         planner's. Raises InputError without either, and what `pack` raises.
         """
-        limit = self._budget(budget)
-        queries, weights = checked_queries(query)
+        request = Request.checked(query, self._budget(budget), pins)
         if isinstance(documents, Index):
             documents.check(self.packer)
-            ranges = pin_ranges(pins, documents.documents) if pins else []
-            prepared, field = documents.prepared, documents.reader
+            corpus, overview = documents.corpus, documents.overview
         else:
-            given = checked_documents(documents)
-            ranges = pin_ranges(pins, given)
-            prepared, field = self.packer.prepare(given, ranges), None
-        price = prices(self.prompt)
-
-        def adjust(relevance: Relevance) -> Relevance:
-            """The scores stay what they are; only the packer sees the price."""
-            bonus = self.switching * marked(prepared, price)
-            return replace(relevance, logit=np.asarray(relevance.logit + bonus, np.float32))
-
-        result = self.packer.pack_prepared(
-            queries,
-            prepared,
-            limit,
-            ranges,
-            self.state,
-            weights=weights,
-            adjust=adjust if price else None,
-            field=field,
-        )
+            corpus, overview = self.packer.read(checked_documents(documents), request), None
+        # The scores stay what they are; only the choice sees what leaving a shown segment costs. Rows are named after
+        # the pins have cut them.
+        corpus = self.packer.reader.cut(corpus, request.ranges(corpus.documents))
+        price = self.prompt.prices()
+        bias = self.switching * values_of(corpus, price) if price else None
+        result = self.packer.pack_corpus(request, corpus, self.state, extras=Extras(bias, overview=overview))
         self.state = result.state
-        self.prompt = self._stable(result)
+        self.prompt = self.prompt.following(result, self.packer)
         self.turns += 1
         if self.planner is not None and budget is None:
             self.planner.track_usage(self.section, result.tokens)
@@ -159,15 +115,9 @@ class Session:
             "embedder": self.packer.embedder.embedder.fingerprint,
             "tokenizer": self.packer.tokenizer.name,
             "switching": self.switching,
-            "prompt": {
-                "text": self.prompt.text,
-                "tokens": self.prompt.tokens,
-                "prefix": self.prompt.prefix,
-                "prefix_tokens": self.prompt.prefix_tokens,
-                "pieces": [[p.doc_id, p.title, list(p.keys), p.text] for p in self.prompt.pieces],
-            },
+            "prompt": self.prompt.to_dict(),
         }
-        store.save(place, KIND, VERSION, facts, {}, {})
+        store.save(place, KIND, VERSION, facts=facts, files={}, arrays={})
 
     @staticmethod
     def load(
@@ -187,16 +137,16 @@ class Session:
             recalls = replace(packer, unit="paragraph", titles=True, cite=False)
             memory = ContextMemoryManager.load(place / "memory", recalls, summarizer)
             state = FieldState.load(place / "field") if head["state"] else None
-            prompt = _prompt(head["prompt"])
+            prompt = Prompt.from_dict(head["prompt"])
             return Session(
-                packer,
-                planner,
-                memory,
-                state,
-                float(head["switching"]),
-                str(head["section"]),
-                prompt,
-                int(head["turns"]),
+                packer=packer,
+                planner=planner,
+                memory=memory,
+                state=state,
+                switching=float(head["switching"]),
+                section=str(head["section"]),
+                prompt=prompt,
+                turns=int(head["turns"]),
             )
         except FieldpackError:
             raise
@@ -210,101 +160,6 @@ class Session:
             raise InputError("no budget was given and the session has no planner; give budget=, or a planner")
         return checked_budget(self.planner.get_budget(self.section))
 
-    def _stable(self, result: Result) -> Prompt:
-        """The pieces that were shown before and are wholly packed again, in their old order, then the new ones."""
-        rows = {name for piece in pieces(result) for name in piece.keys}
-        old: list[Piece] = []
-        for piece in self.prompt.pieces:
-            if not (set(piece.keys) <= rows and _unchanged(piece, result)):
-                break  # a cache ends at the first change
-            old.append(piece)
-        late = pieces(result, {name for piece in old for name in piece.keys})
-        return _fitted(old, late, self.prompt.text, result, self.packer)
-
-
-def prices(prompt: Prompt) -> dict[str, float]:
-    """{row: share in (0, 1] of the prompt that a cache would lose with it}: the row itself and all that follows."""
-    sizes = np.array([len(piece.text) for piece in prompt.pieces], np.float64)
-    lost = sizes[::-1].cumsum()[::-1] / max(float(sizes.sum()), 1.0)
-    return {name: float(p) for piece, p in zip(prompt.pieces, lost, strict=True) for name in piece.keys}
-
-
-def pieces(result: Result, shown: Collection[str] = ()) -> list[Piece]:
-    """The runs of neighbouring packed rows, in the order of the text, without the rows `shown`."""
-    prepared, rows = result.prepared, result.segments
-    out: list[Piece] = []
-    for span in result.spans:
-        fresh = [i for i in range(span.first, span.last + 1) if key(prepared, i) not in shown]
-        for group in _consecutive(fresh):
-            document = prepared.documents[int(rows.doc[group[0]])]
-            text = joined(document.text, rows, group[0], group[-1])
-            if result.cut is not None and result.cut[0] == group[-1]:
-                text = text[: result.cut[1] - int(rows.end[group[-1]]) or None]
-            out.append(Piece(document.id, document.title, tuple(key(prepared, i) for i in group), text))
-    return out
-
-
-def _unchanged(piece: Piece, result: Result) -> bool:
-    """Whether the document still says there what was shown."""
-    number = result.prepared.numbers.get(piece.doc_id)
-    if number is None:
-        return False
-    document, rows = result.prepared.documents[number], result.segments
-    start = int(piece.keys[0].rpartition(":")[2].partition("-")[0])
-    first = int(np.searchsorted(rows.doc, number))
-    first += int(np.searchsorted(rows.start[first : int(np.searchsorted(rows.doc, number + 1))], start))
-    return document.title == piece.title and piece.text == joined(
-        document.text, rows, first, first + len(piece.keys) - 1
-    )
-
-
-def _consecutive(rows: list[int]) -> list[list[int]]:
-    groups: list[list[int]] = []
-    for row in rows:
-        if groups and row == groups[-1][-1] + 1:
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    return groups
-
-
-def _fitted(old: list[Piece], new: list[Piece], before: str, result: Result, packer: ContextPacker) -> Prompt:
-    """The least relevant of the new pieces go while it is over the budget."""
-    score = {key(result.prepared, int(i)): float(result.relevance.total[i]) for i in np.flatnonzero(result.inside)}
-    while True:
-        every = [*old, *new]
-        text = _text(every, packer.cite, packer.titles)
-        tokens = packer.tokenizer.count(text)
-        if tokens <= result.budget or not every:
-            break
-        if new:
-            new.remove(min(new, key=lambda p: max(score[k] for k in p.keys)))
-        else:
-            old.pop()
-    same = common_prefix(before, text)
-    return Prompt(text, tokens, same, packer.tokenizer.count(text[:same]), tuple(every))
-
-
-def _text(shown: Sequence[Piece], cite: bool, titles: bool) -> str:
-    """Blank lines between; a document is headed where its pieces begin, numbered in order of first sight."""
-    numbers = {name: k for k, name in enumerate(dict.fromkeys(p.doc_id for p in shown), 1)}
-    out, last = [], ""
-    for piece in shown:
-        document = Document(piece.doc_id, piece.text, piece.title)
-        head = header(document, numbers[piece.doc_id], cite, titles) if piece.doc_id != last else ""
-        out.append(head + piece.text)
-        last = piece.doc_id
-    return BETWEEN.join(out)
-
-
-def common_prefix(a: str, b: str) -> int:
-    """Characters that both begin with."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if a[:middle] == b[:middle] else (low, middle - 1)
-    return low
-
 
 def _same(head: Mapping[str, Any], packer: ContextPacker) -> None:
     here = {"embedder": packer.embedder.embedder.fingerprint, "tokenizer": packer.tokenizer.name}
@@ -314,12 +169,3 @@ def _same(head: Mapping[str, Any], packer: ContextPacker) -> None:
                 f"the session was kept with {name} {head[name]!r} and the packer has {value!r}; "
                 "load it with a packer of the same kind"
             )
-
-
-def _prompt(parsed: Mapping[str, Any]) -> Prompt:
-    shown = tuple(
-        Piece(str(doc), str(title), tuple(map(str, keys)), str(text)) for doc, title, keys, text in parsed["pieces"]
-    )
-    return Prompt(
-        str(parsed["text"]), int(parsed["tokens"]), int(parsed["prefix"]), int(parsed["prefix_tokens"]), shown
-    )

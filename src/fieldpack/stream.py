@@ -1,42 +1,37 @@
 """Documents from an iterator, in one pass and bounded memory: what can no longer win is forgotten.
 
-A block of documents at a time is read as words and static vectors. Each query screens every paragraph by the rule that
-`pack` uses where there are many (`relevance.read`): the idf of its words that the paragraph holds, and the cosine of
+A block of documents at a time is read as a corpus. Each query screens every paragraph by the rule that `pack` uses
+where there are many (`fieldpack.relevance.shortlist`): the idf of its words that the paragraph holds, and the cosine of
 its vector, both in standard deviations over all paragraphs so far. The sums that this takes (how often each two of the
 query's words meet in a paragraph) are kept, so that the rule is that of the whole stream whenever it is applied. Held
 are the documents with the best paragraphs, those beside the very best, those whose title the very best speak of, and
-what is pinned. At the end they are packed as any documents are, with the document frequencies of the whole stream.
+what is pinned. At the end they are read as any documents are, with the document frequencies of the whole stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fieldpack.arrays import unit
+from fieldpack.corpus.build import CorpusReader
+from fieldpack.corpus.corpus import Corpus, unit_for
+from fieldpack.corpus.vocabulary import Frequencies, Vocabulary, idf
+from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
-from fieldpack.inputs import Pin, checked_budget, checked_documents, checked_queries, pin_ranges
-from fieldpack.pins import packed_or_needed
-from fieldpack.pipeline import Clock
-from fieldpack.prepared import Prepared, merge, segmented, several
-from fieldpack.relevance.corpus import stem_of, unit
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.result import Passed, Result
+from fieldpack.request import Request, checked_documents, no_text
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
-from fieldpack.words import Words, distinct, split, sums, words_of
-
-if TYPE_CHECKING:
-    from fieldpack.field.state import FieldState
-    from fieldpack.pipeline import ContextPacker
+from fieldpack.words import split, words_of
 
 HOLD = 4096
-"""Documents held between blocks, and more where these are less than _BUDGETS budgets of text."""
-BLOCK, BLOCK_CHARS = 4096, 4_000_000
-"""A block ends at the first of these."""
+"""Documents held between blocks, and more where these are less than _BUDGETS budgets of text; documents of a block."""
+_BLOCK_CHARS = 4_000_000
+"""Characters at which a block ends before it has all its documents."""
 _BUDGETS, _CHARS_A_TOKEN = 8, 4
-_BESIDE = 8
+_NEIGHBOURS = 8
 """One of so many held documents has its neighbours held too; as many more are held for their titles."""
 _SPEAKERS, _NAMED = 32, 0.5
 """The first documents, in which titles are looked for; the share of a title, by idf, from which it is named."""
@@ -44,88 +39,66 @@ _MOST_WORDS = 2_000_000
 """Words whose document frequencies are remembered; of more, the rarest are forgotten (lossy counting)."""
 
 
-def pack_stream(
-    packer: ContextPacker,
-    query: str | Sequence[str | tuple[str, float]],
-    documents: Iterable[str | Document],
-    budget: int,
-    *,
-    pins: Sequence[Pin] = (),
-    state: FieldState | None = None,
-    hold: int = HOLD,
-    block: int = BLOCK,
-) -> Result:
-    """What `ContextPacker.pack_stream` gives; see there."""
-    if min(hold, block) < 1:
-        raise InputError(f"hold is {hold} and block {block}; allowed: 1 or more documents")
-    queries, weights = checked_queries(query)
-    limit = checked_budget(budget)
+@dataclass(frozen=True)
+class Hold:
+    """documents: how many are held between blocks; block: how many are read at once. Raises InputError below 1."""
+
+    documents: int = HOLD
+    block: int = HOLD
+
+    def __post_init__(self) -> None:
+        if min(self.documents, self.block) < 1:
+            raise InputError(f"hold is {self.documents} and block {self.block}; allowed: 1 or more documents")
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """corpus: what is packed; documents, segments: how many were let go."""
+
+    corpus: Corpus
+    documents: int = 0
+    segments: int = 0
+
+
+def hold_documents(documents: Iterable[str | Document], request: Request, reader: CorpusReader, hold: Hold) -> Held:
+    """The documents of an iterator that can win. Raises InputError for bad documents, and for pins of documents that
+    never came."""
+    screen: _Screen | None = None
     if isinstance(documents, str | Document):
         documents = [documents]
-    reader: _Reader | None = None
-    clock = Clock()
-    for part, last in _blocks(documents, block):
-        if reader is None:
-            if last:  # a short stream is a pack like any other
-                return packer.pack(query, part, limit, pins=pins, state=state)
-            reader = _Reader(packer, queries, limit, hold, _pinned(pins))
-        reader.read(part)
-        del part  # before the next block is made
-    if reader is None:
-        checked_documents(())
-    assert reader is not None
-    clock.lap("stream")
-    docs = tuple(c.document for c in reader.held)
-    # A pin of a document without text asks for nothing, here as in `pack`.
-    ranges = [r for r in pin_ranges(pins, (*docs, *reader.blank)) if r[0] < len(docs)]
-    plan = reader.plan()
-    over_all = reader.over_all
-
-    def packed(most: int) -> Result:
-        prepared = over_all(plan.prepare(docs, ranges, clock, most))
-        return plan.pack_prepared(queries, prepared, most, ranges, state, clock, weights)
-
-    result = packed_or_needed(packed, limit)
-    return _with_passed(result, reader.passed(len(result.segments), plan.unit == "sentence"))
-
-
-def _pinned(pins: Sequence[Pin]) -> set[str]:
-    """The documents that pins name; what is wrong with a pin is said when all documents were seen."""
-    listed = [pins] if isinstance(pins, str) else pins
-    names = (p[0] if isinstance(p, tuple | list) and p else p for p in listed)
-    return {name for name in names if isinstance(name, str)}
-
-
-def _with_passed(result: Result, passed: Passed) -> Result:
-    again = result.repack
-
-    def repack(budget: int) -> Result:
-        assert again is not None
-        return _with_passed(again(budget), passed)
-
-    notes = (*result.notes, str(passed)) if passed.documents else result.notes
-    return replace(result, passed=passed, notes=notes, repack=repack)
+    for block, is_last in _blocks(documents, hold.block):
+        if screen is None:
+            if is_last:  # a short stream is read like any documents
+                listed = checked_documents(block)
+                return Held(reader.read(listed, request.ranges(listed)))
+            screen = _Screen(reader, request, hold.documents)
+        screen.read(block)
+        del block  # before the next block is made
+    if screen is None:
+        raise InputError("no documents were given; give at least one string or Document")
+    return screen.result()
 
 
 def _blocks(documents: Iterable[str | Document], most: int) -> Iterator[tuple[list[Document], bool]]:
     """Documents by blocks, strings under their names doc-0, doc-1, ..., and whether a block is the last."""
-    part: list[Document] = []
+    block: list[Document] = []
     chars = 0
-    for i, given in enumerate(documents):
-        if not isinstance(given, str | Document):
-            raise InputError(f"document {i} is a {type(given).__name__}; give strings or fieldpack.Document(id, text)")
-        if part and (len(part) >= most or chars >= BLOCK_CHARS):
-            yield part, False
-            part, chars = [], 0
-        part.append(Document(f"doc-{i}", given) if isinstance(given, str) else given)
-        chars += len(part[-1].text) if isinstance(part[-1].text, str) else 0
-    if part:
-        yield part, True
+    for i, item in enumerate(documents):
+        if not isinstance(item, str | Document):
+            raise InputError(f"document {i} is a {type(item).__name__}; give strings or fieldpack.Document(id, text)")
+        if block and (len(block) >= most or chars >= _BLOCK_CHARS):
+            yield block, False
+            block, chars = [], 0
+        block.append(Document(f"doc-{i}", item) if isinstance(item, str) else item)
+        chars += len(block[-1].text) if isinstance(block[-1].text, str) else 0
+    if block:
+        yield block, True
 
 
 @dataclass(slots=True, eq=False)
-class _Held:
-    """A document and, for each query, what its best paragraph shows: the words it holds (q,) and its cosine."""
+class _Document:
+    """A document that is held and, for each query, what its best paragraph shows: the words it holds (q,) and its
+    cosine. place: its number in the stream."""
 
     document: Document
     place: int
@@ -134,7 +107,7 @@ class _Held:
 
 
 @dataclass(eq=False)
-class _Sight:
+class _QueryScreen:
     """One query's content words, its vector, and the sums over all paragraphs so far: both (q, q) counts paragraphs
     that hold two of the words, cosine and squares add up the cosines."""
 
@@ -144,124 +117,137 @@ class _Sight:
     cosine: float = 0.0
     squares: float = 0.0
 
-    def score(self, held: BoolArray, cosine: FloatArray, idf: FloatArray, count: int) -> FloatArray:
-        """(k,) the rule of `relevance.read` for paragraphs with the words held (k, q), the mean and deviation those of
-        all `count` paragraphs."""
-        weight = idf.astype(np.float64)
-        mean = float(np.diag(self.both) @ weight) / count
-        spread = np.sqrt(max(float(weight @ self.both @ weight) / count - mean * mean, 0.0))
-        out = (held @ weight - mean) / spread if spread > 1e-9 else np.zeros(len(held))
-        middle = self.cosine / count
-        wide = np.sqrt(max(self.squares / count - middle * middle, 0.0))
-        return np.asarray(out + ((cosine - middle) / wide if wide > 1e-9 else 0.0), np.float32)
+    def add(self, holds: BoolArray, cosine: FloatArray) -> None:
+        """Further paragraphs: the words they hold (k, q) and their cosines (k,)."""
+        as_numbers = holds.astype(np.float64)
+        self.both += as_numbers.T @ as_numbers
+        self.cosine += float(cosine.sum(dtype=np.float64))
+        self.squares += float((cosine.astype(np.float64) ** 2).sum())
+
+    def score(self, holds: BoolArray, cosine: FloatArray, weight: FloatArray, count: int) -> FloatArray:
+        """(k,) the rule of the shortlist for paragraphs that hold words (k, q), whose idf is weight (q,); the mean
+        and deviation are those of all `count` paragraphs."""
+        idf = weight.astype(np.float64)
+        mean = float(np.diag(self.both) @ idf) / count
+        deviation = np.sqrt(max(float(idf @ self.both @ idf) / count - mean * mean, 0.0))
+        out = (holds @ idf - mean) / deviation if deviation > 1e-9 else np.zeros(len(holds))
+        mean = self.cosine / count
+        deviation = np.sqrt(max(self.squares / count - mean * mean, 0.0))
+        return np.asarray(out + ((cosine - mean) / deviation if deviation > 1e-9 else 0.0), np.float32)
 
 
 @dataclass(eq=False)
-class _Reader:
-    """The pass over a stream: statistics of all paragraphs, and the documents that can still win."""
+class _Counts:
+    """Document frequencies over all paragraphs so far."""
 
-    packer: ContextPacker
-    queries: tuple[str, ...]
-    budget: int
-    hold: int
-    pinned: set[str]
-    held: list[_Held] = field(default_factory=list)
-    blank: list[Document] = field(default_factory=list)
-    """Documents without text that are pinned."""
-    documents: int = 0
-    atoms: int = 0
-    groups: int = 0
+    paragraphs: int = 0
     words: dict[str, int] = field(default_factory=dict)
     stems: dict[str, int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.sights = [_sight(text, self.packer) for text in self.queries]
+    def add(self, corpus: Corpus) -> None:
+        """Those of a block."""
+        self.paragraphs += len(corpus.paragraphs)
+        _add(self.words, corpus.vocabulary.words, corpus.frequencies.words)
+        _add(self.stems, list(corpus.vocabulary.stems), corpus.frequencies.stems)
 
-    def read(self, part: list[Document]) -> None:
+    def idf(self, words: Sequence[str]) -> FloatArray:
+        """(k,) of some words."""
+        return idf(np.array([self.words.get(w, 0) for w in words], np.int64), self.paragraphs)
+
+    def over(self, vocabulary: Vocabulary) -> Frequencies:
+        """As the frequencies of a vocabulary."""
+        words = np.array([self.words.get(w, 0) for w in vocabulary.words], np.int64)
+        stems = np.array([self.stems.get(s, 0) for s in vocabulary.stems], np.int64)
+        return Frequencies(words, stems, self.paragraphs)
+
+
+class _Screen:
+    """The pass over a stream: statistics of all paragraphs, and the documents that can still win."""
+
+    def __init__(self, reader: CorpusReader, request: Request, hold: int) -> None:
+        self._reader, self._request, self._hold = reader, request, hold
+        self._words_only = replace(reader, tokenizer=None)
+        self._queries = [_query_screen(text, reader.static) for text in request.queries]
+        self._pinned = {name for p in request.pins if isinstance(name := p if isinstance(p, str) else p[0], str)}
+        self._held: list[_Document] = []
+        self._blank: list[Document] = []
+        self._counts = _Counts()
+        self._documents = self._sentences = 0
+
+    def read(self, block: list[Document]) -> None:
         """One block: its statistics, then what of it and of what is held can still win."""
-        documents, first = checked_documents(part, blank=True), self.documents
-        self.documents += len(documents)
-        self._unique(documents)
-        self.blank += [d for d in documents if d.id in self.pinned and not d.text.strip()]
-        atoms = segmented(documents, self.budget)
-        if not len(atoms):
+        documents, first = checked_documents(block, blank=True), self._documents
+        self._documents += len(documents)
+        self._require_unique(documents)
+        self._blank += [d for d in documents if d.id in self._pinned and not d.text.strip()]
+        corpus = self._words_only.read(documents)
+        if not len(corpus.rows):
             return
-        paragraphs = merge(atoms, np.flatnonzero(np.diff(atoms.parent, prepend=-1)))
-        words = words_of(paragraphs.texts(documents))
-        rows = unit(sums(self.packer.static.word_vectors(words.vocabulary), words))
-        self.atoms += len(atoms)
-        self.groups += len(paragraphs)
-        self._count(words)
-        index = {w: i for i, w in enumerate(words.vocabulary)}
-        held = [_holding([index.get(w, -1) for w in s.words], words) for s in self.sights]
-        cosine = [rows @ s.vector for s in self.sights]
-        for sight, some, near in zip(self.sights, held, cosine, strict=True):
-            as_numbers = some.astype(np.float64)
-            sight.both += as_numbers.T @ as_numbers
-            sight.cosine += float(near.sum(dtype=np.float64))
-            sight.squares += float((near.astype(np.float64) ** 2).sum())
-        score = self._scores(held, cosine)
-        best = _best_of_each(paragraphs.doc, score)
-        for at in best.tolist():
-            document = int(paragraphs.doc[at])
+        self._sentences += len(corpus.sentences)
+        self._counts.add(corpus)
+        held = [_holding(corpus, q.words) for q in self._queries]
+        cosine = [corpus.paragraphs.vectors @ q.vector for q in self._queries]
+        for query, words, similarity in zip(self._queries, held, cosine, strict=True):
+            query.add(words, similarity)
+        owner = corpus.paragraphs.spans.doc
+        for at in _best_of_each(owner, self._scores(held, cosine)).tolist():
             shown = tuple(h[at] for h in held), tuple(float(c[at]) for c in cosine)
-            self.held.append(_Held(documents[document], first + document, *shown))
-        self._forget()
+            self._held.append(_Document(documents[owner[at]], first + int(owner[at]), *shown))
+        self._prune()
 
-    def _unique(self, documents: Sequence[Document]) -> None:
-        known = {h.document.id for h in self.held}
+    def result(self) -> Held:
+        """What is left at the end of the stream, with the frequencies of the whole stream. Documents between which some
+        are missing are no neighbours."""
+        if not self._held:
+            raise no_text(self._documents)
+        documents = (*(h.document for h in self._held), *self._blank)
+        chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs)
+        corpus = replace(self._reader, unit=chosen).read(documents, self._request.ranges(documents))
+        places = [h.place for h in self._held] + [-2 * k for k in range(2, len(self._blank) + 2)]
+        gap = (np.diff(places, prepend=-1) != 1).cumsum()
+        corpus = replace(corpus, frequencies=self._counts.over(corpus.vocabulary), gaps=gap)
+        total = self._sentences if chosen == "sentence" else self._counts.paragraphs
+        return Held(corpus, self._documents - len(self._held), total - len(corpus.rows))
+
+    def _require_unique(self, documents: Sequence[Document]) -> None:
+        known = {h.document.id for h in self._held}
         if again := [d.id for d in documents if d.id in known]:
             raise InputError(f"two documents of the stream have the id {again[0]!r}; ids must be unique")
 
-    def _count(self, words: Words) -> None:
-        """Adds the paragraphs of a block to the document frequencies of words and stems."""
-        size = len(words.vocabulary)
-        group = np.repeat(np.arange(len(words)), words.lengths)
-        _add(self.words, words.vocabulary, _frequencies(group, words.ids.astype(np.int64), size))
-        index: dict[str, int] = {}
-        stem = np.array([index.setdefault(stem_of(w), len(index)) for w in words.vocabulary], np.int64)
-        _add(self.stems, list(index), _frequencies(group, stem[words.ids], len(index)))
-
-    def idf(self, words: Sequence[str], known: Mapping[str, int]) -> FloatArray:
-        """BM25's idf over all paragraphs so far."""
-        df = np.array([known.get(w, 0) for w in words], np.float64)
-        return np.log1p((self.groups - df + 0.5) / (df + 0.5)).astype(np.float32)
-
-    def _scores(self, held: Sequence[BoolArray], cosine: Sequence[FloatArray]) -> FloatArray:
+    def _scores(self, holds: Sequence[BoolArray], cosine: Sequence[FloatArray]) -> FloatArray:
         """(k,) the best score that any of the queries gives."""
         each = [
-            s.score(h, c, self.idf(s.words, self.words), self.groups)
-            for s, h, c in zip(self.sights, held, cosine, strict=True)
+            q.score(words, similarity, self._counts.idf(q.words), self._counts.paragraphs)
+            for q, words, similarity in zip(self._queries, holds, cosine, strict=True)
         ]
         return np.asarray(np.max(each, 0), np.float32)
 
-    def _forget(self) -> None:
+    def _prune(self) -> None:
         """Holds the first documents of all held, what stands beside the very first and what these name."""
-        if len(self.held) <= self.hold:
+        if len(self._held) <= self._hold:
             return
-        columns = range(len(self.sights))
-        held = [np.stack([h.words[k] for h in self.held]) for k in columns]
-        cosine = [np.array([h.cosine[k] for h in self.held], np.float32) for k in columns]
-        score = self._scores(held, cosine)
-        order = np.argsort(-score, kind="stable")
-        chars = np.cumsum([len(self.held[i].document.text) for i in order.tolist()])
-        enough = int(np.searchsorted(chars, _BUDGETS * _CHARS_A_TOKEN * self.budget)) + 1
-        keep = set(order[: max(self.hold, enough)].tolist())
-        at = {h.place: i for i, h in enumerate(self.held)}
-        for i in order[: self.hold // _BESIDE].tolist():
-            keep |= {at[p] for p in (self.held[i].place - 1, self.held[i].place + 1) if p in at}
-        keep |= set(self._named(order[:_SPEAKERS])[: self.hold // _BESIDE].tolist())
-        keep |= {i for i, h in enumerate(self.held) if h.document.id in self.pinned}
-        self.held = [self.held[i] for i in sorted(keep)]
+        columns = range(len(self._queries))
+        held = [np.stack([h.words[k] for h in self._held]) for k in columns]
+        cosine = [np.array([h.cosine[k] for h in self._held], np.float32) for k in columns]
+        order = np.argsort(-self._scores(held, cosine), kind="stable")
+        chars = np.cumsum([len(self._held[i].document.text) for i in order.tolist()])
+        enough = int(np.searchsorted(chars, _BUDGETS * _CHARS_A_TOKEN * self._request.budget)) + 1
+        keep = set(order[: max(self._hold, enough)].tolist())
+        at = {h.place: i for i, h in enumerate(self._held)}
+        for i in order[: self._hold // _NEIGHBOURS].tolist():
+            keep |= {at[p] for p in (self._held[i].place - 1, self._held[i].place + 1) if p in at}
+        keep |= set(self._named(order[:_SPEAKERS])[: self._hold // _NEIGHBOURS].tolist())
+        keep |= {i for i, h in enumerate(self._held) if h.document.id in self._pinned}
+        self._held = [self._held[i] for i in sorted(keep)]
 
     def _named(self, speakers: IntArray) -> IntArray:
-        """Rows of `held` whose titles the first documents say and the query does not, what is said most of first: links
-        of a chain of evidence come in whatever order."""
-        said = {w for i in speakers.tolist() for w in split(self.held[i].document.text)}
-        said -= {w for s in self.sights for w in s.words}
-        titles = words_of(h.document.title for h in self.held)
-        weight = self.idf(titles.vocabulary, self.words)
-        spoken = weight * np.fromiter((w in said for w in titles.vocabulary), np.bool_, len(titles.vocabulary))
+        """Rows of what is held whose titles the first documents mention and the query does not, what is mentioned most
+        first: links of a chain of evidence come in whatever order."""
+        mentioned = {w for i in speakers.tolist() for w in split(self._held[i].document.text)}
+        mentioned -= {w for q in self._queries for w in q.words}
+        titles = words_of(h.document.title for h in self._held)
+        weight = self._counts.idf(titles.vocabulary)
+        spoken = weight * np.fromiter((w in mentioned for w in titles.vocabulary), np.bool_, len(titles.vocabulary))
         title = np.repeat(np.arange(len(titles)), titles.lengths)
         total = np.bincount(title, weight[titles.ids], len(titles))
         mass = np.bincount(title, spoken[titles.ids], len(titles))
@@ -269,59 +255,29 @@ class _Reader:
         order = np.argsort(-mass, kind="stable")
         return np.asarray(order[(mass[order] > 0) & (mass[order] >= _NAMED * total[order])], np.int64)
 
-    def plan(self) -> ContextPacker:
-        """The packer, its unit settled by the whole stream."""
-        if self.packer.unit != "auto":
-            return self.packer
-        return replace(self.packer, unit="sentence" if several(self.atoms, self.groups) else "paragraph")
 
-    def over_all(self, prepared: Prepared) -> Prepared:
-        """What is held, with the frequencies of the whole stream; documents between which some are missing are no
-        neighbours."""
-        corpus = prepared.corpus
-        stems = sorted(corpus.stems, key=corpus.stems.__getitem__)
-        gap = (np.diff([h.place for h in self.held], prepend=-1) != 1).cumsum()
-        sequence = corpus.sequence * (len(self.held) + 1) + gap[corpus.document]
-        whole = replace(
-            corpus,
-            sequence=np.asarray(sequence, np.int64),
-            idf=self.idf(corpus.words.vocabulary, self.words),
-            stem_idf=self.idf(stems, self.stems),
-            unseen_idf=float(np.log1p((self.groups + 0.5) / 0.5)),
-        )
-        vars(whole)["groups"] = corpus.groups
-        return replace(prepared, corpus=whole)
-
-    def passed(self, segments: int, sentences: bool) -> Passed:
-        return Passed(self.documents - len(self.held), (self.atoms if sentences else self.groups) - segments)
-
-
-def _sight(text: str, packer: ContextPacker) -> _Sight:
+def _query_screen(text: str, static: StaticEmbedder) -> _QueryScreen:
     words = list(dict.fromkeys(split(text)))
-    vectors = packer.static.word_vectors(words)
     content = [w for w in words if w not in STOPWORDS] or words
-    vector = unit(vectors.sum(0, keepdims=True))[0]
-    return _Sight(content, vector, np.zeros((len(content), len(content))))
+    vector = unit(static.word_vectors(words).sum(0, keepdims=True))[0]
+    return _QueryScreen(content, vector, np.zeros((len(content), len(content))))
 
 
-def _holding(ids: Sequence[int], words: Words) -> BoolArray:
-    """(n, q) which texts hold which words."""
-    out = np.zeros((len(words), len(ids)), np.bool_)
-    text = np.repeat(np.arange(len(words)), words.lengths)
-    for k, i in enumerate(ids):
-        if i >= 0:
-            out[text[words.ids == i], k] = True
+def _holding(corpus: Corpus, words: Sequence[str]) -> BoolArray:
+    """(g, q) which paragraphs hold which words."""
+    out = np.zeros((len(corpus.paragraphs), len(words)), np.bool_)
+    paragraph = np.repeat(np.arange(len(corpus.paragraphs)), corpus.paragraphs.lengths)
+    for k, word in enumerate(words):
+        number = corpus.vocabulary.index.get(word)
+        if number is not None:
+            out[paragraph[corpus.words == number], k] = True
     return out
-
-
-def _frequencies(group: IntArray, ids: IntArray, size: int) -> IntArray:
-    """(size,) in how many groups each id occurs."""
-    return np.bincount(distinct(group * max(size, 1) + ids) % max(size, 1), minlength=size)
 
 
 def _add(known: dict[str, int], words: Sequence[str], counts: IntArray) -> None:
     for word, count in zip(words, counts.tolist(), strict=True):
-        known[word] = known.get(word, 0) + count
+        if count:
+            known[word] = known.get(word, 0) + count
     least = 1
     while len(known) > _MOST_WORDS:
         for word in [w for w, count in known.items() if count <= least]:

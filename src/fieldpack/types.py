@@ -43,8 +43,23 @@ class Segment(NamedTuple):
 KINDS = ("paragraph", "sentence", "heading", "code", "table", "list")
 
 
+class FrozenArrays:
+    """A record whose arrays nobody can write to: they are made read-only when it is made, those in a dict too. Whoever
+    makes the record gives its arrays away; an array of a caller's goes in as a view."""
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            elif isinstance(value, dict):
+                for part in value.values():
+                    if not isinstance(part, np.ndarray):
+                        break  # a table of words
+                    part.setflags(write=False)
+
+
 @dataclass(frozen=True, eq=False)
-class Segments(Sequence[Segment]):
+class Segments(FrozenArrays, Sequence[Segment]):
     """n segments as columns: int64 arrays (n,) sorted by (doc, start), disjoint. Indexing gives a `Segment`.
 
     `kind` holds indices into KINDS (int8).
@@ -67,19 +82,15 @@ class Segments(Sequence[Segment]):
     def __getitem__(self, i: int | slice) -> Segment | tuple[Segment, ...]:
         if isinstance(i, slice):
             return tuple(self[j] for j in range(*i.indices(len(self))))
-        return Segment(
-            int(self.doc[i]),
-            int(self.start[i]),
-            int(self.end[i]),
-            int(self.tokens[i]),
-            KINDS[self.kind[i]],
-            int(self.parent[i]),
+        kind = KINDS[self.kind[i]]
+        return Segment._make(
+            (int(self.doc[i]), int(self.start[i]), int(self.end[i]), int(self.tokens[i]), kind, int(self.parent[i]))
         )
 
     def __iter__(self) -> Iterator[Segment]:
         columns = (self.doc, self.start, self.end, self.tokens, self.kind, self.parent)
-        for doc, start, end, tokens, kind, parent in zip(*(c.tolist() for c in columns), strict=True):
-            yield Segment(doc, start, end, tokens, KINDS[kind], parent)
+        for row in zip(*(c.tolist() for c in columns), strict=True):
+            yield Segment._make(row)._replace(kind=KINDS[row[4]])
 
     def texts(self, documents: Sequence[Document]) -> list[str]:
         """The verbatim text of every segment, in row order."""

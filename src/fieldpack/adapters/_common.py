@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from fieldpack.adapters._documents import Piece, Source, arranged, named, pieces
-from fieldpack.embed.rows import unit_rows
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.embed.service import EmbeddingService
+from fieldpack.embed.validate import unit_rows
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError, SettingsError
-from fieldpack.inputs import checked_queries
+from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.pipeline import ContextPacker
-from fieldpack.prepared import Prepared, merge, prepare
-from fieldpack.render import BETWEEN_DOCUMENTS, Order
+from fieldpack.request import Request
 from fieldpack.result import Result
-from fieldpack.types import Document, FloatArray
+from fieldpack.scored import Extras
+from fieldpack.types import FloatArray
 
 _ROUNDS = 8
 """Packs tried, at most, where a framework's own lines around the texts take tokens that the packer does not know of."""
@@ -43,18 +44,6 @@ class _Side:
 
     def embed(self, texts: Sequence[str]) -> Any:
         return self._call(list(texts))
-
-
-class _Given:
-    """The query's row, known beforehand."""
-
-    fingerprint = "given"
-
-    def __init__(self, row: FloatArray) -> None:
-        self.dims, self._row = len(row), row
-
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        return np.tile(self._row, (len(texts), 1))
 
 
 def missing(error: ModuleNotFoundError, module: str, package: str, extra: str) -> MissingExtraError:
@@ -100,42 +89,31 @@ class Engine:
         """What is kept of the sources, in the order in which to show it, at most `budget` tokens by `measure` (default:
         of the texts with blank lines between them). [] for sources without text. Raises InputError for a blank query.
         """
-        queries, _ = checked_queries(query)
+        request = Request.checked(query, budget)
         documents = named(sources)
         if not any(d.text.strip() for d in documents):
             return []
-        packer, prepared = self.packer, self._prepared(documents)
+        corpus, extras = self.packer.read(documents), Extras()
         if self.embedding is not None:
-            asked = self._asked(query, query_vector)
-            packer = replace(packer, embedder=EmbeddingService(_Given(asked)))
-            prepared = replace(prepared, dense=self._dense(prepared, sources, len(asked)))
-        result = packer.pack_prepared(queries, prepared, budget)
-        return self._fitted(result, budget, measure or (lambda found: self.count([p.text for p in found])))
+            vector = self._query_vector(query, query_vector)
+            corpus = replace(corpus, dense=self._dense(corpus, sources, len(vector)))
+            extras = Extras(query_vectors=vector[None])
+        result = self.packer.pack_corpus(request, corpus, extras=extras)
+        return self._fitted(result, budget, measure or (lambda kept: self.count([p.text for p in kept])))
 
-    def _prepared(self, documents: tuple[Document, ...]) -> Prepared:
-        if self.embedding is None:
-            return self.packer.prepare(documents)
-        return prepare(
-            documents,
-            sentences={"paragraph": False, "sentence": True, "auto": None}[self.packer.unit],
-            tokenizer=self.packer.tokenizer,
-            embed=None,
-            static=self.packer.static,
-        )
-
-    def _asked(self, query: str, given: Any) -> FloatArray:
+    def _query_vector(self, query: str, vector: Any) -> FloatArray:
         """(d,) the query's row."""
         assert self.embedding is not None
-        if given is not None:
-            row: FloatArray = unit_rows([given], 1, None, "the query's embedding")[0]
+        if vector is not None:
+            row: FloatArray = unit_rows([vector], 1, None, "the query's embedding")[0]
             return row
         return self.embedding.queries.embed_one(query)
 
-    def _dense(self, prepared: Prepared, sources: Sequence[Source], dims: int) -> FloatArray:
+    def _dense(self, corpus: Corpus, sources: Sequence[Source], dims: int) -> FloatArray:
         """(g, dims) rows of the paragraphs: the store's where it has them, computed for the rest in one call."""
         assert self.embedding is not None
-        paragraphs = merge(prepared.rows, prepared.corpus.starts) if prepared.sentences else prepared.rows
-        texts = paragraphs.texts(prepared.documents)
+        paragraphs = corpus.paragraphs.spans
+        texts = paragraphs.texts(corpus.documents)
         owners = paragraphs.doc.tolist()
         known = {k: _row(s, dims) for k, s in enumerate(sources) if s.vector is not None}
         if not self.spread:
@@ -172,7 +150,7 @@ class Engine:
             else:
                 high = size
                 guess = max(size - (tokens - budget), (low + high) // 2)
-            if not low < guess < high or result.repack is None:
+            if not low < guess < high:
                 break
             size = guess
             result = result.repack(size)
@@ -184,7 +162,7 @@ def engine(
     embedder: Any = None,
     embedding: Sides | None = None,
     reuse: bool | None = None,
-    spread: bool = True,
+    spread_vectors: bool = True,
 ) -> Engine:
     """The engine for an adapter's settings. packer: one, its keyword arguments, or None for the default. embedder: what
     EmbeddingService takes, in place of the packer's. embedding: of a framework, in place of both.
@@ -195,7 +173,7 @@ def engine(
     if embedder is not None:
         made = replace(made, embedder=embedder)
     own = made.embedder
-    if embedding is None and own.kind not in ("static", "cascade"):
+    if embedding is None and own.kind != "static":
         embedding = Sides(own, own)
         reuse = bool(reuse)
     if reuse and embedding is None:
@@ -205,16 +183,20 @@ def engine(
         )
     # Documents are put in order here, whole; within a document it is always reading order.
     return Engine(
-        replace(made, order="source"), made.order, embedding, embedding is not None and reuse is not False, spread
+        replace(made, order="source"),
+        made.order,
+        embedding,
+        embedding is not None and reuse is not False,
+        spread_vectors,
     )
 
 
-def _packer(given: ContextPacker | Mapping[str, Any] | None) -> ContextPacker:
-    if isinstance(given, ContextPacker):
-        return given
-    if given is not None and not isinstance(given, Mapping):
-        raise InputError(f"packer is a {type(given).__name__}; give a ContextPacker or its keyword arguments")
-    options = dict(given or {})
+def _packer(packer: ContextPacker | Mapping[str, Any] | None) -> ContextPacker:
+    if isinstance(packer, ContextPacker):
+        return packer
+    if packer is not None and not isinstance(packer, Mapping):
+        raise InputError(f"packer is a {type(packer).__name__}; give a ContextPacker or its keyword arguments")
+    options = dict(packer or {})
     known = {f.name for f in fields(ContextPacker)}
     if unknown := sorted(set(map(str, options)) - known):
         raise SettingsError(f"packer has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.render import BETWEEN_DOCUMENTS, Order
+from fieldpack.packing.render import BETWEEN_DOCUMENTS, Order
 from fieldpack.result import Result
 from fieldpack.types import Document
 
@@ -98,13 +98,14 @@ def pieces(result: Result, count: Callable[[str], int]) -> list[Piece]:
         text = result.text[at : ends[number]]
         at = ends[number] + len(BETWEEN_DOCUMENTS)
         top = max(found, key=lambda s: float(s["score"]))
-        out.append(Piece(number, text, count(text), float(top["score"]), str(top["reason"]), tuple(found)))
+        score, reason = float(top["score"]), str(top["reason"])
+        out.append(Piece(number, text, count(text), score=score, reason=reason, spans=tuple(found)))
     return out
 
 
-def arranged(found: list[Piece], order: Order) -> list[Piece]:
+def arranged(pieces: list[Piece], order: Order) -> list[Piece]:
     """Documents as given, the best first, or the best first and last and the weakest in the middle."""
     if order == "source":
-        return found
-    ranked = sorted(found, key=lambda p: (-p.score, p.number))
+        return pieces
+    ranked = sorted(pieces, key=lambda p: (-p.score, p.number))
     return ranked if order == "relevance" else ranked[::2] + ranked[1::2][::-1]

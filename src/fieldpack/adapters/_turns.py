@@ -21,10 +21,10 @@ _TRIES = 4
 
 
 def trimmed(
-    given: Sequence[Mapping[str, Any]], budget: int, packer: ContextPacker | None = None, recent: float = 0.5
+    messages: Sequence[Mapping[str, Any]], budget: int, packer: ContextPacker | None = None, recent: float = 0.5
 ) -> list[Message]:
     """Messages ({"role", "content", ...}) in at most `budget` tokens, as `memory.render` has them; the id of each is
-    its number in `given`.
+    its number in `messages`.
 
     System messages, the last user message and the exchange after it that came last are kept always; then come earlier
     exchanges of this turn, the last turns (up to the share `recent` of what is left), and older turns that matter for
@@ -32,33 +32,33 @@ def trimmed(
     for the user's question. Raises BudgetError when what must stay does not fit.
     """
     memory = ContextMemoryManager(budget, packer, recent=recent)
-    _fill(memory, given)
-    messages = memory.messages
-    together = [m for group in exchanges(messages) for m in group]
+    _fill(memory, messages)
+    turns: Sequence[Message] = memory.messages
+    together = [m for group in exchanges(turns) for m in group]
     whole = sorted(together, key=lambda m: int(m.id))
     count = memory.packer.tokenizer.count
     if not whole or count(render(whole)) <= budget:
         return whole
-    draft = Draft(messages, "", budget, count)
-    start = max((k for k, m in enumerate(messages) if m.role == "user"), default=None)
+    draft = Draft(turns, "", budget, count)
+    start = max((k for k, m in enumerate(turns) if m.role == "user"), default=None)
     query = ""
     if start is not None:
-        query = messages[start].text
-        messages = _take_turn(draft, messages, start, query, memory.packer)
+        query = turns[start].text
+        turns = _take_turn(draft, turns, start, query, memory.packer)
 
-    def recall(room: int, taken: set[str]) -> Result | None:
+    def recall(budget: int, taken: set[str]) -> Result | None:
         if not query.strip():
             return None
-        return memory.recall(query, room, exclude=taken | set(draft.inside))
+        return memory.recall(query, budget, exclude=taken | set(draft.inside))
 
-    field(draft, messages, recall, recent)
+    field(draft, turns, recall, recent)
     return draft.settled()
 
 
-def _fill(memory: ContextMemoryManager, given: Sequence[Mapping[str, Any]]) -> None:
+def _fill(memory: ContextMemoryManager, messages: Sequence[Mapping[str, Any]]) -> None:
     """Stores the messages under their numbers. A tool result whose call is not there is left out: no model takes it."""
     called: set[str] = set()
-    for k, fields in enumerate(given):
+    for k, fields in enumerate(messages):
         m = Message(str(k), fields["role"], fields["content"], fields)
         if set(m.answers) <= called:
             memory.add_message(**{**fields, "id": str(k)})

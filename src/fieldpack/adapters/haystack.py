@@ -10,8 +10,8 @@ from typing import Any
 from fieldpack.adapters._common import Engine, Sides, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.inputs import checked_budget
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import checked_budget
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -158,8 +158,8 @@ def _is_component(model: Any) -> bool:
 
 
 def _sides(text: Any, document: Any) -> Sides:
-    def query(said: str) -> Any:
-        return text.run(text=said)["embedding"]
+    def query(answer: str) -> Any:
+        return text.run(text=answer)["embedding"]
 
     def rows(texts: list[str]) -> Any:
         if document is None:

@@ -9,8 +9,8 @@ from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.adapters._turns import trimmed
 from fieldpack.errors import InputError, MissingExtraError, SettingsError
-from fieldpack.inputs import checked_budget
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import checked_budget
 
 try:
     from langchain_core.callbacks import Callbacks
@@ -92,11 +92,11 @@ class FieldpackCompressor(BaseDocumentCompressor):
     def as_runnable(self) -> Runnable[dict[str, Any], list[Document]]:
         """{"documents", "query"} to documents, for chains."""
 
-        def run(given: dict[str, Any]) -> list[Document]:
-            return list(self.compress_documents(*_inputs(given)))
+        def run(inputs: dict[str, Any]) -> list[Document]:
+            return list(self.compress_documents(*_inputs(inputs)))
 
-        async def arun(given: dict[str, Any]) -> list[Document]:
-            return list(await self.acompress_documents(*_inputs(given)))
+        async def arun(inputs: dict[str, Any]) -> list[Document]:
+            return list(await self.acompress_documents(*_inputs(inputs)))
 
         return RunnableLambda(run, arun, name="fieldpack")
 
@@ -193,11 +193,11 @@ def _kept(document: Document, piece: Piece) -> Document:
     return Document(id=document.id, page_content=piece.text, metadata={**document.metadata, KEY: piece.facts()})
 
 
-def _inputs(given: Any) -> tuple[Sequence[Document], str]:
-    if not isinstance(given, Mapping) or not {"documents", "query"} <= set(given):
-        found = sorted(map(str, given)) if isinstance(given, Mapping) else type(given).__name__
+def _inputs(inputs: Any) -> tuple[Sequence[Document], str]:
+    if not isinstance(inputs, Mapping) or not {"documents", "query"} <= set(inputs):
+        found = sorted(map(str, inputs)) if isinstance(inputs, Mapping) else type(inputs).__name__
         raise InputError(f"the input is {found}; give {{'documents': [...], 'query': '...'}}")
-    return given["documents"], given["query"]
+    return inputs["documents"], inputs["query"]
 
 
 def _fields(message: BaseMessage) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError
-from fieldpack.inputs import checked_budget
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 try:
@@ -78,7 +78,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
         )
 
     @field_serializer("packer")
-    def _plain(self, packer: Any) -> Any:
+    def _settings(self, packer: Any) -> Any:
         return None if isinstance(packer, ContextPacker) else packer
 
     @classmethod
@@ -93,8 +93,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
         if query_bundle is None:
             raise InputError("FieldpackPostprocessor was called without a query; pass query_str= or query_bundle=")
 
-        def measure(found: Sequence[Piece]) -> int:
-            shown = (_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in found)
+        def measure(pieces: Sequence[Piece]) -> int:
+            shown = (_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in pieces)
             return self._engine.count(list(shown))
 
         found = self._engine.pack(
@@ -148,7 +148,7 @@ class FieldpackMemoryBlock(BaseMemoryBlock[str]):
             raise InputError(f"memory is a {type(self.memory).__name__}; give a fieldpack.ContextMemoryManager")
 
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: Any) -> str:
-        query = next((_said(m) for m in reversed(messages or ()) if m.role == "user"), "")
+        query = next((_text_of(m) for m in reversed(messages or ()) if m.role == "user"), "")
         return await asyncio.to_thread(self._recalled, query, block_kwargs.get("session_id"))
 
     async def _aput(self, messages: list[ChatMessage]) -> None:
@@ -164,7 +164,7 @@ class FieldpackMemoryBlock(BaseMemoryBlock[str]):
     def _store(self, messages: list[ChatMessage]) -> None:
         with self._lock:
             for m in messages:
-                said = _said(m)
+                said = _text_of(m)
                 if said.strip():
                     session = {k: v for k, v in m.additional_kwargs.items() if k == "session_id"}
                     self.memory.add_message(str(getattr(m.role, "value", m.role)), said, **session)
@@ -196,12 +196,12 @@ def _source(node: BaseNode, reuse: bool) -> Source:
     )
 
 
-def _kept(given: NodeWithScore, piece: Piece) -> NodeWithScore:
+def _kept(node_with_score: NodeWithScore, piece: Piece) -> NodeWithScore:
     """A copy of the node with what is kept of it; its embedding goes when its text is not what was embedded."""
-    node = given.node
+    node = node_with_score.node
     whole = node.get_content(metadata_mode=MetadataMode.NONE).strip() == piece.text
     changes: dict[str, Any] = {
-        "metadata": {**node.metadata, KEY: {**piece.facts(), "retriever_score": given.score}},
+        "metadata": {**node.metadata, KEY: {**piece.facts(), "retriever_score": node_with_score.score}},
         "excluded_llm_metadata_keys": _with_key(node.excluded_llm_metadata_keys),
         "excluded_embed_metadata_keys": _with_key(node.excluded_embed_metadata_keys),
         "relationships": dict(node.relationships),
@@ -219,7 +219,7 @@ def _with_key(keys: list[str]) -> list[str]:
     return [*(k for k in keys if k != KEY), KEY]
 
 
-def _said(message: ChatMessage) -> str:
+def _text_of(message: ChatMessage) -> str:
     """Its words; calls of tools by name and arguments."""
     calls = [f"{b.tool_name}({b.tool_kwargs})" for b in message.blocks if isinstance(b, ToolCallBlock)]
     return "\n".join([*([message.content] if message.content else []), *calls])

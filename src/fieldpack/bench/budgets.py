@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fieldpack.bench.context import SEPARATOR
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.dataset import Query
 from fieldpack.errors import SettingsError
 from fieldpack.protocols import Tokenizer
 
@@ -27,12 +27,12 @@ def candidate_tokens(cases: Sequence[Query], tokenizer: Tokenizer) -> list[int]:
     return out
 
 
-def choose(asked: Sequence[float], totals: Sequence[int]) -> tuple[float, ...]:
-    """The budgets asked for, or the ones that suit a set of this size. Below 1 they are shares of the candidates."""
-    if bad := [b for b in asked if not b > 0]:
+def choose(choice: Sequence[float], totals: Sequence[int]) -> tuple[float, ...]:
+    """The budgets chosen, or those that suit a set of this size. Below 1 they are shares of the candidates."""
+    if bad := [b for b in choice if not b > 0]:
         raise SettingsError(f"a budget must be above 0 (a share below 1, or tokens); found {bad[0]:g}")
-    if asked:
-        return tuple(asked)
+    if choice:
+        return tuple(choice)
     return ABSOLUTE if sum(totals) / max(1, len(totals)) > LARGE else SHARES
 
 

@@ -1,4 +1,4 @@
-"""What a system is given besides the query (one embedder, one token counter), and what it gives back."""
+"""The input of a system besides the query (one embedder, one token counter), and its output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.protocols import Embedder, Tokenizer
 from fieldpack.types import Document, FloatArray
 
@@ -34,6 +34,25 @@ class Packed:
     rendered: str
 
 
+@dataclass(frozen=True, eq=False)
+class Similarities:
+    """cosines (n,): of each passage with the query; rows (n, d) and query (d,): their unit vectors."""
+
+    cosines: FloatArray
+    rows: FloatArray
+    query: FloatArray
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What was made for a key, the seconds that it took without embedding, and the characters that it embedded."""
+
+    key: object
+    value: Any
+    seconds: float
+    chars: int
+
+
 @dataclass
 class Context:
     """Shared by all systems of a run; keeps token counts, and measures what is embedded.
@@ -50,9 +69,9 @@ class Context:
     embedded_chars: int = 0
     replayed_seconds: float = 0.0
     _counts: dict[str, int] = field(default_factory=dict, repr=False)
-    _held: dict[str, Any] = field(default_factory=dict, repr=False)
+    _built: dict[str, Any] = field(default_factory=dict, repr=False)
     _rows: dict[str, FloatArray] = field(default_factory=dict, repr=False)
-    _made: dict[str, tuple[object, Any, float, int]] = field(default_factory=dict, repr=False)
+    _made: dict[str, Replayed] = field(default_factory=dict, repr=False)
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d) unit rows, each text embedded once a run; its time and characters are added up."""
@@ -65,11 +84,11 @@ class Context:
         self.embedded_chars += sum(map(len, texts))
         return rows
 
-    def held(self, name: str, make: Callable[[], Any]) -> Any:
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
         """What a system builds once a run (a packer with its model)."""
-        if name not in self._held:
-            self._held[name] = make()
-        return self._held[name]
+        if name not in self._built:
+            self._built[name] = make()
+        return self._built[name]
 
     def count(self, text: str) -> int:
         """Tokens of a passage, kept for the next system."""
@@ -78,23 +97,23 @@ class Context:
         return self._counts[text]
 
     def replay(self, system: str, key: object, make: Callable[[], T]) -> T:
-        """What `make` gives, made anew when `key` is another than the last time; else its cost is added up again."""
+        """The value of `make`, called again when `key` is another than the last time; else its cost is added again."""
         last = self._made.get(system)
-        if last is None or last[0] != key:
+        if last is None or last.key != key:
             start, embedding, chars = time.perf_counter(), self.embed_seconds, self.embedded_chars
-            made = make()
+            value = make()
             seconds = time.perf_counter() - start - (self.embed_seconds - embedding)
-            self._made[system] = (key, made, seconds, self.embedded_chars - chars)
-            return made
-        self.replayed_seconds += last[2]
-        self.embedded_chars += last[3]
-        found: T = last[1]
-        return found
+            self._made[system] = Replayed(key, value, seconds, self.embedded_chars - chars)
+            return value
+        self.replayed_seconds += last.seconds
+        self.embedded_chars += last.chars
+        value_again: T = last.value
+        return value_again
 
-    def cosines(self, case: Query) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(n,) cosine of each passage with the query, (n, d) rows, (d,) query vector."""
+    def similarities(self, case: Query) -> Similarities:
+        """The query and its passages as vectors, and how alike they are."""
         rows, query = self.embed([p.text for p in case.passages]), self.embed([case.query])[0]
-        return rows @ query, rows, query
+        return Similarities(rows @ query, rows, query)
 
 
 def blank_line(passages: Sequence[Document]) -> str:

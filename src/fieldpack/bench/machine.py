@@ -33,10 +33,10 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The installed versions of fieldpack and the peers."""
-    found = {}
+    installed = {}
     for package in ("fieldpack", *PEER_PACKAGES):
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fieldpack.analysis.metrics import all_evidence, answer_kept, evidence_kept, normalised_answer
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span
-from fieldpack.metrics import all_evidence, answer_kept, evidence_kept, normalised_answer
+from fieldpack.bench.dataset import Query, Span
 
 Row = dict[str, Any]
 JUDGEMENTS = frozenset(["yes", "no"])

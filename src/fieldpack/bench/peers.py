@@ -1,6 +1,6 @@
 """The peer libraries, called as their users call them; one function each, gives the library's own order.
 
-Most know no token budget: they are asked for all passages in their order, and the budget is cut from it. All share the
+Most know no token budget: they rank all passages, and the budget is cut from that order. All share the
 run's embedder through the thin adapters at the end of this file.
 """
 # mypy: disable-error-code="misc,no-any-return,valid-type"
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query
-from fieldpack.bench.systems import Rank, Ranked, System, require
+from fieldpack.bench.dataset import Query
+from fieldpack.bench.system import Rank, Ranked, System, require
 from fieldpack.types import Document, FloatArray
 
 DEPTH = 200
-"""Passages that a diversity ranking is asked for: more than any budget of the benchmark holds."""
+"""Passages of a diversity ranking: more than any budget of the benchmark holds."""
 
 Embed = Callable[[Sequence[str]], FloatArray]
 
@@ -50,8 +50,8 @@ def langchain_pipeline(case: Query, budget: int, context: Context) -> Iterable[i
 def langchain_mmr(weight: float) -> Rank:
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         mmr = require("langchain_core.vectorstores.utils").maximal_marginal_relevance
-        _, rows, query = context.cosines(case)
-        return mmr(query, rows.tolist(), lambda_mult=weight, k=min(DEPTH, len(rows)))
+        pool = context.similarities(case)
+        return mmr(pool.query, pool.rows.tolist(), lambda_mult=weight, k=min(DEPTH, len(pool.rows)))
 
     return rank
 
@@ -59,8 +59,8 @@ def langchain_mmr(weight: float) -> Rank:
 # --- LlamaIndex
 def llamaindex_mmr(case: Query, budget: int, context: Context) -> Iterable[int]:
     mmr = require("llama_index.core.indices.query.embedding_utils").get_top_k_mmr_embeddings
-    _, rows, query = context.cosines(case)
-    return mmr(query, list(rows), similarity_top_k=min(DEPTH, len(rows)), mmr_threshold=0.5)[1]
+    pool = context.similarities(case)
+    return mmr(pool.query, list(pool.rows), similarity_top_k=min(DEPTH, len(pool.rows)), mmr_threshold=0.5)[1]
 
 
 def llamaindex_optimizer(case: Query, budget: int, context: Context) -> Iterable[int]:
@@ -96,7 +96,7 @@ def llamaindex_render(passages: Sequence[Document]) -> str:
 
 # --- Haystack
 def haystack(strategy: str) -> Rank:
-    """SentenceTransformersDiversityRanker with its defaults and every document asked for."""
+    """SentenceTransformersDiversityRanker with its defaults, over every document."""
 
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
         document = require("haystack").Document
@@ -115,15 +115,18 @@ def haystack_render(passages: Sequence[Document]) -> str:
 
 # --- pyversity
 def pyversity(strategy: str, diversity: float = 0.5) -> Rank:
-    """diversify() over all passages, at its default setting of diversity unless told."""
+    """diversify() over all passages, at its default diversity unless one is named."""
 
     def rank(case: Query, budget: int, context: Context) -> Iterable[int]:
-        scores, rows, _ = context.cosines(case)
-        diversify = require("pyversity").diversify
-        found = diversify(
-            embeddings=rows, scores=scores, k=min(DEPTH, len(rows)), strategy=strategy, diversity=diversity
+        pool = context.similarities(case)
+        result = require("pyversity").diversify(
+            embeddings=pool.rows,
+            scores=pool.cosines,
+            k=min(DEPTH, len(pool.rows)),
+            strategy=strategy,
+            diversity=diversity,
         )
-        return [int(i) for i in found.indices]
+        return [int(i) for i in result.indices]
 
     return rank
 
@@ -145,7 +148,7 @@ def facility_location(case: Query, budget: int, context: Context) -> Iterable[in
 def facility_location_query(case: Query, budget: int, context: Context) -> Iterable[int]:
     """FLQMI: facility location's mutual information with the query, by cost."""
     submodlib = require("submodlib")
-    scores = np.clip(context.cosines(case)[0], 0, 1).reshape(-1, 1).astype(np.float64)
+    scores = np.clip(context.similarities(case).cosines, 0, 1).reshape(-1, 1).astype(np.float64)
     function = submodlib.FacilityLocationVariantMutualInformationFunction
     return _submodular(
         function(n=len(scores), num_queries=1, query_sijs=scores, queryDiversityEta=1.0), case, budget, context

@@ -8,58 +8,26 @@ import math
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from fieldpack.bench import budgets, corpora, summary
 from fieldpack.bench.context import Context
-from fieldpack.bench.corpora import Query
+from fieldpack.bench.dataset import Query
 from fieldpack.bench.machine import machine, versions
 from fieldpack.bench.measures import Row, measure
+from fieldpack.bench.options import Options as Options
+from fieldpack.bench.registry import all_systems, named
 from fieldpack.bench.shards import Shard
-from fieldpack.bench.systems import System, all_systems, named
-from fieldpack.errors import MissingExtraError, SettingsError
+from fieldpack.bench.system import System
+from fieldpack.errors import MissingExtraError
 from fieldpack.protocols import Embedder, Progress
 
 QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s", "rrf", "pyversity_mmr", "oracle")
 QUICK_QUERIES = 20
 QUICK_SECONDS = 100.0
 LEAST_QUERIES = 3
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to measure. Empty `sets`, `systems`, `budgets` mean all sets, all systems but the ablations, and the budgets
-    that suit each set. Among `systems` may be groups: baselines, peers, tiers (fieldpack's), ablations.
-
-    data: a data set or a folder of them. limit: queries of each set; limits: of single sets. embedder: what every
-    system that needs vectors is given (any name that EmbeddingService takes). out: folder for shards and vectors, which
-    make a run resumable. redo: systems whose stored rows are measured anew. seconds: when they are over no new query is
-    begun, but for three of each set. quick: few queries and systems, static vectors, two minutes. held_out: a folder of
-    SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out); a set that has none
-    there is measured with the shipped weights.
-    """
-
-    data: str | Path
-    sets: tuple[str, ...] = ()
-    systems: tuple[str, ...] = ()
-    budgets: tuple[float, ...] = ()
-    limit: int | None = 100
-    limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    embedder: str = "minilm"
-    encoding: str = "o200k_base"
-    out: Path | None = None
-    redo: tuple[str, ...] = ()
-    held_out: Path | None = None
-    quick: bool = False
-    seconds: float | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise SettingsError(f"limit is {self.limit}; allowed: 1 or more")
 
 
 def run(options: Options, progress: Progress | None = None, embedder: Embedder | None = None) -> dict[str, Any]:
@@ -70,37 +38,94 @@ def run(options: Options, progress: Progress | None = None, embedder: Embedder |
     """
     options = settled(options)
     names = sets_of(options)
-    systems = named(options.systems or ("all",))
-    context = context_of(options, embedder)
+    measuring = Run(options, named(options.systems or ("all",)), context_of(options, embedder), progress)
     sets: dict[str, Any] = {}
     rows: list[Row] = []
-    skipped: dict[str, str] = {}
     started = time.monotonic()
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
-        cases = cases_of(name, options)
-        context.scorer = weights_of(name, options)
         until = math.inf
         if options.seconds is not None:  # the time that is left is shared by the sets that are left
             now = time.monotonic()
             until = now + (started + options.seconds - now) / left
-        about, measured = _measure_set(name, cases, systems, options, context, progress, skipped, until)
-        sets[name] = {**about, "weights": "shipped" if context.scorer is None else "held out"}
-        rows.extend(measured)
-    results = {
-        "kind": "quality",
-        "machine": machine(),
-        "embedder": context.embedder.fingerprint,
-        "encoding": options.encoding,
-        "versions": versions(),
-        "sets": sets,
-        "systems": {s.name: s.family for s in systems if s.name not in skipped},
-        "skipped": skipped,
-        "against_default": summary.against_default(rows, {s.name: s.family for s in systems}, options.seed),
-        "cells": summary.cells(rows, {s.name: s.family for s in systems}, options.seed),
-    }
+        measured = measuring.measure_set(name, until)
+        sets[name] = measured.about
+        rows.extend(measured.rows)
+    results = measuring.results(sets, rows)
     if options.out is not None:
         save(results, options.out / "quality.json")
     return results
+
+
+@dataclass(frozen=True)
+class MeasuredSet:
+    """The facts of a set, and the rows of its queries."""
+
+    about: dict[str, Any]
+    rows: list[Row]
+
+
+class Run:
+    """One run: its systems over one set after another. A system whose package is missing is skipped from then on."""
+
+    def __init__(
+        self, options: Options, systems: Sequence[System], context: Context, progress: Progress | None
+    ) -> None:
+        self._options, self._systems, self._context, self._progress = options, systems, context, progress
+        self._skipped: dict[str, str] = {}
+
+    def measure_set(self, name: str, until: float) -> MeasuredSet:
+        """The rows that are missing in the shards of a set are measured; no new query after the moment `until`, but
+        for LEAST_QUERIES."""
+        options, context = self._options, self._context
+        cases = cases_of(name, options)
+        context.scorer = weights_of(name, options)
+        totals = budgets.candidate_tokens(cases, context.tokenizer)
+        chosen = budgets.choose(options.budgets, totals)
+        labels = {budgets.label(b) for b in chosen}
+        systems = systems_for(cases, self._systems)
+        shards = {s.name: shard_of(name, s.name, options, context) for s in systems}
+        new = [c for c in cases if not all(shard.has(c.id, at) for shard in shards.values() for at in labels)]
+        context.embed([*(p.text for c in new for p in c.passages), *(c.query for c in new)])
+        for done, (case, total) in enumerate(zip(cases, totals, strict=True), 1):
+            self._measure_query(case, {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}, systems, shards)
+            if self._progress is not None:
+                self._progress(name, done, len(cases))
+            if time.monotonic() > until and done >= LEAST_QUERIES:
+                cases, totals = cases[:done], totals[:done]
+                break
+        queries = {c.id for c in cases}
+        rows = [r for s in shards.values() for r in s.rows if r["id"] in queries and r["at"] in labels]
+        about = _about(cases, totals, chosen, context)
+        about["weights"] = "shipped" if context.scorer is None else "held out"
+        return MeasuredSet(about, [{"set": name, **r} for r in rows])
+
+    def _measure_query(
+        self, case: Query, limits: Mapping[str, int], systems: Sequence[System], shards: Mapping[str, Shard]
+    ) -> None:
+        for system in systems:
+            todo = {at: n for at, n in limits.items() if not shards[system.name].has(case.id, at)}
+            if system.name in self._skipped or not todo:
+                continue
+            try:
+                shards[system.name].add(list(rows_of(system, case, todo, self._context)))
+            except MissingExtraError as error:
+                self._skipped[system.name] = str(error)
+
+    def results(self, sets: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+        """The JSON of a run."""
+        families = {s.name: s.family for s in self._systems}
+        return {
+            "kind": "quality",
+            "machine": machine(),
+            "embedder": self._context.embedder.fingerprint,
+            "encoding": self._options.encoding,
+            "versions": versions(),
+            "sets": sets,
+            "systems": {name: family for name, family in families.items() if name not in self._skipped},
+            "skipped": self._skipped,
+            "against_default": summary.against_default(rows, families, self._options.seed),
+            "cells": summary.cells(rows, families, self._options.seed),
+        }
 
 
 def settled(options: Options) -> Options:
@@ -129,7 +154,7 @@ def cases_of(name: str, options: Options) -> list[Query]:
 
 
 def systems_for(cases: Sequence[Query], systems: Sequence[System]) -> list[System]:
-    """The systems that are asked about pools of this size: a system answers all queries of a set or none."""
+    """The systems whose limit allows pools of this size: a system answers all queries of a set or none."""
     largest = max(len(c.passages) for c in cases)
     return [s for s in systems if s.most >= largest]
 
@@ -155,43 +180,6 @@ def _embedder(options: Options) -> Embedder:
         return EmbeddingService(options.embedder)
     options.out.mkdir(parents=True, exist_ok=True)
     return EmbeddingService(options.embedder, cache=options.out / "vectors.sqlite")
-
-
-def _measure_set(
-    name: str,
-    cases: Sequence[Query],
-    systems: Sequence[System],
-    options: Options,
-    context: Context,
-    progress: Progress | None,
-    skipped: dict[str, str],
-    until: float,
-) -> tuple[dict[str, Any], list[Row]]:
-    totals = budgets.candidate_tokens(cases, context.tokenizer)
-    chosen = budgets.choose(options.budgets, totals)
-    systems = systems_for(cases, systems)
-    shards = {s.name: shard_of(name, s.name, options, context) for s in systems}
-    labels = [budgets.label(b) for b in chosen]
-    new = [c for c in cases if not all(shard.has(c.id, at) for shard in shards.values() for at in labels)]
-    context.embed([*(p.text for c in new for p in c.passages), *(c.query for c in new)])
-    for done, (case, total) in enumerate(zip(cases, totals, strict=True)):
-        limits = {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}
-        for system in systems:
-            todo = {at: n for at, n in limits.items() if not shards[system.name].has(case.id, at)}
-            if system.name in skipped or not todo:
-                continue
-            try:
-                shards[system.name].add(list(rows_of(system, case, todo, context)))
-            except MissingExtraError as error:
-                skipped[system.name] = str(error)
-        if progress is not None:
-            progress(name, done + 1, len(cases))
-        if time.monotonic() > until and done + 1 >= LEAST_QUERIES:
-            cases, totals = cases[: done + 1], totals[: done + 1]
-            break
-    asked, at = {c.id for c in cases}, {budgets.label(b) for b in chosen}
-    rows = [r for s in shards.values() for r in s.rows if r["id"] in asked and r["at"] in at]
-    return _about(cases, totals, chosen, context), [{"set": name, **r} for r in rows]
 
 
 def rows_of(system: System, case: Query, limits: Mapping[str, int], context: Context) -> Iterator[Row]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.corpora import Query, Span
+from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.peers import llamaindex_embedding
-from fieldpack.bench.systems import System, require
+from fieldpack.bench.system import System, require
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.types import FloatArray
 
@@ -51,8 +51,8 @@ class SentenceOptimizer:
         schema = require("llama_index.core.schema")
         tags = [f"\x00{i}\x00" for i in range(len(texts))]
 
-        def embed(asked: Sequence[str]) -> FloatArray:
-            return context.embed([texts[int(t.strip("\x00"))] if t.startswith("\x00") else t for t in asked])
+        def embed(tagged: Sequence[str]) -> FloatArray:
+            return context.embed([texts[int(t.strip("\x00"))] if t.startswith("\x00") else t for t in tagged])
 
         share = budget / max(1, sum(map(context.count, texts)))
         optimizer = require("llama_index.core.postprocessor").SentenceEmbeddingOptimizer(

@@ -2,7 +2,7 @@
 
 Only ratios within one run are worth quoting: the machine's load moves every figure of a run together. Rounds are
 interleaved, and the fastest round of each side is compared, by the processor time of all its threads: on a busy machine
-that is what another program disturbs least. The time on the clock of the fastest round stands beside it.
+that is what another program disturbs least. The clock time of the fastest round is reported with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpack.bench.machine import machine, versions
-from fieldpack.bench.systems import require
+from fieldpack.bench.system import require
 from fieldpack.types import Document
 
 QUERY = "How does the parser report an error in its arguments?"
@@ -103,10 +103,10 @@ def _processor_seconds() -> float:
 
 def against_langchain(n: int, words: int, budget: int, rounds: int = 15, cold_rounds: int = 2) -> list[dict[str, Any]]:
     """fieldpack's default against EmbeddingsFilter with MiniLM on the same passages: cold vectors, then kept ones."""
-    import fieldpack as fp
+    from fieldpack.pipeline import ContextPacker
 
     documents = passages(n, words)
-    packer = fp.ContextPacker()
+    packer = ContextPacker()
     index = packer.index(documents)
     cold, cached = filter_with_minilm(documents)
     sides: dict[str, Callable[[], object]] = {
@@ -120,7 +120,7 @@ def against_langchain(n: int, words: int, budget: int, rounds: int = 15, cold_ro
         if not name.endswith("cold vectors"):
             run()  # first calls load models and fill caches
     counts = {name: cold_rounds if name.endswith("cold vectors") else rounds for name in sides}
-    found = fastest(sides, counts)
+    times = fastest(sides, counts)
     tokens = int(packer.tokenizer.count_many([d.text for d in documents]).sum())
     case = {"passages": n, "tokens": tokens, "budget": budget}
     return [
@@ -129,10 +129,10 @@ def against_langchain(n: int, words: int, budget: int, rounds: int = 15, cold_ro
             "what": name,
             "ms": round(ms, 2),
             "clock_ms": round(clock, 2),
-            "times_fieldpack": round(ms / found["fieldpack"][0], 2),
-            "times_indexed": round(ms / found["fieldpack, indexed"][0], 2),
+            "times_fieldpack": round(ms / times["fieldpack"][0], 2),
+            "times_indexed": round(ms / times["fieldpack, indexed"][0], 2),
         }
-        for name, (ms, clock) in found.items()
+        for name, (ms, clock) in times.items()
     ]
 
 
@@ -156,12 +156,12 @@ def filter_with_minilm(documents: Sequence[Document]) -> tuple[Callable[[], obje
     kept = cache.from_bytes_store(MiniLM(), store, namespace="minilm", key_encoder="sha256", query_embedding_cache=True)
     filters = require("langchain_classic.retrievers.document_compressors").EmbeddingsFilter
     document = require("langchain_core.documents").Document
-    given = [document(page_content=d.text) for d in documents]
+    texts = [document(page_content=d.text) for d in documents]
     service.embed([QUERY])  # loading the model is not what is compared
 
     def run(embeddings: Any) -> Callable[[], object]:
         step = filters(embeddings=embeddings)
-        return lambda: step.compress_documents(given, QUERY)
+        return lambda: step.compress_documents(texts, QUERY)
 
     return run(MiniLM()), run(kept)
 
@@ -185,11 +185,11 @@ def cold_start(rounds: int = 7) -> list[dict[str, Any]]:
             "import fieldpack": [sys.executable, "-c", "import fieldpack"],
         }  # fmt: skip
         sides = {name: _process(command) for name, command in commands.items()}
-        found = fastest(sides, dict.fromkeys(sides, rounds))
-    floor, _ = found["numpy, tokenizers and o200k_base"]
+        times = fastest(sides, dict.fromkeys(sides, rounds))
+    floor, _ = times["numpy, tokenizers and o200k_base"]
     return [
         {"what": name, "ms": round(ms), "clock_ms": round(clock), "times_floor": round(ms / floor, 2)}
-        for name, (ms, clock) in found.items()
+        for name, (ms, clock) in times.items()
     ]
 
 
@@ -203,9 +203,9 @@ def _process(command: Sequence[str]) -> Callable[[], object]:
 def imports(top: int = 12, statement: str = PACK) -> list[dict[str, Any]]:
     """The modules that a fresh process spends most on for `statement` (a pack), in milliseconds of their own."""
     command = [sys.executable, "-X", "importtime", "-c", statement]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines()
     rows = []
-    for line in said.splitlines():
+    for line in lines:
         own, _, rest = line.removeprefix("import time:").partition("|")
         if own.strip().isdigit():
             rows.append({"module": rest.partition("|")[2].strip(), "ms": round(int(own) / 1000, 1)})
@@ -217,13 +217,13 @@ def memory() -> list[dict[str, Any]]:
     rows = []
     for what, step in MEMORY.items():
         command = [sys.executable, "-c", "\n".join((_PASSAGES, step, _RSS))]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows.append({"what": what, "mb": round(float(said), 1)})
+        peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        rows.append({"what": what, "mb": round(float(peak), 1)})
     return rows
 
 
 def run() -> dict[str, Any]:
-    """Everything, as the JSON that tables.speed_page draws."""
+    """Everything, as the JSON that speed_tables.speed_page draws."""
     return {
         "kind": "speed",
         "machine": machine(),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.analysis.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 from fieldpack.bench.measures import Row
-from fieldpack.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 
 MEASURES = ("evidence", "complete", "answer", "recall")
 RESAMPLES = 2000
@@ -23,7 +23,7 @@ def cells(rows: Sequence[Row], families: Mapping[str, str], seed: int = 0) -> li
         grouped.setdefault((row["set"], row["at"]), {}).setdefault(row["system"], []).append(row)
     out = []
     for (name, at), systems in grouped.items():
-        table = {system: _cell(name, at, system, found, seed) for system, found in systems.items()}
+        table = {system: _cell(name, at, system, results, seed) for system, results in systems.items()}
         best = best_peer(table.values(), families)
         for system, cell in table.items():
             if best is not None and families.get(system) == OURS:
@@ -40,12 +40,12 @@ def against_default(rows: Sequence[Row], families: Mapping[str, str], seed: int 
         if row.get("evidence") is not None and families.get(row["system"]) == OURS:
             means.setdefault((row["set"], row["system"]), {}).setdefault(row["id"], []).append(row["evidence"])
     out = []
-    for (name, system), found in means.items():
+    for (name, system), queries in means.items():
         default = means.get((name, OURS), {})
-        both = [query for query in found if query in default]
+        both = [query for query in queries if query in default]
         if system == OURS or not both:
             continue
-        a, b = ([_mean(side[query]) for query in both] for side in (found, default))
+        a, b = ([_mean(side[query]) for query in both] for side in (queries, default))
         gap = paired_bootstrap(a, b, np.random.default_rng(seed), resamples=RESAMPLES)
         out.append(
             {
@@ -98,19 +98,19 @@ def _compare(mine: Sequence[Row], theirs: Sequence[Row], name: str, seed: int) -
     if not pairs:
         return {"against": name}
     ours, best = [a for a, _ in pairs], [b for _, b in pairs]
-    found = paired_bootstrap(ours, best, np.random.default_rng(seed), resamples=RESAMPLES)
+    gap = paired_bootstrap(ours, best, np.random.default_rng(seed), resamples=RESAMPLES)
     p = paired_permutation(ours, best, np.random.default_rng(seed), resamples=RESAMPLES)
     return {
         "against": name,
-        "ahead": round(found.difference, 4),
-        "ahead_ci": [round(found.low, 4), round(found.high, 4)],
+        "ahead": round(gap.difference, 4),
+        "ahead_ci": [round(gap.low, 4), round(gap.high, 4)],
         "p": round(p, 4),
     }
 
 
 def _interval(values: Sequence[float], seed: int) -> list[float]:
-    found = bootstrap_ci(values, np.random.default_rng(seed), resamples=RESAMPLES)
-    return [round(found.low, 4), round(found.high, 4)]
+    interval = bootstrap_ci(values, np.random.default_rng(seed), resamples=RESAMPLES)
+    return [round(interval.low, 4), round(interval.high, 4)]
 
 
 def _mean(values: Sequence[float]) -> float:

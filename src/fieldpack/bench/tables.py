@@ -54,9 +54,9 @@ def set_table(results: Results, name: str) -> str:
 def mean_table(results: Results, measure: str) -> str:
     """Mean over the sets that have a budget and the measure, then over all of them; in brackets how many figures.
 
-    Blank where a system was not asked about one of them.
+    Blank where a system was not measured on one of them.
     """
-    found = {(c["system"], c["set"], c["budget"]): c[measure] for c in results["cells"] if measure in c}
+    cells = {(c["system"], c["set"], c["budget"]): c[measure] for c in results["cells"] if measure in c}
     columns: dict[str, list[tuple[str, str]]] = {}
     for place in dict.fromkeys((c["set"], c["budget"]) for c in results["cells"] if measure in c):
         columns.setdefault(place[1], []).append(place)
@@ -64,7 +64,7 @@ def mean_table(results: Results, measure: str) -> str:
     columns["all"] = [place for places in columns.values() for place in places]
     lines = []
     for system in results["systems"]:
-        values = [[found.get((system, *place)) for place in places] for places in columns.values()]
+        values = [[cells.get((system, *place)) for place in places] for places in columns.values()]
         means = [None if None in column else sum(column) / len(column) for column in values]  # type: ignore[arg-type]
         if any(m is not None for m in means):
             lines.append((system, means))
@@ -100,19 +100,19 @@ def _gap(difference: float, interval: Sequence[float]) -> str:
 
 
 def _verdict(cells: Sequence[Cell]) -> str:
-    ahead, behind = sum(c["ahead_ci"][0] > 0 for c in cells), sum(c["ahead_ci"][1] < 0 for c in cells)
-    return f"{ahead}, {len(cells) - ahead - behind}, {behind}"
+    ahead, worse = sum(c["ahead_ci"][0] > 0 for c in cells), sum(c["ahead_ci"][1] < 0 for c in cells)
+    return f"{ahead}, {len(cells) - ahead - worse}, {worse}"
 
 
 def ablation_table(results: Results) -> str:
     """Evidence of other fieldpack rows minus the default's, mean over the budgets; * where the 95 % CI leaves 0 out."""
-    found = {(r["system"], r["set"]): r for r in results["against_default"]}
-    sets = [name for name in results["sets"] if any(s == name for _, s in found)]
+    gaps = {(r["system"], r["set"]): r for r in results["against_default"]}
+    sets = [name for name in results["sets"] if any(s == name for _, s in gaps)]
     lines = []
-    for system in dict.fromkeys(s for s, _ in found):
+    for system in dict.fromkeys(s for s, _ in gaps):
         line = [system]
         for name in sets:
-            r = found.get((system, name))
+            r = gaps.get((system, name))
             line.append("" if r is None else _gap(r["difference"], r["ci"]))
         lines.append(line)
     return markdown(["system", *sets], lines)
@@ -146,111 +146,8 @@ def cost_table(results: Results) -> str:
     return markdown(head, lines)
 
 
-def speed_page(results: Results) -> str:
-    """Packs beside LangChain's filter, cold start, memory and imports."""
-    packs = [
-        [
-            f"{r['passages']} passages, {r['tokens']:,} tokens",
-            r["what"],
-            f"{r['ms']:.1f}",
-            f"{r['clock_ms']:.1f}",
-            f"{r['times_fieldpack']:.2f}",
-            f"{r['times_indexed']:.2f}",
-        ]
-        for r in results["packs"]
-    ]
-    start = [[r["what"], str(r["ms"]), str(r["clock_ms"]), f"{r['times_floor']:.2f}"] for r in results["cold_start"]]
-    m = results["machine"]
-    return "\n\n".join(
-        [
-            f"{m['system']} {m['processor']}, {m['cores']} cores, Python {m['python']}.",
-            markdown(["passages", "system", "processor ms", "clock ms", "x fieldpack", "x fieldpack indexed"], packs),
-            markdown(["fresh process", "processor ms", "clock ms", "x floor"], start),
-            markdown(["peak memory, 1,000 passages", "MB"], [[r["what"], f"{r['mb']:.0f}"] for r in results["memory"]]),
-            markdown(["imports of a first pack", "own ms"], [[r["module"], str(r["ms"])] for r in results["imports"]]),
-        ]
-    )
-
-
-def scale_page(results: Results) -> str:
-    """Packs, streams, indexes and the field from 1,000 to 1,000,000 rows, and the floor of reading a text."""
-    m, floor = results["machine"], results["floor"]["rows"][0]
-    stages = ("segment", "words", "count", "relevance", "pack", "render")
-    packs = [
-        [
-            f"{r['segments']:,}",
-            f"{r['tokens']:,}",
-            *(f"{r['stages_processor_s'][s]:.2f}" for s in stages),
-            f"{r['clock_s']:.1f}",
-            f"{r['processor_s']:.1f}",
-            f"{r['peak_mb']:,}",
-            f"{r['texts_alone_mb']:,}",
-        ]
-        for r in results["text"]["rows"]
-    ]
-    streams = [
-        [f"{r['segments']:,}", f"{r['held']:,}", f"{r['processor_s']:.1f}", f"{r['peak_mb']:,}", f"{r['before_mb']:,}"]
-        for r in results["stream"]["rows"]
-    ]
-    indexes = [
-        [
-            f"{r['segments']:,}",
-            f"{r['built']['processor_s']:.1f}",
-            f"{r['pack_median_ms']['processor']:.0f}",
-            f"{r['add_one_document_ms'][0]:.0f}",
-            f"{sorted(r['add_one_document_ms'][1:])[1]:.0f}",
-        ]
-        for r in results["index"]["rows"]
-    ]
-    vectors = [_vectors_row(r) for r in results["vectors"]["rows"]]
-    fits = [[k, *(f"{n} {v:.2f}" for n, v in results[k]["exponents"].items())] for k in ("text", "stream", "vectors")]
-    over = floor["pack_over_floor"]
-    sides = [
-        [name, f"{floor[key]['clock_s']:.2f}", f"{floor[key]['processor_s']:.2f}"]
-        for name, key in (
-            ("WordPiece, batched", "wordpiece"),
-            ("o200k_base, batched", "o200k_base"),
-            ("a pack", "pack"),
-        )
-    ]
-    sides.append(["a pack, x both tokenizers", f"{over['clock_s']:.2f}", f"{over['processor_s']:.2f}"])
-    load = [r["load"] for k in ("text", "stream", "index", "vectors", "floor") for r in results[k]["rows"]]
-    return "\n\n".join(
-        [
-            f"{m['system']} {m['processor']}, {m['cores']} cores, Python {m['python']}; "
-            f"load average while it ran: {min(load):.0f} to {max(load):.0f}.",
-            markdown(
-                ["segments", "tokens", *(f"{s} s" for s in stages), "clock s", "processor s", "peak MB", "texts MB"],
-                packs,
-            ),
-            markdown(["streamed segments", "held", "processor s", "peak MB", "before MB"], streams),
-            markdown(["indexed segments", "built s", "pack ms", "first added document ms", "later ones ms"], indexes),
-            markdown(["rows of vectors", "field read s", "graph s", "kind", "recall at 10"], vectors),
-            markdown([f"{floor['passages']:,} passages", "clock s", "processor s"], sides),
-            "Exponents (log seconds over log size, from 10,000 on): "
-            + "; ".join(f"{name}: {', '.join(values)}" for name, *values in fits)
-            + ".",
-        ]
-    )
-
-
-def _vectors_row(row: Mapping[str, Any]) -> list[str]:
-    exact, other = row.get("graph"), row.get("graph by FAISS")
-    if exact is None:
-        return [f"{row['rows']:,}", f"{row['read']['processor_s']:.2f}", "", "", ""]
-    seconds = f"{exact['processor_s']:.1f}" + (f", {other['processor_s']:.1f}" if other else "")
-    kind = exact["kind"] + (", FAISS HNSW" if other else "")
-    return [
-        f"{row['rows']:,}",
-        f"{row['read']['processor_s']:.2f}",
-        seconds,
-        kind,
-        f"{other['recall_at_10']:.3f}" if other else "",
-    ]
-
-
 def embedding_ms(cell: Cell, results: Results) -> float:
-    """What embedding the texts that a system asked for costs with no cache, at the rate measured on the set."""
+    """Milliseconds of embedding a system's texts with no cache, at the rate measured on the set."""
     rate = results["sets"][cell["set"]].get("embedding_ms_per_1000_chars", 0.0)
     return float(rate) * float(cell["embedded_chars"]) / 1000
 

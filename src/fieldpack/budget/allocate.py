@@ -1,4 +1,4 @@
-"""Shares to integer budgets, and how what one section leaves flows on. Pure arithmetic: every sum is kept exactly."""
+"""Shares to integer budgets, and how unused tokens of a section flow to others. Exact arithmetic: no token is lost."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Allocation:
     preset: str = ""
 
     def section(self, name: str) -> str:
-        """The section called `name`, or the one that answers to it; UnknownNameError when none does."""
-        found = name if name in self.shares else self.accepts.get(name, "")
-        if found not in self.shares:
+        """The section of that name, or the one that accepts it; UnknownNameError when none does."""
+        section = name if name in self.shares else self.accepts.get(name, "")
+        if section not in self.shares:
             raise UnknownNameError(
                 "budget section", name, self.shares, "Add one with set_allocation or allocations={}."
             )
-        return found
+        return section
 
 
 def presets() -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def preset(name: str) -> Allocation:
 def custom(allocations: Mapping[str, float], window: int) -> Allocation:
     """The caller's own sections: shares in [0, 1] adding to at most 1, or whole numbers of tokens up to `window`.
 
-    What is not given away is reserve. Raises SettingsError for a negative, non-finite or too large value.
+    The rest is reserve. Raises SettingsError for a negative, non-finite or too large value.
     """
     values = list(allocations.values())
     as_tokens = any(isinstance(v, int) and not isinstance(v, bool) and v > 1 for v in values)
@@ -106,11 +106,11 @@ def largest_remainder(total: int, weights: Sequence[Fraction]) -> list[int]:
 
 
 def flow(budgets: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:
-    """What each section may use once the others' surplus has moved on; adds to the same sum as `budgets`.
+    """Tokens that each section may use after the others' surplus has flowed to it; they add to the sum of `budgets`.
 
     Only a section whose use is known (`used`) gives or asks; one that is not tracked yet keeps its budget. In the order
     of `budgets`: 1. surplus covers what other sections lack, front to back; 2. what is left of a surplus flows to the
-    next untracked section behind its owner that has a budget, or into the reserve; 3. the reserve's spare tokens cover
+    next untracked section after its owner that has a budget, or into the reserve; 3. the reserve's spare tokens cover
     what still lacks, front to back. The reserve is the section of that name, else the last; `output` takes no part.
     """
     order = [name for name in budgets if name != OUTPUT]
@@ -118,24 +118,25 @@ def flow(budgets: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:
         return dict(budgets)
     sink = RESERVE if RESERVE in budgets else order[-1]
     givers = [name for name in order if name != sink]
-    given = dict(budgets)
+    available = dict(budgets)
     for donor in givers:
         spare = budgets[donor] - used.get(donor, budgets[donor])
         if spare > 0:
-            given[donor] -= spare
-            left = _lend(given, used, givers, spare)
-            behind = givers[givers.index(donor) + 1 :]
-            given[next((name for name in behind if name not in used and budgets[name]), sink)] += left
-    spare = max(0, given[sink] - used.get(sink, 0))
-    given[sink] += _lend(given, used, givers, spare) - spare
-    return given
+            available[donor] -= spare
+            left = _lend(available, used, givers, spare)
+            later = givers[givers.index(donor) + 1 :]
+            available[next((name for name in later if name not in used and budgets[name]), sink)] += left
+    spare = max(0, available[sink] - used.get(sink, 0))
+    available[sink] += _lend(available, used, givers, spare) - spare
+    return available
 
 
-def _lend(given: dict[str, int], used: Mapping[str, int], borrowers: Sequence[str], spare: int) -> int:
-    """Raise `given` towards `used`, front to back, by at most `spare` in all; returns what is left of it."""
+def _lend(available: dict[str, int], used: Mapping[str, int], borrowers: Sequence[str], spare: int) -> int:
+    """Raises `available` (changed in place) towards `used`, front to back, by at most `spare` in all; returns the part
+    of `spare` that is left."""
     for name in borrowers:
-        lent = min(spare, max(0, used.get(name, 0) - given[name]))
-        given[name] += lent
+        lent = min(spare, max(0, used.get(name, 0) - available[name]))
+        available[name] += lent
         spare -= lent
     return spare
 
@@ -145,8 +146,8 @@ def _accepted(shares: Mapping[str, Fraction], accepts: Mapping[str, Sequence[str
     names: dict[str, str] = {}
     for canonical, others in data("allocations.json")["aliases"].items():
         group = [canonical, *others]
-        here = next((n for n in group if n in shares), None)
-        names.update({n: here for n in group if here and n != here})
+        section = next((n for n in group if n in shares), None)
+        names.update({n: section for n in group if section and n != section})
     aliases = data("allocations.json")["aliases"]
     for section, others in accepts.items():
         for other in others:

@@ -1,13 +1,13 @@
-"""The frozen budget plan: who has how many tokens, who uses them, who should hear about it."""
+"""The frozen budget plan: the tokens of each section, their use, and alerts."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fieldpack.budget.allocate import OUTPUT, OVERALL, Allocation, flow, largest_remainder
+from fieldpack.html import escape, table
 
 Level = Literal["near", "borrows", "over"]
 _COLOURS = {"": "green", "near": "yellow", "borrows": "yellow", "over": "red"}
@@ -40,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A section, or the window ("overall"), that someone should look at.
+    """A section, or the window ("overall"), whose use needs attention.
 
     `near`: use has reached the threshold; `borrows`: over its own share, covered by surplus; `over`: not covered.
     """
@@ -81,14 +81,14 @@ class BudgetPlan:
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """Sections in plan order, then the whole window."""
-        found = [alert for s in self.sections if (alert := _section_alert(s, self.alert_threshold))]
+        alerts = [alert for s in self.sections if (alert := _section_alert(s, self.alert_threshold))]
         if self.used > self.window:
             text = f"the window is over by {self.used - self.window} tokens"
-            found.append(Alert(OVERALL, "over", self.used, self.window, text))
+            alerts.append(Alert(OVERALL, "over", self.used, self.window, text))
         elif self.used >= self.alert_threshold * self.window:
             text = f"{self.used / self.window:.0%} of the window is used"
-            found.append(Alert(OVERALL, "near", self.used, self.window, text))
-        return tuple(found)
+            alerts.append(Alert(OVERALL, "near", self.used, self.window, text))
+        return tuple(alerts)
 
     def status(self) -> dict[str, dict[str, float]]:
         """{section: {budget, used, remaining, available, utilization}} and "overall" (design text, section 8.1)."""
@@ -171,18 +171,20 @@ class BudgetPlan:
         return lines
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td title='{html.escape(s.label, quote=True)}'>{html.escape(s.name)}</td><td>{s.budget:,}</td>"
-            f"<td>{s.used:,}</td><td>{s.available:,}</td>"
-            f"<td><progress max='{max(s.available, 1)}' value='{s.used}'></progress></td></tr>"
+        rows = [
+            [
+                f"<span title='{escape(s.label)}'>{escape(s.name)}</span>",
+                f"{s.budget:,}",
+                f"{s.used:,}",
+                f"{s.available:,}",
+                f"<progress max='{max(s.available, 1)}' value='{s.used}'></progress>",
+            ]
             for s in self.sections
-        )
-        alerts = "".join(f"<li>{html.escape(a.section)}: {html.escape(a.message)}</li>" for a in self.alerts)
-        return (
-            f"<table><caption>{html.escape(self.preset)}: {self.window:,} tokens</caption><thead><tr><th>section</th>"
-            f"<th>budget</th><th>used</th><th>available</th><th></th></tr></thead><tbody>{cells}</tbody></table>"
-            + (f"<ul>{alerts}</ul>" if alerts else "")
-        )
+        ]
+        head = ("section", "budget", "used", "available", "")
+        alerts = "".join(f"<li>{escape(a.section)}: {escape(a.message)}</li>" for a in self.alerts)
+        shown = table(head, rows, caption=f"{escape(self.preset)}: {self.window:,} tokens")
+        return shown + (f"<ul>{alerts}</ul>" if alerts else "")
 
 
 def make_plan(
@@ -200,7 +202,14 @@ def make_plan(
         budgets[OUTPUT] = output_reserve
     available = flow(budgets, used)
     sections = tuple(
-        Section(name, _label(allocation, name), budgets[name], used.get(name, 0), available[name], name in used)
+        Section(
+            name=name,
+            label=_label(allocation, name),
+            budget=budgets[name],
+            used=used.get(name, 0),
+            available=available[name],
+            tracked=name in used,
+        )
         for name in budgets
     )
     return BudgetPlan(window, allocation.preset, sections, alert_threshold, model)

@@ -10,6 +10,7 @@ from fieldpack.budget import allocate
 from fieldpack.budget.allocate import OUTPUT, OVERALL, Allocation
 from fieldpack.budget.plan import Alert, BudgetPlan, make_plan
 from fieldpack.budget.windows import window_of
+from fieldpack.checks import number
 from fieldpack.errors import BudgetError, InputError, SettingsError
 from fieldpack.protocols import Tokenizer
 
@@ -44,9 +45,9 @@ class TokenBudgetPlanner:
     """Divides a context window and keeps count of its use.
 
     window: tokens, or a model's name. preset: forty_forty_twenty, pyramid, simple_qa, creative_writing,
-    complex_reasoning or default; allocations={section: share or tokens} instead of it gives your own sections, and what
-    they leave is reserve. output_reserve: tokens kept for the answer, taken off before the shares, shown as section
-    "output". alert_threshold: share of a budget, in (0, 1], from which `alerts` speaks.
+    complex_reasoning or default; allocations={section: share or tokens} instead of it gives your own sections, and
+    the rest is reserve. output_reserve: tokens kept for the answer, taken off before the shares, shown as section
+    "output". alert_threshold: share of a budget, in (0, 1], from which there is an alert.
     tokenizer: a Tokenizer or a function text -> tokens, for texts given instead of numbers; o200k_base when not given.
     """
 
@@ -64,8 +65,7 @@ class TokenBudgetPlanner:
         self.model = window if isinstance(window, str) else ""
         if preset is not None and allocations is not None:
             raise SettingsError("give a preset or allocations, not both")
-        if not 0 < alert_threshold <= 1:
-            raise SettingsError(f"alert_threshold is {alert_threshold!r}; it is a share above 0 and up to 1")
+        number("alert_threshold", alert_threshold, 1e-6, 1)
         self.output_reserve = _tokens(output_reserve, "output_reserve")
         if self.output_reserve > self.window:
             raise SettingsError(f"output_reserve is {output_reserve} tokens, more than the window of {self.window}")
@@ -87,13 +87,19 @@ class TokenBudgetPlanner:
 
     def plan(self) -> BudgetPlan:
         """The plan as it stands now, frozen."""
-        parts = (self.window, self._closed(), self._used, self.output_reserve, self.alert_threshold, self.model)
-        return make_plan(*parts)
+        return make_plan(
+            self.window,
+            self._closed(),
+            self._used,
+            output_reserve=self.output_reserve,
+            alert_threshold=self.alert_threshold,
+            model=self.model,
+        )
 
     def set_allocation(self, section: str, share: float) -> None:
         """Give `section` this share of the window (0 to 1). The first call replaces the preset by your own sections.
 
-        SettingsError when the shares would add to more than 1; what they leave is reserve.
+        SettingsError when the shares would add to more than 1; the rest is reserve.
         """
         shares = dict(self._allocation.shares) if self._allocation.preset == "custom" else {}
         shares[section] = allocate.exact(share, 1, section)
@@ -105,7 +111,7 @@ class TokenBudgetPlanner:
         return self.budgets()[self._section(section)]
 
     def track_usage(self, section: str, content: Part) -> int:
-        """Record what `section` holds now (it replaces what was recorded) and return its tokens."""
+        """Records the content of `section` now (in place of what was recorded before) and returns its tokens."""
         name = self._section(section)
         self._used[name] = self.count(content)
         return self._used[name]
@@ -169,7 +175,7 @@ class TokenBudgetPlanner:
         return self._tokenizer.count(text) if isinstance(self._tokenizer, Tokenizer) else self._tokenizer(text)
 
     def _closed(self) -> Allocation:
-        """The allocation with what it leaves as reserve."""
+        """The allocation with its rest as reserve."""
         return replace(self._allocation, shares=allocate.with_reserve(self._allocation.shares))
 
     def _section(self, name: str) -> str:
@@ -185,8 +191,8 @@ def parse_used(pairs: Iterable[str]) -> dict[str, int]:
     """["system=1800", ...] as the command line gives them -> {section: tokens}; InputError for anything else."""
     used: dict[str, int] = {}
     for pair in pairs:
-        name, equals, number = pair.partition("=")
-        digits = number.strip().replace(",", "").replace("_", "")
+        name, equals, amount = pair.partition("=")
+        digits = amount.strip().replace(",", "").replace("_", "")
         if not (name.strip() and equals and digits.isascii() and digits.isdigit()):
             raise InputError(f"cannot read {pair!r}; write section=tokens, such as system=1800")
         if name.strip() in used or name.strip() == OVERALL:

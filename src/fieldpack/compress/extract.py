@@ -1,4 +1,4 @@
-"""Extraction: the units that say most, verbatim and in reading order, inside a token budget."""
+"""Extraction: the most important units, verbatim and in reading order, inside a token budget."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fieldpack.checks import number
 from fieldpack.compress.protect import UNSPACED, protected
 from fieldpack.compress.rank import Doubles, Embed, Lexical, importance, lexical, overlap
 from fieldpack.compress.units import Unit, assemble, read_units
@@ -80,7 +81,7 @@ def extract_relevant_information(
     """The fewest sentences that hold `mass` (0 to 1) of all relevance to `query`, verbatim, in reading order.
 
     score: (sentences, query) -> one number each, negative ones counting as 0; without it the tf-idf cosine.
-    separator: what joins them; by default what stood between them. "" when nothing is relevant.
+    separator: joins them; default the space, line break or blank line of the text. "" when nothing is relevant.
     """
     spans = relevant_spans(document, query, mass, score)
     units = read_units(document)
@@ -92,16 +93,15 @@ def extract_relevant_information(
 
 def relevant_spans(document: str, query: str, mass: float = 0.8, score: Score | None = None) -> list[tuple[int, int]]:
     """The character ranges that extract_relevant_information keeps, in reading order."""
-    if not 0 < mass <= 1:
-        raise InputError(f"mass is {mass!r}; give a share above 0 and up to 1")
+    number("mass", mass, 1e-9, 1)
     units = read_units(document)
     if not units:
         return []
     bodies = [document[u.start : u.end] for u in units]
-    found = overlap(bodies, query) if score is None else np.asarray(score(bodies, query), np.float64)
-    if found.shape != (len(bodies),) or not np.isfinite(found).all():
-        raise InputError(f"score gave shape {found.shape} for {len(bodies)} sentences; give one finite number each")
-    worth = np.maximum(found, 0.0)
+    scores = overlap(bodies, query) if score is None else np.asarray(score(bodies, query), np.float64)
+    if scores.shape != (len(bodies),) or not np.isfinite(scores).all():
+        raise InputError(f"score gave shape {scores.shape} for {len(bodies)} sentences; give one finite number each")
+    worth = np.maximum(scores, 0.0)
     order = np.argsort(-worth, kind="stable")
     reached = np.cumsum(worth[order])
     needed = int(np.searchsorted(reached, mass * reached[-1] * (1 - 1e-12))) + 1 if reached[-1] > 0 else 0

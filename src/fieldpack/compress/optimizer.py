@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fieldpack.checks import whole
 from fieldpack.compress.counting import Counting, tokenizer_of
 from fieldpack.compress.extract import best_sentence_start, extract
 from fieldpack.compress.rank import Embed
@@ -13,7 +14,10 @@ from fieldpack.compress.rewrite import compress_format, restructure
 from fieldpack.errors import InputError, UnknownNameError
 
 Strategy = Callable[[str, int], str]
-"""(text, target tokens) -> text. What is still over the target is handed to the next heavier strategy."""
+"""(text, target tokens) -> text. A result that is over the target is left, and the next heavier strategy tried."""
+
+MAX_TOKENS = 1 << 40
+"""Tokens of the largest target: more than any text has."""
 
 # From which ratio target / tokens each strategy is tried first (design text, section 8.3), lightest first.
 RATIOS = {"compress_format": 0.8, "restructure": 0.5, "extract_key_points": 0.3, "summarize": 0.0}
@@ -21,7 +25,7 @@ RATIOS = {"compress_format": 0.8, "restructure": 0.5, "extract_key_points": 0.3,
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What optimize did: `strategy` gave the text ("none": it fitted already), `tried` are all that ran, in order."""
+    """A compressed text: `strategy` gave it ("none": it fitted already), `tried` are all that ran, in order."""
 
     text: str
     tokens: int
@@ -75,23 +79,26 @@ class DynamicTokenOptimizer:
         return self.run(text, target_tokens, strategy).text
 
     def run(self, text: str, target_tokens: int, strategy: str | None = None) -> Compression:
-        """optimize, with the account of what was done.
+        """As `optimize`, with the strategies that were tried.
 
         The first strategy is `strategy`, or chosen by target / tokens: above 0.8 compress_format, above 0.5
         restructure, above 0.3 extract_key_points, else summarize. While the result is over the target the next heavier
         one is tried on the same text, then sentence selection, then the beginning of the most important sentence.
         Raises InputError for a target below 0, UnknownNameError for an unknown strategy.
         """
-        if isinstance(target_tokens, bool) or not isinstance(target_tokens, int) or target_tokens < 0:
-            raise InputError(f"target_tokens is {target_tokens!r}; give a whole number, 0 or more")
+        whole("target_tokens", target_tokens, 0, MAX_TOKENS)
         if strategy is not None and strategy not in self.strategies:
             raise UnknownNameError("strategy", strategy, self.strategies)
         if not isinstance(text, str):
             raise InputError(f"text is a {type(text).__name__}; give a string")
         before = self.count_tokens(text)
-        if before <= target_tokens:
-            return Compression(text, before, before, target_tokens, "none", ())
+
+        def compression(result: str, tokens: int, name: str) -> Compression:
+            return Compression(result, tokens, before, target_tokens, strategy=name, tried=tuple(tried))
+
         tried: list[str] = []
+        if before <= target_tokens:
+            return compression(text, before, "none")
         for name, shorten in self._ladder(strategy or choose_strategy(target_tokens / before)):
             tried.append(name)
             shorter = shorten(text, target_tokens)
@@ -99,8 +106,8 @@ class DynamicTokenOptimizer:
                 raise InputError(f"strategy {name!r} returned {type(shorter).__name__}; it must return a text")
             tokens = self.count_tokens(shorter)
             if tokens <= target_tokens and shorter.strip():
-                return Compression(shorter, tokens, before, target_tokens, name, tuple(tried))
-        return Compression("", 0, before, target_tokens, "nothing fits", tuple(tried))
+                return compression(shorter, tokens, name)
+        return compression("", 0, "nothing fits")
 
     def extract_key_points(self, text: str, target_tokens: int) -> str:
         """The most important sentences as a list of verbatim points; "" when none fits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fieldpack.checks import whole
 from fieldpack.compress.counting import Counting, tokenizer_of
 from fieldpack.compress.extract import cut_prefix
 from fieldpack.compress.protect import Span
@@ -27,7 +28,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class ProgressiveResult:
-    """What each chunk gave, in order, and what `combine` made of it."""
+    """Chunks, prompts and responses in order, and the response that `combine` made of them."""
 
     chunks: tuple[Chunk, ...]
     prompts: tuple[str, ...]
@@ -44,21 +45,20 @@ def progressive_loading(
     between words. Together they cover everything but white space. Raises InputError unless 0 <= overlap < chunk_size,
     or when a single character is more than a chunk.
     """
-    if not 0 <= overlap < chunk_size:
-        raise InputError(
-            f"overlap {overlap} and chunk_size {chunk_size}: overlap must be 0 or more and below chunk_size"
-        )
+    whole("chunk_size", chunk_size, 1, 1 << 40)
+    whole("overlap", overlap, 0, chunk_size - 1)
     counter = tokenizer_of(tokenizer)
     spans = [s for u in read_units(document) for s in _fitting(document, u.start, u.end, chunk_size, counter)]
+    cut = _Chunking(document, spans, chunk_size, overlap, counter)
     chunks: list[Chunk] = []
     first = new = 0  # the chunk starts at span `first`; spans before `new` are overlap
     while new < len(spans):
-        last = _fill(document, spans, first, new, chunk_size, counter)
+        last = cut.last(first, new)
         start, end = spans[first][0], spans[last][1]
         chunks.append(Chunk(start, end, document[start:end], counter.count(document[start:end])))
         new = last + 1
         if new < len(spans):
-            first = _overlap_start(document, spans, first, new, (chunk_size, overlap), counter)
+            first = cut.next_first(first, new)
     return tuple(chunks)
 
 
@@ -84,35 +84,38 @@ def process_progressively(
     return ProgressiveResult(chunks, tuple(prompts), tuple(responses), combine(responses))
 
 
-def _fill(document: str, spans: Sequence[Span], first: int, new: int, size: int, counter: Tokenizer) -> int:
-    """The last span that still fits a chunk from span `first`; at least `new`, which is known to fit."""
+@dataclass(frozen=True)
+class _Chunking:
+    """Spans of a document that go into chunks of at most `size` tokens, which repeat at most `overlap` tokens."""
 
-    def fits(last: int) -> bool:
-        return counter.count(document[spans[first][0] : spans[last][1]]) <= size
+    document: str
+    spans: Sequence[Span]
+    size: int
+    overlap: int
+    counter: Tokenizer
 
-    low, step = new, 1
-    while low + step < len(spans) and fits(low + step):
-        low, step = low + step, step * 2
-    while step > 1:
-        step //= 2
-        if low + step < len(spans) and fits(low + step):
-            low += step
-    return low
+    def last(self, first: int, new: int) -> int:
+        """The last span that still fits a chunk from span `first`; at least `new`, which is known to fit."""
+        low, step = new, 1
+        while low + step < len(self.spans) and self._tokens(first, low + step) <= self.size:
+            low, step = low + step, step * 2
+        while step > 1:
+            step //= 2
+            if low + step < len(self.spans) and self._tokens(first, low + step) <= self.size:
+                low += step
+        return low
 
+    def next_first(self, first: int, new: int) -> int:
+        """The first span of the next chunk: as far before `new` as overlap and chunk size allow, and after `first`."""
+        start = new
+        while start - 1 > first:
+            if self._tokens(start - 1, new - 1) > self.overlap or self._tokens(start - 1, new) > self.size:
+                break
+            start -= 1
+        return start
 
-def _overlap_start(
-    document: str, spans: Sequence[Span], first: int, new: int, limits: tuple[int, int], counter: Tokenizer
-) -> int:
-    """The first span of the next chunk: as far before `new` as overlap and chunk size allow, and behind `first`."""
-    size, overlap = limits
-    start = new
-    while start - 1 > first:
-        low = spans[start - 1][0]
-        shared, whole = document[low : spans[new - 1][1]], document[low : spans[new][1]]
-        if counter.count(shared) > overlap or counter.count(whole) > size:
-            break
-        start -= 1
-    return start
+    def _tokens(self, first: int, last: int) -> int:
+        return self.counter.count(self.document[self.spans[first][0] : self.spans[last][1]])
 
 
 def _fitting(document: str, start: int, end: int, size: int, counter: Tokenizer) -> list[Span]:

@@ -42,7 +42,7 @@ def code_blocks(text: str) -> list[Span]:
     """
     if is_code(text):
         return [(0, len(text))]
-    found: list[Span] = []
+    blocks: list[Span] = []
     fence, start, end = "", -1, 0  # `fence` is the open mark; `start` the open block of either kind
     blank_before = True
     for line in _LINE.finditer(text):
@@ -51,21 +51,21 @@ def code_blocks(text: str) -> list[Span]:
         if fence:
             end = line.end()
             if mark and mark[1].startswith(fence) and not mark[2].strip():
-                found.append((start, line.start() + len(body)))
+                blocks.append((start, line.start() + len(body)))
                 fence, start = "", -1
         elif mark:
-            found += [(start, end)] if start >= 0 else []
+            blocks += [(start, end)] if start >= 0 else []
             fence, start = mark[1], line.start()
         elif body.strip() and _INDENT.match(body) and (start >= 0 or blank_before):
             start = line.start() if start < 0 else start
             end = line.start() + len(body)
         elif body.strip() and start >= 0:
-            found.append((start, end))
+            blocks.append((start, end))
             start = -1
         blank_before = not body.strip()
     if start >= 0:
-        found.append((start, len(text) if fence else end))
-    return found
+        blocks.append((start, len(text) if fence else end))
+    return blocks
 
 
 def protected(text: str) -> list[Span]:

@@ -1,4 +1,4 @@
-"""How much each unit of a text says for the whole of it: centrality in the text, times the facts it holds.
+"""The importance of each unit of a text: its centrality in the text, times the facts that it holds.
 
 n texts, v words, p pairs of a text and one of its words. No language model; everything O(p) or O(n d) per step.
 """
@@ -82,7 +82,7 @@ def facts(texts: Sequence[str]) -> Doubles:
 def importance(texts: Sequence[str], embed: Embed | None = None) -> Doubles:
     """(n,) sqrt(n centrality) x facts: what extraction ranks by, per token.
 
-    Centrality alone keeps answers to questions nobody has asked yet no better than chance; with facts it does.
+    Centrality alone keeps the answers to later questions no better than chance does; with facts it keeps more.
     """
     return np.sqrt(centrality(texts, embed) * len(texts)) * facts(texts)
 
@@ -110,7 +110,7 @@ def _walk(similar: Callable[[Doubles], Doubles], n: int) -> Doubles:
     for _ in range(_STEPS):
         flow = rank * inverse
         fresh: Doubles = np.maximum(similar(flow) - flow, 0.0) * _DAMPING
-        fresh += (1.0 - fresh.sum()) / n  # what has no way out goes everywhere
+        fresh += (1.0 - fresh.sum()) / n  # the weight of texts without a similar one goes to all alike
         if np.abs(fresh - rank).sum() < 1e-9:
             return fresh
         rank = fresh

@@ -68,31 +68,43 @@ def progressive_reduction(
     units = read_units(prompt)
     if not units:
         raise InputError("the prompt has no text to reduce")
-    scores: dict[str, float] = {}
-
-    def score(text: str) -> float:
-        if text not in scores:
-            value = float(evaluate(text))
-            if math.isnan(value):
-                raise InputError("evaluate gave NaN; it must give a number, higher for a better prompt")
-            scores[text] = value
-            if progress:
-                progress("reduction", len(scores), max_evaluations)
-        return scores[text]
-
+    scores = _Scores(evaluate, progress, max_evaluations)
     kept = list(range(len(units)))
-    steps = [Step(prompt, counter.count(prompt), score(prompt), "")]
+    steps = [Step(prompt, counter.count(prompt), scores.of(prompt), "")]
     while len(kept) > 1 and len(scores) + len(kept) <= max_evaluations:
         tried = []
         for i in kept:
             text = assemble(prompt, units, [j for j in kept if j != i])
-            tried.append((score(text), -counter.count(text), i, text))
+            tried.append((scores.of(text), -counter.count(text), i, text))
         best, tokens, removed, text = max(tried)
         if best < min_score:
             break
         kept.remove(removed)
         steps.append(Step(text, -tokens, best, prompt[units[removed].start : units[removed].end]))
     return Reduction(tuple(steps), _frontier(steps), len(scores))
+
+
+class _Scores:
+    """Scores of texts; each text is evaluated once."""
+
+    def __init__(
+        self, evaluate: Callable[[str], float], progress: Callable[[str, int, int], None] | None, most: int
+    ) -> None:
+        self._evaluate, self._progress, self._most = evaluate, progress, most
+        self._known: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, text: str) -> float:
+        if text not in self._known:
+            value = float(self._evaluate(text))
+            if math.isnan(value):
+                raise InputError("evaluate gave NaN; it must give a number, higher for a better prompt")
+            self._known[text] = value
+            if self._progress:
+                self._progress("reduction", len(self._known), self._most)
+        return self._known[text]
 
 
 def _frontier(steps: list[Step]) -> tuple[Step, ...]:

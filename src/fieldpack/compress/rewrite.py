@@ -81,9 +81,9 @@ def _trimmed(text: str) -> str:
     return re.sub(r"\A(?:[ \t]*\n)+", "", text.rstrip())
 
 
-def _like(found: str, concise: str) -> str:
-    """`concise` with a capital where `found` has one and `concise` is an ordinary word."""
-    return concise[0].upper() + concise[1:] if found[0].isupper() and concise.islower() else concise
+def _like(original: str, concise: str) -> str:
+    """`concise` with a capital where `original` has one and `concise` is an ordinary word."""
+    return concise[0].upper() + concise[1:] if original[0].isupper() and concise.islower() else concise
 
 
 def _without_repeats(text: str) -> str:

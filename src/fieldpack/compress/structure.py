@@ -54,19 +54,19 @@ def read_facts(text: str) -> list[Fact | str]:
     A pronoun is resolved only to the subject of the fact right before it, and only while the same pronoun is used.
     """
     subject = pronoun = ""
-    found: list[Fact | str] = []
+    items: list[Fact | str] = []
     for unit in read_units(text):
         body = text[unit.start : unit.end]
         fact, seen = _fact(body, subject, pronoun) if unit.kind == "sentence" else (None, "")
         if fact is None:
             subject = pronoun = ""
-            found.append(body)
+            items.append(body)
             continue
         if fact.subject != subject:
             pronoun = ""
         subject, pronoun = fact.subject, seen or pronoun
-        found.append(fact)
-    return found
+        items.append(fact)
+    return items
 
 
 def structured_input(text: str) -> str:
@@ -87,12 +87,12 @@ def _fact(body: str, subject: str, pronoun: str) -> tuple[Fact | None, str]:
     if owned := _OWNER.fullmatch(sentence):
         name = owned["owner"][0].upper() + owned["owner"][1:]
         return _stated(name, owned["rest"], (_IS, _WAS), body), ""
-    if said := _PRONOUN.fullmatch(sentence):
-        seen = _CLASS[said["who"].lower()]
+    if match := _PRONOUN.fullmatch(sentence):
+        seen = _CLASS[match["who"].lower()]
         if not subject or (pronoun and pronoun != seen):
             return None, ""
-        patterns = (_IS, _WAS) if said["who"] in ("His", "Her", "Their", "Its") else (_AGE, _SINCE, _HAS, _DONE)
-        return _stated(subject, said["rest"], patterns, body), seen
+        patterns = (_IS, _WAS) if match["who"] in ("His", "Her", "Their", "Its") else (_AGE, _SINCE, _HAS, _DONE)
+        return _stated(subject, match["rest"], patterns, body), seen
     return _stated("", sentence, (_THE, _USES), body), ""
 
 
@@ -105,9 +105,9 @@ def _stated(subject: str, rest: str, patterns: Sequence[re.Pattern[str]], body: 
     return None
 
 
-def _lines(found: Sequence[Fact | str]) -> Iterator[str]:
+def _lines(items: Sequence[Fact | str]) -> Iterator[str]:
     subject = ""
-    for item in found:
+    for item in items:
         if isinstance(item, str):
             subject = ""
             yield item
@@ -119,11 +119,11 @@ def _lines(found: Sequence[Fact | str]) -> Iterator[str]:
         yield f"{'- ' if subject else ''}{item.field}: {item.value}"
 
 
-def _grouped(found: Sequence[Fact | str]) -> list[Fact | str]:
+def _grouped(items: Sequence[Fact | str]) -> list[Fact | str]:
     """Facts of one subject whose fields share a head ("endpoint for ...") as one fact, at the place of the first."""
     places: dict[tuple[str, str], int] = {}
     merged: list[Fact | str] = []
-    for item in found:
+    for item in items:
         shared = _SHARED.fullmatch(item.field) if isinstance(item, Fact) else None
         if shared is None or isinstance(item, str):
             merged.append(item)

@@ -82,12 +82,12 @@ def _sentences(text: str, start: int, end: int, paragraph: int) -> list[Unit]:
 
     body = Document("text", text[start:end])
     kind = "plain" if kind_of(body) in ("python", "code") else kind_of(body)
-    found: list[Unit] = []
+    units: list[Unit] = []
     for row in segment([Document("text", body.text, metadata={"kind": kind})], "sentence", _WHOLE, _WHOLE):
         low, high = start + row.start, start + row.end
         for a, b in _items(text, low, high) if row.kind == "list" else [(low, high)]:
-            found.append(Unit(a, b, row.kind, paragraph + row.parent))
-    return found
+            units.append(Unit(a, b, row.kind, paragraph + row.parent))
+    return units
 
 
 def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:

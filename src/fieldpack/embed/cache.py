@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from fieldpack.checks import whole
 from fieldpack.embed.cache_file import is_damage, is_passing, is_refusal, move_aside, open_file
 from fieldpack.errors import InputError
 from fieldpack.types import FloatArray
@@ -40,9 +41,11 @@ def key_of(text: str) -> bytes:
 
 
 class VectorCache:
-    """A file of vectors. `max_bytes` bounds its size; the vectors that were not asked for longest go first.
+    """A file of vectors, for several threads and processes. Raises InputError when `path` is a file of another kind;
+    every other error is logged, and the work goes on without the cache.
 
-    Raises InputError when `path` is a file that is plainly something else; every other trouble is logged.
+    max_bytes: bound of its size, None for none; the vectors that were not read for the longest time go first. wait:
+    seconds to wait for another process's lock. clock: the time that reads are marked with.
     """
 
     def __init__(
@@ -53,8 +56,8 @@ class VectorCache:
         wait: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if max_bytes is not None and max_bytes <= 0:
-            raise InputError(f"max_cache_bytes is {max_bytes}, allowed: None or above 0")
+        if max_bytes is not None:
+            whole("max_cache_bytes", max_bytes, 1, 1 << 62)
         if str(path) == ":memory:":
             raise InputError("cache=':memory:' would keep nothing between runs; give a file path, or None")
         self.path = Path(path).expanduser()
@@ -62,41 +65,41 @@ class VectorCache:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid, self._inode = os.getpid(), 0
-        self._left: list[sqlite3.Connection] = []
+        self._inherited: list[sqlite3.Connection] = []
         self._resume = {True: 0.0, False: 0.0}  # when writes (True) and reads may be tried again
         self._writable = True
         self._healed = False
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
 
     def get(self, space: str, dims: int, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
         """The known vectors among `keys`, each float32 (dims,), for the model with fingerprint `space`."""
         nothing: tuple[dict[bytes, FloatArray], list[int]] = ({}, [])
-        found, bad = self._run(lambda db: _read(db, space, dims, keys), nothing)
+        known, bad = self._run(lambda db: _read(db, space, dims, keys), nothing)
         if bad:
-            self._say("checksum", f"{len(bad)} vectors did not match their checksum and are embedded again")
+            self._warn_once("checksum", f"{len(bad)} vectors did not match their checksum and are embedded again")
             self._run(lambda db: _delete(db, bad), None, writes=True)
-        if found and self._max_bytes is not None:
-            self._run(lambda db: _touch(db, space, dims, list(found), self._clock()), None, writes=True)
-        return found
+        if known and self._max_bytes is not None:
+            self._run(lambda db: _touch(db, space, dims, list(known), self._clock()), None, writes=True)
+        return known
 
     def put(self, space: str, dims: int, keys: Sequence[bytes], rows: FloatArray) -> None:
-        """Keeps rows (n, dims) under their keys; one transaction, so that a kill leaves all of them or none."""
+        """Stores rows (n, dims) under their keys; one transaction, so that a kill leaves all of them or none."""
         if len(keys):
-            self._run(lambda db: _write(db, space, dims, keys, rows, self._clock()), None, writes=True)
+            self._run(lambda db: _write(db, space, keys, rows, now=self._clock()), None, writes=True)
         if self._max_bytes is not None:
             self._run(lambda db: _prune(db, self._max_bytes or 0), None, writes=True)
 
     def __len__(self) -> int:
-        """Vectors in the file, of all models."""
+        """Number of vectors in the file, of all models."""
         return self._run(lambda db: int(db.execute("SELECT count(*) FROM vectors").fetchone()[0]), 0)
 
     def close(self) -> None:
-        """Lets go of the file; the next call opens it again."""
+        """Closes the file; the next call opens it again."""
         with self._lock:
             self._drop()
 
     def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T, *, writes: bool = False) -> T:
-        """work(connection), or `otherwise` when the file does not let us; tried again after healing."""
+        """work(connection), or `otherwise` when the file cannot be used; a second try once a damaged file was moved."""
         with self._lock:
             if time.monotonic() < max(self._resume[False], self._resume[writes]):
                 return otherwise
@@ -114,17 +117,19 @@ class VectorCache:
     def _open(self) -> sqlite3.Connection:
         if self._pid != os.getpid():
             # After a fork the parent's connection must be neither used nor closed here.
-            self._left += [self._connection] if self._connection else []
+            self._inherited += [self._connection] if self._connection else []
             self._connection, self._pid = None, os.getpid()
         if self._connection is None:
             self._inode = self.path.stat().st_ino if self.path.exists() else 0
             self._connection, self._writable = open_file(self.path, self._wait)
             if not self._writable:
-                self._say("read-only", "the file cannot be written: known vectors are used, new ones are not kept")
+                self._warn_once(
+                    "read-only", "the file cannot be written: known vectors are used, new ones are not kept"
+                )
         return self._connection
 
     def _again(self, error: sqlite3.Error | OSError | UnicodeError, writes: bool) -> bool:
-        """Deals with an error; True when the work should be tried once more."""
+        """Handles an error; True when the work should be tried once more."""
         if not is_passing(error):
             self._drop()
         if is_damage(error) and self._writable and not self._healed:
@@ -135,7 +140,7 @@ class VectorCache:
             pause, advice = float("inf"), "check the path, its rights and its disk"
         self._resume[writes] = time.monotonic() + pause
         without = "new vectors are not kept" if writes else "going on without the cache"
-        self._say(type(error).__name__ + str(error), f"{error}; {without} ({advice})")
+        self._warn_once(type(error).__name__ + str(error), f"{error}; {without} ({advice})")
         return False
 
     def _heal(self, error: Exception) -> bool:
@@ -143,10 +148,12 @@ class VectorCache:
             aside = move_aside(self.path, self._inode)
         except OSError as refusal:
             self._resume[False] = float("inf")
-            self._say("corrupt", f"the file is damaged ({error}) and cannot be moved ({refusal}); going on without it")
+            self._warn_once(
+                "corrupt", f"the file is damaged ({error}) and cannot be moved ({refusal}); going on without it"
+            )
             return False
         if aside is not None:
-            self._say("corrupt", f"the file is damaged ({error}); it was moved to {aside} and a new one begun")
+            self._warn_once("corrupt", f"the file is damaged ({error}); it was moved to {aside} and a new one begun")
         return True
 
     def _drop(self) -> None:
@@ -157,9 +164,9 @@ class VectorCache:
                 log.debug("closing %s: %s", self.path, error)
         self._connection = None
 
-    def _say(self, kind: str, message: str) -> None:
-        if kind not in self._said:
-            self._said.add(kind)
+    def _warn_once(self, kind: str, message: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
             log.warning("vector cache %s: %s", self.path, message)
 
 
@@ -188,25 +195,26 @@ def _space_id(db: sqlite3.Connection, space: str, dims: int) -> int | None:
 def _read(
     db: sqlite3.Connection, space: str, dims: int, keys: Sequence[bytes]
 ) -> tuple[dict[bytes, FloatArray], list[int]]:
-    """Sound vectors by key, and the row ids of the damaged ones."""
-    found: dict[bytes, FloatArray] = {}
+    """Undamaged vectors by key, and the row ids of the damaged ones."""
+    known: dict[bytes, FloatArray] = {}
     bad: list[int] = []
     number = _space_id(db, space, dims)
     if number is None:
-        return found, bad
+        return known, bad
     for marks, part in _chunks(keys):
         query = f"SELECT id, key, vector, checksum FROM vectors WHERE space = ? AND key IN ({marks})"
         rows = db.execute(query, (number, *part)).fetchall()
         # Damage can put any type into any cell, so types are looked at before they are used.
-        sound = [r for r in rows if all(type(cell) is bytes for cell in r[1:]) and len(r[2]) == 4 * dims]
-        sums = _checksums(space, dims, [r[1] for r in sound], [r[2] for r in sound])
-        good = {r[0]: r for r, expected in zip(sound, sums, strict=True) if r[3] == expected}
-        found.update((r[1], np.frombuffer(r[2], "<f4")) for r in good.values())
+        whole_rows = [r for r in rows if all(type(cell) is bytes for cell in r[1:]) and len(r[2]) == 4 * dims]
+        sums = _checksums(space, dims, [r[1] for r in whole_rows], [r[2] for r in whole_rows])
+        good = {r[0]: r for r, expected in zip(whole_rows, sums, strict=True) if r[3] == expected}
+        known.update((r[1], np.frombuffer(r[2], "<f4")) for r in good.values())
         bad.extend(r[0] for r in rows if r[0] not in good)
-    return found, bad
+    return known, bad
 
 
-def _write(db: sqlite3.Connection, space: str, dims: int, keys: Sequence[bytes], rows: FloatArray, now: float) -> None:
+def _write(db: sqlite3.Connection, space: str, keys: Sequence[bytes], rows: FloatArray, *, now: float) -> None:
+    dims = rows.shape[1]
     blobs = [row.tobytes() for row in np.ascontiguousarray(rows, "<f4")]
     with _transaction(db):
         db.execute("INSERT OR IGNORE INTO spaces (fingerprint, dims) VALUES (?, ?)", (space, dims))

@@ -1,4 +1,4 @@
-"""Opening the cache's SQLite file: is it ours, can it be written, what kind of trouble is an error."""
+"""Opening the cache's SQLite file: whether it is ours and can be written, and how its errors are sorted."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ CREATE INDEX vectors_used ON vectors (used);
 
 
 def open_file(path: Path, wait: float) -> tuple[sqlite3.Connection, bool]:
-    """(connection, may it write). Makes the file when there is none.
+    """The connection, and whether it can write. Makes the file when there is none.
 
-    Raises InputError for a file that is something else, sqlite3.Error or OSError for trouble.
+    wait: seconds to wait for a lock. Raises InputError for a file of another kind, else sqlite3.Error or OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_others(path)
@@ -48,7 +48,7 @@ def open_file(path: Path, wait: float) -> tuple[sqlite3.Connection, bool]:
 
 
 def _refuse_others(path: Path) -> None:
-    """A damaged file is moved aside later on; one that looks like somebody's document must not be."""
+    """A damaged cache is moved aside later; a file that is no cache must not be."""
     if path.is_dir():
         raise InputError(
             f"cache is the folder {str(path)!r}; give a file in it, such as {str(path / 'vectors.sqlite')!r}"
@@ -138,12 +138,12 @@ def is_damage(error: BaseException) -> bool:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Somebody else's lock, or a disk that is full now: the connection is as good as before."""
+    """Another process's lock, or a disk that is full now: the connection stays usable."""
     return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Nothing that waiting helps against: rights, paths, another version."""
+    """An error that waiting does not mend: rights, paths, another version."""
     return isinstance(error, OSError | sqlite3.NotSupportedError) or code_of(error) in _CANNOT_WRITE
 
 

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 through onnxruntime: the quality tier that starts in half a second, without torch.
+"""all-MiniLM-L6-v2 through onnxruntime, without torch.
 
 The graph (models/build_onnx.py) quantises activations row by row, so a text's vector does not depend on its batch.
 """
@@ -17,12 +17,13 @@ import numpy.typing as npt
 
 from fieldpack import assets
 from fieldpack.errors import AssetError, EmbeddingError, MissingExtraError
+from fieldpack.storage import sha256_of_file
 from fieldpack.types import FloatArray
 
 _BATCH_TOKENS = 512
 """Word pieces a run, padding included: larger batches were no faster on a processor (models/README.md)."""
-_TOGETHER = 1024
-"""Texts whose word pieces are held at once."""
+_TEXTS_AT_ONCE = 1024
+"""Texts whose word pieces are in memory at once."""
 
 Pieces = npt.NDArray[np.int64]
 
@@ -49,13 +50,13 @@ class OnnxEmbedder:
         self._tokenizer = _tokenizer(_file(folder, "tokenizer.json"))
         first, last = (self._tokenizer.token_to_id(marker) for marker in ("[CLS]", "[SEP]"))
         self._first, self._last = np.array([first]), np.array([last])
-        self._room = int(info["window"]) - 2
+        self._pieces_read = int(info["window"]) - 2
         self._session = _session(weights, threads)
         self._dims = int(self._session.get_outputs()[0].shape[1])
         self._fingerprint = f"onnx-{info['name']}:{_digest(folder, weights)[:16]}"
 
     def __reduce__(self) -> tuple[type[OnnxEmbedder], tuple[Path | None, int | None, int]]:
-        """Sent to another process as what it was made from."""
+        """Sent to another process as its arguments: it loads the files there."""
         return OnnxEmbedder, self._made_from
 
     @property
@@ -70,8 +71,8 @@ class OnnxEmbedder:
         """float32 (n, dims), every row of length 1."""
         listed = list(texts)
         rows = np.empty((len(listed), self._dims), np.float32)
-        for start in range(0, len(listed), _TOGETHER):
-            block = listed[start : start + _TOGETHER]
+        for start in range(0, len(listed), _TEXTS_AT_ONCE):
+            block = listed[start : start + _TEXTS_AT_ONCE]
             rows[start : start + len(block)] = self._rows(block)
         return rows
 
@@ -82,7 +83,7 @@ class OnnxEmbedder:
         readable = [text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         for i, encoding in enumerate(self._tokenizer.encode_batch(readable, add_special_tokens=False)):
             ids = np.array(encoding.ids, np.int64)
-            for part in np.array_split(ids, max(1, -(-len(ids) // self._room))):
+            for part in np.array_split(ids, max(1, -(-len(ids) // self._pieces_read))):
                 windows.append(np.concatenate([self._first, part, self._last]))
                 owners.append(i)
         sums = np.zeros((len(texts), self._dims), np.float64)
@@ -130,7 +131,7 @@ def _session(weights: Path, threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _granted()
     options.inter_op_num_threads = 1
-    # Spinning threads take the processor from everybody else between two runs.
+    # Spinning threads would keep the processor busy between two runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
@@ -148,7 +149,7 @@ def _tokenizer(path: Path) -> Any:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
-    # The file asks for truncation at 128 pieces: nothing may be cut in silence.
+    # The file asks for truncation at 128 pieces, and no text may be truncated.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -165,6 +166,4 @@ def _file(folder: Path | None, name: str) -> Path:
 
 
 def _digest(folder: Path | None, weights: Path) -> str:
-    from fieldpack.embed.static import sha256_of
-
-    return str(assets.manifest()["files"]["onnx/model.onnx"]) if folder is None else sha256_of(weights)
+    return str(assets.manifest()["files"]["onnx/model.onnx"]) if folder is None else sha256_of_file(weights)

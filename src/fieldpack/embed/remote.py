@@ -1,8 +1,8 @@
 """Embedding servers: OpenAI-compatible /v1/embeddings and text-embeddings-inference (TEI) /embed.
 
-Texts are packed into requests within the server's limits, asked for by a few threads, and put back in order. A text
-longer than the server reads goes in windows that are pooled by length; a server that finds a request too large gets it
-in halves. Nothing is cut off in silence: TEI is told not to.
+Texts are put into requests within the server's limits, several requests run at a time, and the rows come back in order.
+A text longer than the server reads is sent in windows that are pooled by length; a request that the server finds too
+large is sent in halves. No text is truncated: TEI is asked not to.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import numpy as np
 
-from fieldpack.embed.adapt import PROBE, failure
+from fieldpack.embed.custom import PROBE, failure
 from fieldpack.embed.remote_call import Caller, Refused
 from fieldpack.embed.remote_server import Server, checked_key, discover, parsed_url, shown_url
-from fieldpack.embed.rows import RowError, blank_row, check_texts, is_blank, pool, unit_rows
+from fieldpack.embed.validate import RowError, blank_row, check_texts, is_blank, pool, unit_rows
 from fieldpack.embed.windows import cut, plan, utf8_bytes
 from fieldpack.errors import EmbeddingError
 from fieldpack.types import FloatArray
@@ -34,53 +35,70 @@ _SHORTEST = 32
 """Characters: a text this short that is still too long for the server is an error, not cut further."""
 
 
+@dataclass(frozen=True)
+class RemoteOptions:
+    """How to use an embedding server.
+
+    model: the name to send; None is the server's own (the first that /models lists).
+    timeout: seconds for one request. batch_size: texts per request, within what the server allows. concurrency:
+        requests at a time.
+    tokens: counts a text as the server's model does. Without it a text counts as its UTF-8 bytes for OpenAI-compatible
+        servers (never fewer than its tokens); for TEI, which refuses a text that is too long, as a third of its
+        characters.
+    max_input_tokens: tokens per text; None is 8192 (OpenAI-compatible) or the number that /info states (TEI).
+    dimensions: numbers per vector to ask for (OpenAI-compatible); None is the model's own.
+    retries: tries after a refusal that may pass. max_wait: seconds of the longest pause between two tries.
+    """
+
+    model: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = 60.0
+    batch_size: int | None = None
+    concurrency: int = 4
+    tokens: Callable[[str], int] | None = None
+    max_input_tokens: int | None = None
+    dimensions: int | None = None
+    retries: int = 4
+    max_wait: float = 60.0
+
+
 class RemoteEmbedder:
     """Texts to unit rows by a server.
 
-    url: .../v1, .../embeddings (OpenAI-compatible), .../embed (TEI), or the server's root, which is asked for /info.
-    model: the name to send; None is the server's own (the first that /models lists).
-    tokens: counts a text as the server's model does. Without it a text counts as its UTF-8 bytes for OpenAI-compatible
-        servers (never fewer than its tokens); for TEI, which refuses what is too long, as a third of its characters.
-    max_input_tokens: tokens per text; None is 8192 (OpenAI-compatible) or what /info says (TEI).
-    batch_size: texts per request, within what the server allows. concurrency: requests at a time.
+    url: .../v1, .../embeddings (OpenAI-compatible), .../embed (TEI), or the server's root, whose /info is read.
     sleep: called with the seconds of a pause between tries, instead of waiting.
-    Blank texts are not sent; they get one fixed vector. The key is in no message, log or repr.
+    Blank texts are not sent; they get one fixed vector. The key is in no message, log or repr. Raises InputError for a
+    URL or key that cannot be one, EmbeddingError when the server fails.
     """
 
     def __init__(
-        self,
-        url: str,
-        *,
-        model: str | None = None,
-        api_key: str | None = None,
-        timeout: float = 60.0,
-        batch_size: int | None = None,
-        concurrency: int = 4,
-        tokens: Callable[[str], int] | None = None,
-        max_input_tokens: int | None = None,
-        dimensions: int | None = None,
-        retries: int = 4,
-        max_wait: float = 60.0,
-        sleep: Callable[[float], object] | None = None,
+        self, url: str, options: RemoteOptions | None = None, *, sleep: Callable[[float], object] | None = None
     ) -> None:
+        options = options or RemoteOptions()
         self._url, login = parsed_url(url)
         self.name = shown_url(url)
-        self._model, self._batch, self._concurrency = model, batch_size, max(1, concurrency)
-        self._tokens, self._max_input_tokens, self._dimensions = tokens, max_input_tokens, dimensions
+        self._options = options
         self._lock = threading.RLock()
         self._server: Server | None = None
-        self._dims = dimensions or 0
+        self._dims = options.dimensions or 0
         self._base64, self._answered = True, False
-        key = checked_key(api_key)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        key = checked_key(options.api_key)
         client = httpx.Client(
-            headers=headers,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             auth=login,
-            timeout=timeout,
+            timeout=options.timeout,
             follow_redirects=False,
-            limits=httpx.Limits(max_connections=self._concurrency + 1),
+            limits=httpx.Limits(max_connections=options.concurrency + 1),
         )
-        self._caller = Caller(client, self.name, key, timeout, retries, max_wait, sleep=sleep)
+        self._caller = Caller(
+            client,
+            self.name,
+            secret=key,
+            timeout=options.timeout,
+            retries=options.retries,
+            max_wait=options.max_wait,
+            sleep=sleep,
+        )
 
     def __repr__(self) -> str:
         return f"RemoteEmbedder({self.name!r})"
@@ -91,10 +109,11 @@ class RemoteEmbedder:
 
     @property
     def server(self) -> Server:
-        """What kind of server it is and what it takes; asks it once."""
+        """The server's protocol, address and limits; found by one question to it."""
         with self._lock:
             if self._server is None:
-                self._server = discover(self._caller, self._url, self._model, self._batch, self._max_input_tokens)
+                o = self._options
+                self._server = discover(self._caller, self._url, o.model, o.batch_size, o.max_input_tokens)
             return self._server
 
     @property
@@ -108,7 +127,7 @@ class RemoteEmbedder:
         """Address, model and revision as the server states them; other weights under the same name go unnoticed."""
         server = self.server
         named = f"{server.kind}:{self.name}:{server.model}:{server.revision}"
-        return f"remote-1:{named}:{server.input_tokens}:{self._dimensions or ''}"
+        return f"remote-1:{named}:{server.input_tokens}:{self._options.dimensions or ''}"
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, dims), every row of length 1."""
@@ -127,8 +146,8 @@ class RemoteEmbedder:
         return rows
 
     def _count(self, server: Server) -> Callable[[str], int]:
-        if self._tokens is not None:
-            return self._tokens
+        if self._options.tokens is not None:
+            return self._options.tokens
         return utf8_bytes if server.kind == "openai" else _guess
 
     def _all_rows(self, server: Server, pieces: list[str]) -> FloatArray:
@@ -138,7 +157,7 @@ class RemoteEmbedder:
         if len(batches) == 1:
             parts = [self._batch_rows(server, pieces, batches[0], stop)]
         else:
-            workers = ThreadPoolExecutor(min(self._concurrency, len(batches)), "fieldpack-remote")
+            workers = ThreadPoolExecutor(min(self._options.concurrency, len(batches)), "fieldpack-remote")
             try:
                 futures = [workers.submit(self._batch_rows, server, pieces, batch, stop) for batch in batches]
                 wait(futures, return_when=FIRST_EXCEPTION)
@@ -212,7 +231,8 @@ class RemoteEmbedder:
     def _openai_payload(self, server: Server, pieces: list[str], as_base64: bool) -> dict[str, object]:
         payload: dict[str, object] = {"input": pieces, "model": server.model}
         payload["encoding_format"] = "base64" if as_base64 else "float"
-        return payload | ({"dimensions": self._dimensions} if self._dimensions else {})
+        dimensions = self._options.dimensions
+        return payload | ({"dimensions": dimensions} if dimensions else {})
 
 
 def _batches(pieces: Sequence[str], count: Callable[[str], int], server: Server) -> Iterator[slice]:
@@ -229,7 +249,7 @@ def _batches(pieces: Sequence[str], count: Callable[[str], int], server: Server)
 
 
 def _is_too_large(refused: Refused) -> bool:
-    """413 always; 400 and 422 when they speak of size (a text that makes no sense at any length is not cut down)."""
+    """413 always; 400 and 422 when the message is about size."""
     return refused.status == 413 or (refused.status in (400, 422) and bool(_TOO_LONG.search(refused.body)))
 
 
@@ -260,6 +280,6 @@ def _numbers(embedding: Any, who: str) -> Any:
 
 
 def _guess(text: str) -> int:
-    """Tokens of a text, roughly: three ASCII characters, or one other character."""
+    """About how many tokens a text has: one for three ASCII characters, one for each other character."""
     ascii_characters = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
     return -(-ascii_characters // 3) + len(text) - ascii_characters

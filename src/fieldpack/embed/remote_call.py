@@ -1,4 +1,4 @@
-"""One question to an HTTP server: time-outs, retries with back-off, and errors that a person can act on."""
+"""One request to an HTTP server: time-outs, retries with back-off, and errors that a person can act on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TRIES_CONNECTION = 3
 
 
 class Refused(Exception):
-    """A status that asking again does not mend."""
+    """The server answered a status that a retry does not mend."""
 
     def __init__(self, status: int, body: str) -> None:
         self.status, self.body = status, body
@@ -47,9 +47,21 @@ class NotJSON(EmbeddingError):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A complete answer of a server."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Caller:
-    """Asks one server. `retries` bounds answers of kinds in RETRIED, `max_wait` (seconds) one pause between tries,
-    `most_bytes` an answer (2,048 vectors of 4,096 numbers in text are about 100 MB).
+    """Sends requests to one server. who: its name in messages. secret: the key, which no message shows.
+
+    timeout: seconds for a whole answer. retries: bound for answers whose status is in RETRIED. max_wait: seconds of the
+    longest pause between two tries. most_bytes: bound for an answer (2,048 vectors of 4,096 numbers in text are about
+    100 MB). sleep: called with the seconds of a pause, instead of waiting.
     """
 
     client: httpx.Client
@@ -67,37 +79,37 @@ class Caller:
         failures = {"status": 0, "timeout": 0, "connection": 0, "garbled": 0}
         while True:
             try:
-                status, headers, body = self._once(method, url, content)
-                if status == 200:
-                    return json.loads(body)
-                text = self._clean(_message(body))
-                if status not in RETRIED or "insufficient_quota" in text:
-                    raise Refused(status, text)
+                answer = self._once(method, url, content)
+                if answer.status == 200:
+                    return json.loads(answer.body)
+                text = self._clean(_message(answer.body))
+                if answer.status not in RETRIED or "insufficient_quota" in text:
+                    raise Refused(answer.status, text)
                 kind, tries = "status", self.retries + 1
-                error = self.refusal(Refused(status, text))
-                asked = _retry_after(headers.get("retry-after"))
+                error = self.refusal(Refused(answer.status, text))
+                retry_after = _retry_after(answer.headers.get("retry-after"))
             except (json.JSONDecodeError, UnicodeDecodeError):
-                kind, tries, asked = "garbled", _TRIES_TIMEOUT, None
-                found = self._clean(body[:80].decode("utf-8", "replace"))
+                kind, tries, retry_after = "garbled", _TRIES_TIMEOUT, None
+                beginning = self._clean(answer.body[:80].decode("utf-8", "replace"))
                 error = NotJSON(
-                    f"{self.who} answered 200 with what is no JSON (it begins {found!r}); "
+                    f"{self.who} answered 200 with what is no JSON (it begins {beginning!r}); "
                     "check the URL: it may be a web page, or the answer was cut"
                 )
-            except httpx.RequestError as trouble:
-                kind, tries, asked = *_kind(trouble), None
-                error = self._unreachable(trouble)
+            except httpx.RequestError as cause:
+                kind, tries, retry_after = *_kind(cause), None
+                error = self._unreachable(cause)
             failures[kind] += 1
             if failures[kind] >= tries:
                 raise error
-            self._pause(sum(failures.values()), asked, error, stop)
+            self._pause(sum(failures.values()), retry_after, error, stop)
 
     def refusal(self, refused: Refused) -> EmbeddingError:
-        """What a status means and what to do."""
+        """The error for a status: its meaning and what to do."""
         advice = _ADVICE.get(refused.status, "see the server's log" if refused.status >= 500 else "check the URL")
-        said = f": {refused.body}" if refused.body else ""
-        return EmbeddingError(f"{self.who} answered status {refused.status}{said} ({advice})")
+        message = f": {refused.body}" if refused.body else ""
+        return EmbeddingError(f"{self.who} answered status {refused.status}{message} ({advice})")
 
-    def _once(self, method: str, url: httpx.URL, content: bytes | None) -> tuple[int, httpx.Headers, bytes]:
+    def _once(self, method: str, url: httpx.URL, content: bytes | None) -> Answer:
         # Streamed, so that `timeout` bounds the whole answer: the client's own time-out is for each piece of it.
         deadline = time.monotonic() + self.timeout
         with self.client.stream(method, url, content=content, headers=_JSON) as answer:
@@ -109,22 +121,26 @@ class Caller:
                     raise EmbeddingError(f"{self.who} answered with more than {self.most_bytes} bytes; check the URL")
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout(f"the answer was not complete after {self.timeout:g} s")
-            return answer.status_code, answer.headers, b"".join(parts)
+            return Answer(answer.status_code, answer.headers, b"".join(parts))
 
-    def _unreachable(self, trouble: httpx.RequestError) -> EmbeddingError:
-        said = self._clean(str(trouble)) or type(trouble).__name__
-        if isinstance(trouble, httpx.TimeoutException):
+    def _unreachable(self, cause: httpx.RequestError) -> EmbeddingError:
+        message = self._clean(str(cause)) or type(cause).__name__
+        if isinstance(cause, httpx.TimeoutException):
             return EmbeddingError(
-                f"{self.who} did not answer within {self.timeout:g} s ({said}); raise timeout=, or lower batch_size="
+                f"{self.who} did not answer within {self.timeout:g} s ({message}); raise timeout=, or lower batch_size="
             )
-        return EmbeddingError(f"{self.who} cannot be reached or broke off ({said}); check the URL and the server")
+        return EmbeddingError(f"{self.who} cannot be reached or broke off ({message}); check the URL and the server")
 
-    def _pause(self, failures: int, asked: float | None, error: EmbeddingError, stop: threading.Event | None) -> None:
-        """Waits as long as the server asks, else twice as long after every failure; jitter keeps clients apart."""
-        if asked is not None and asked > self.max_wait:
-            raise EmbeddingError(f"{error}; it asks to wait {asked:.0f} s, longer than max_wait={self.max_wait:g}")
+    def _pause(
+        self, failures: int, retry_after: float | None, error: EmbeddingError, stop: threading.Event | None
+    ) -> None:
+        """Waits as long as the server asks, else twice as long after every failure; random jitter keeps clients from
+        coming back at the same moment."""
+        if retry_after is not None and retry_after > self.max_wait:
+            longest = f"longer than max_wait={self.max_wait:g}"
+            raise EmbeddingError(f"{error}; it asks to wait {retry_after:.0f} s, {longest}")
         wait = min(self.max_wait, 0.5 * 2.0 ** (failures - 1)) * random.SystemRandom().uniform(0.5, 1.0)
-        wait = max(wait, asked or 0.0)
+        wait = max(wait, retry_after or 0.0)
         if self.sleep is not None:
             self.sleep(wait)
         elif stop is None:
@@ -140,8 +156,8 @@ class Caller:
         return " ".join(text.split())[:200]
 
 
-def _kind(trouble: httpx.RequestError) -> tuple[str, int]:
-    if isinstance(trouble, httpx.TimeoutException):
+def _kind(cause: httpx.RequestError) -> tuple[str, int]:
+    if isinstance(cause, httpx.TimeoutException):
         return "timeout", _TRIES_TIMEOUT
     return "connection", _TRIES_CONNECTION
 

@@ -1,8 +1,8 @@
-"""What is at a URL: which of the two protocols it speaks, under which address, and how much it takes at once."""
+"""The server at a URL: its protocol, the address for embeddings, and how much it takes at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -13,19 +13,22 @@ from fieldpack.errors import InputError
 
 @dataclass(frozen=True)
 class Server:
-    """What was learned of a server: how to ask it, and how much at once."""
+    """kind: "openai" or "tei". url: where texts are sent. model, revision: as the server states them, else "".
+
+    Limits: inputs (texts a request), input_tokens (tokens a text), request_tokens (tokens a request, None: no limit).
+    """
 
     kind: str
-    url: httpx.URL
-    model: str
-    revision: str
     inputs: int
     input_tokens: int
     request_tokens: int | None
+    url: httpx.URL = field(default_factory=httpx.URL)
+    model: str = ""
+    revision: str = ""
 
 
-OPENAI = Server("openai", httpx.URL(""), "", "", 2048, 8192, 300_000)
-TEI = Server("tei", httpx.URL(""), "", "", 32, 512, None)
+OPENAI = Server("openai", inputs=2048, input_tokens=8192, request_tokens=300_000)
+TEI = Server("tei", inputs=32, input_tokens=512, request_tokens=None)
 _OPENAI_MODEL = "text-embedding-3-small"
 _USUAL_BATCH = 512
 
@@ -33,7 +36,7 @@ _USUAL_BATCH = 512
 def discover(
     caller: Caller, url: httpx.URL, model: str | None, batch: int | None, max_input_tokens: int | None
 ) -> Server:
-    """The server at `url`: told by the path, else by asking /info. `batch` stays within what it allows."""
+    """The server at `url`, recognised by the path, else by its /info. batch: texts a request, cut to its limit."""
     server = _kind(caller, url, model)
     wanted = batch or (server.inputs if server.kind == "tei" else _USUAL_BATCH)
     return replace(

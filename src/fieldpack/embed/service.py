@@ -1,4 +1,4 @@
-"""EmbeddingService: one face for every way to get vectors. Batches, embeds each text once, checks, caches."""
+"""EmbeddingService: one class for every source of vectors. It batches, embeds each text once, checks and caches."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldpack.embed.adapt import failure
-from fieldpack.embed.choose import Options, choose, each_index, kind_of, name_of
-from fieldpack.embed.rows import RowError, blank_row, check_texts, is_blank, unit_rows
-from fieldpack.errors import FieldpackError, InputError
+from fieldpack.checks import number, whole
+from fieldpack.embed.custom import failure
+from fieldpack.embed.factory import Options, kind_of, make_embedder, name_of
+from fieldpack.embed.validate import RowError, blank_row, check_texts, is_blank, unit_rows
+from fieldpack.errors import FieldpackError
 from fieldpack.protocols import Embedder, Progress
 from fieldpack.types import FloatArray
 
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
     from fieldpack.embed.static import StaticEmbedder
 
 _CHUNK = 2048
-"""Texts per call of the embedder when there is progress to show or a cache to fill; sorting by length works within."""
+"""Texts per call of the embedder when there is progress to show or a cache to fill."""
 
 
 class EmbeddingService:
-    """Texts to unit float32 rows by whatever `model` stands for. Construction loads nothing; safe to share by threads.
+    """Texts to unit float32 rows by the embedder of `model`. Construction loads nothing; threads may share a service.
 
     model: "static" (the table that ships with fieldpack) | "minilm" (all-MiniLM-L6-v2: ONNX, else torch) |
-        "cascade" (static vectors here; `.tiers` has the second stage) | a folder | a Hugging Face name owner/model |
+        "cascade" ("static" with a `reranker`) | a folder | a Hugging Face name owner/model |
         an http(s) URL (OpenAI-compatible or TEI) | an object with embed, encode or embed_documents |
         a function from list[str] to rows.
-    second: the second stage of "cascade": any of the above, or an EmbeddingService.
+    second: the reranker of "cascade": any of the above, or an EmbeddingService.
     device: "auto" (cuda, then mps, then cpu) or a torch device name; for transformers only.
     cache: None, or the path of an SQLite file that keeps vectors between runs (max_cache_bytes bounds it).
     batch_size: texts per forward pass or request; None lets the embedder choose.
@@ -64,45 +65,49 @@ class EmbeddingService:
         max_cache_bytes: int | None = None,
         second: Any = "minilm",
     ) -> None:
-        for label, number in (("batch_size", batch_size), ("concurrency", concurrency), ("timeout", timeout)):
-            if number is not None and not number > 0:
-                raise InputError(f"{label} is {number}, allowed: above 0")
+        if batch_size is not None:
+            whole("batch_size", batch_size, 1, 1_000_000)
+        if timeout is not None:
+            number("timeout", timeout, 1e-3, 1e9)
+        whole("concurrency", concurrency, 1, 10_000)
         self.kind = kind_of(model)
         self.name = name_of(model)
         self.progress = progress
         if not isinstance(second, EmbeddingService):
             kind_of(second)
-        self._second = second
+        self._second = second if self.kind == "cascade" else None
+        if self.kind == "cascade":
+            self.kind, model = "static", "static"
         self._model, self._cache_path, self._max_cache_bytes = model, cache, max_cache_bytes
         self._options = Options(
-            device,
-            batch_size,
-            timeout,
-            api_key,
-            remote_model,
-            allow_hub,
-            allow_remote,
-            tokens,
-            max_input_tokens,
-            concurrency,
+            device=device,
+            batch_size=batch_size,
+            timeout=timeout,
+            api_key=api_key,
+            remote_model=remote_model,
+            allow_hub=allow_hub,
+            allow_remote=allow_remote,
+            tokens=tokens,
+            max_input_tokens=max_input_tokens,
+            concurrency=concurrency,
         )
         if (self.kind == "hub" and not allow_hub) or (self.kind == "remote" and not allow_remote):
-            choose(model, self._options)
+            make_embedder(model, self._options)
         self._start()
 
     def _start(self) -> None:
         self._lock = threading.RLock()
         self._embedder: Embedder | None = None
         self._cache: VectorCache | None = None
-        self._tiers: tuple[EmbeddingService, ...] | None = None
+        self._reranker: EmbeddingService | None = None
 
     def __repr__(self) -> str:
         return f"EmbeddingService({self.name!r}, device={self._options.device!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was asked for, for another process; it loads its own model. The progress callback stays here."""
-        left = ("_lock", "_embedder", "_cache", "_tiers")
-        return {key: value for key, value in vars(self).items() if key not in left} | {"progress": None}
+        """The arguments, for another process; it loads its own model. The progress callback stays here."""
+        loaded = ("_lock", "_embedder", "_cache", "_reranker")
+        return {key: value for key, value in vars(self).items() if key not in loaded} | {"progress": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -113,13 +118,13 @@ class EmbeddingService:
         """The loaded embedder (loads it)."""
         with self._lock:
             if self._embedder is None:
-                self._embedder = choose(self._model, self._options)
+                self._embedder = make_embedder(self._model, self._options)
             return self._embedder
 
     @property
     def static(self) -> StaticEmbedder | None:
         """The static table when the vectors come from one (it has word vectors too), else None. Loads the table."""
-        if self.kind not in ("static", "cascade", "folder", "object"):
+        if self.kind not in ("static", "folder", "object"):
             return None
         from fieldpack.embed.static import StaticEmbedder
 
@@ -127,21 +132,22 @@ class EmbeddingService:
         return embedder if isinstance(embedder, StaticEmbedder) else None
 
     @property
-    def tiers(self) -> tuple[EmbeddingService, ...]:
-        """The services to use in turn, the cheap one first: (self,) but for "cascade", which has (static, second)."""
-        if self.kind != "cascade":
-            return (self,)
+    def reranker(self) -> EmbeddingService | None:
+        """The model that reads what "cascade" ranks first, with this service's cache and settings; None for any other
+        name. Loads nothing."""
+        if self._second is None:
+            return None
         with self._lock:
-            if self._tiers is None:
-                self._tiers = (self._tier("static"), self._tier(self._second))
-            return self._tiers
+            if self._reranker is None:
+                self._reranker = self._with_settings(self._second)
+            return self._reranker
 
-    def _tier(self, model: Any) -> EmbeddingService:
+    def _with_settings(self, model: Any) -> EmbeddingService:
         if isinstance(model, EmbeddingService):
             return model
-        tier = EmbeddingService(model, cache=self._cache_path, max_cache_bytes=self._max_cache_bytes)
-        tier._options, tier.progress = self._options, self.progress
-        return tier
+        service = EmbeddingService(model, cache=self._cache_path, max_cache_bytes=self._max_cache_bytes)
+        service._options, service.progress = self._options, self.progress
+        return service
 
     @property
     def dims(self) -> int:
@@ -183,7 +189,7 @@ class EmbeddingService:
         return rows[np.fromiter(map(row_of.__getitem__, listed), np.intp, len(listed))]
 
     def _unique_rows(self, texts: list[str], positions: list[int]) -> FloatArray:
-        """Rows of distinct texts; positions[i] is where the caller has texts[i]. Blank ones reach only the table."""
+        """Rows of distinct texts; positions[i]: the caller's index of texts[i]. Only the static table embeds blanks."""
         if self.static is not None:
             return self._stored_rows(texts, positions)
         full = [i for i, text in enumerate(texts) if not is_blank(text)]
@@ -198,7 +204,7 @@ class EmbeddingService:
 
     def _stored_rows(self, texts: list[str], positions: list[int]) -> FloatArray:
         if self._cache_path is None:
-            return self._fresh_rows(texts, positions, 0, len(texts), None)
+            return self._fresh_rows(texts, positions, total=len(texts))
         from fieldpack.embed.cache import key_of
 
         cache, space = self._open_cache(), self.fingerprint
@@ -215,7 +221,7 @@ class EmbeddingService:
                 cache.put(space, self.dims, [keys[i] for i in missing[start : start + len(part)]], part)
 
             new, where = [texts[i] for i in missing], [positions[i] for i in missing]
-            rows[missing] = self._fresh_rows(new, where, len(known), len(texts), store)
+            rows[missing] = self._fresh_rows(new, where, done=len(known), total=len(texts), store=store)
         return rows
 
     def _open_cache(self) -> VectorCache:
@@ -231,17 +237,20 @@ class EmbeddingService:
         self,
         texts: list[str],
         positions: list[int],
-        done: int,
+        *,
         total: int,
-        store: Callable[[int, FloatArray], None] | None,
+        done: int = 0,
+        store: Callable[[int, FloatArray], None] | None = None,
     ) -> FloatArray:
-        """Rows straight from the embedder, in chunks when somebody watches or stores: a kill then loses one chunk."""
+        """Rows from the embedder, in chunks when there is a progress callback or a cache: a kill loses one chunk.
+
+        done, total: texts, for the progress callback. store: called with the first row of a chunk and its rows."""
         step = len(texts) if store is None and self.progress is None else _CHUNK
         parts: list[FloatArray] = []
         for start in range(0, len(texts), step):
             part = self._call(texts[start : start + step], positions[start : start + step])
             if parts and part.shape[1] != parts[0].shape[1]:
-                part = unit_rows(part, len(part), parts[0].shape[1], self.name, each_index(positions[start:]))
+                part = unit_rows(part, len(part), parts[0].shape[1], self.name, positions[start:].__getitem__)
             parts.append(part)
             if store is not None:
                 store(start, part)
@@ -250,10 +259,10 @@ class EmbeddingService:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _call(self, texts: list[str], positions: list[int]) -> FloatArray:
-        embedder, where = self.embedder, each_index(positions)
+        embedder, where = self.embedder, positions.__getitem__
         try:
             raw = embedder.embed(texts)
-            # An adapted object learns its width here, so that no probe is needed; every other embedder knows it.
+            # A custom object shows its width here, so that no probe is needed; every other embedder knows it.
             dims = None if self.kind == "object" and self._cache_path is None else embedder.dims
             return unit_rows(raw, len(texts), dims, self.name)
         except RowError as error:

@@ -9,22 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.embed.rows import blank_row, check_texts, is_blank, unit_rows
-from fieldpack.errors import InputError
+from fieldpack.checks import whole
+from fieldpack.embed.validate import blank_row, check_texts, is_blank, unit_rows
 from fieldpack.types import FloatArray
 from fieldpack.words import split
 
 
 class HashEmbedder:
-    """Texts that share words are near one another; everything else is about orthogonal.
+    """Texts that share words have similar rows; other texts have nearly orthogonal ones.
 
     The row of a text is the sum of one fixed pseudo-random vector per word (from the word's BLAKE2b hash), made unit.
     Sums are of integers, so the bits are the same in every process, batch and machine.
     """
 
     def __init__(self, dims: int = 64) -> None:
-        if dims < 1:
-            raise InputError(f"dims is {dims}, allowed: 1 and more")
+        whole("dims", dims, 1, 1_000_000)
         self.dims = dims
         self.fingerprint = f"hash-words-1:{dims}"
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fieldpack.embed.adapt import PROBE, bounded
-from fieldpack.embed.rows import check_texts, unit_rows
+from fieldpack.embed.custom import PROBE, bounded
+from fieldpack.embed.validate import check_texts, unit_rows
 from fieldpack.embed.windows import plan
 from fieldpack.errors import EmbeddingError, InputError, MissingExtraError
 from fieldpack.types import FloatArray
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _BATCH = {"cuda": 256, "mps": 64}
 _BATCH_CPU = 32
-_LOOK = 6.0
+_HUB_SECONDS = 6.0
 """Seconds that the hub gets to say whether it has a model, before we say that it cannot be reached."""
 
 
@@ -92,12 +92,12 @@ class TransformerEmbedder:
             return np.zeros((0, self.dims), np.float32)
         with self._lock:
             cut = plan(listed, self._count, self._window())
-            # One call over everything: encode() sorts by length, so that little is spent on padding.
+            # One call for all pieces: encode() sorts by length, so that little is spent on padding.
             raw = self._encode(cut.pieces)
         return cut.pooled(unit_rows(raw, len(cut.pieces), self.dims, self.name, cut.text_of))
 
     def _window(self) -> int | None:
-        """Tokens of text that fit beside the model's own marks and prompt; None when there is no bound to keep."""
+        """Tokens of text that the model reads beside its own markers and prompt; None when it states no bound."""
         longest, tokenizer = getattr(self.model, "max_seq_length", None), getattr(self.model, "tokenizer", None)
         if longest is None or tokenizer is None or not 0 < longest < 1_000_000:
             return None
@@ -130,7 +130,7 @@ class TransformerEmbedder:
 
 
 def pick_device(device: str) -> str:
-    """The torch device for `device`; InputError when it is not there."""
+    """The torch device for `device` ("auto": cuda, then mps, then cpu). Raises InputError when there is none."""
     import torch
 
     if device == "auto":
@@ -138,17 +138,17 @@ def pick_device(device: str) -> str:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     kind = device.split(":")[0]
-    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if kind not in here:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if kind not in available:
         raise InputError(f"device is {device!r}, allowed: auto, cpu, cuda, cuda:<number>, mps")
-    if not here[kind]:
-        usable = ", ".join(name for name, there in here.items() if there)
+    if not available[kind]:
+        usable = ", ".join(name for name in available if available[name])
         raise InputError(f"device is {device!r}, but torch {torch.__version__} finds none; use auto or {usable}")
     return device
 
 
 def load_model(name: str, device: str) -> Any:
-    """The SentenceTransformer of a folder or hub name, from files that are here if they are."""
+    """The SentenceTransformer of a folder or hub name; local files are tried before the hub."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
@@ -168,7 +168,8 @@ def load_model(name: str, device: str) -> Any:
 
 
 def ask_hub(name: str) -> None:
-    """EmbeddingError unless the hub answers in seconds that it has the model (its own client tries for minutes)."""
+    """Raises EmbeddingError unless the hub answers within seconds that it has the model (the hub's own client retries
+    for minutes)."""
     import httpx
 
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
@@ -178,7 +179,9 @@ def ask_hub(name: str) -> None:
     try:
         # Name resolution has no time-out of its own, so the whole question is bounded too.
         answer = bounded(
-            lambda: httpx.get(f"{hub}/api/models/{name}", timeout=_LOOK - 1, follow_redirects=True), _LOOK, hub
+            lambda: httpx.get(f"{hub}/api/models/{name}", timeout=_HUB_SECONDS - 1, follow_redirects=True),
+            _HUB_SECONDS,
+            hub,
         )
     except (httpx.HTTPError, httpx.InvalidURL, EmbeddingError) as error:
         raise EmbeddingError(
@@ -208,12 +211,12 @@ def _weights_hash(model: Any, window: int | None) -> str:
     """16 hex digits over every tensor's name, type, shape and bytes, and over the modules as they print themselves."""
     digest = hashlib.blake2b(f"{model}|{window}".encode(), digest_size=8)
     for name, tensor in model.state_dict().items():
-        plain = tensor.detach().cpu().contiguous()
-        digest.update(f"{name}|{plain.dtype}|{tuple(plain.shape)}".encode())
-        if plain.numel():
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}|{values.dtype}|{tuple(values.shape)}".encode())
+        if values.numel():
             import torch
 
-            digest.update(memoryview(plain.reshape(-1).view(torch.uint8).numpy()))
+            digest.update(memoryview(values.reshape(-1).view(torch.uint8).numpy()))
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Texts longer than a model reads at once: cut into windows that it can read, none of the text left out."""
+"""Texts longer than a model reads at once: cut into windows, with no text left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.embed.rows import pool
+from fieldpack.embed.validate import pool
 from fieldpack.types import FloatArray
 
 
@@ -21,8 +21,8 @@ def utf8_bytes(text: str) -> int:
 def windows(text: str, count: Callable[[str], int], limit: int) -> list[str]:
     """Pieces of about equal size, each with `count(piece) <= limit`, that join to the text.
 
-    Cuts fall behind white space where there is some near, else between any two characters. A single character is never
-    cut, whatever it counts.
+    Cuts fall after white space where the last quarter of a piece has any, else between any two characters. A single
+    character is never cut, even if it counts more than `limit`.
     """
     done: list[str] = []
     todo = [text]
@@ -38,20 +38,20 @@ def windows(text: str, count: Callable[[str], int], limit: int) -> list[str]:
 
 
 def cut(text: str, parts: int) -> list[str]:
-    """`parts` pieces at most, never an empty one."""
+    """The text in at most `parts` pieces of about equal length, none of them empty."""
     step = max(1, len(text) // parts)
     cuts = [0]
     for k in range(1, parts):
         target = min(max(k * step, cuts[-1] + 1), len(text) - 1)
-        cut = _behind_space(text, max(cuts[-1] + 1, target - step // 4), target)
+        cut = _after_space(text, max(cuts[-1] + 1, target - step // 4), target)
         if cut > cuts[-1]:
             cuts.append(cut)
     cuts.append(len(text))
     return [text[a:b] for a, b in itertools.pairwise(cuts) if b > a]
 
 
-def _behind_space(text: str, low: int, high: int) -> int:
-    """The last position in [low, high] that stands behind white space, or `high`."""
+def _after_space(text: str, low: int, high: int) -> int:
+    """The last position in [low, high] after white space, or `high`."""
     for at in range(high, low - 1, -1):
         if text[at - 1].isspace():
             return at
@@ -60,13 +60,13 @@ def _behind_space(text: str, low: int, high: int) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which pieces to embed and how they make up the texts: pieces[spans[i]] are text i's."""
+    """The pieces to embed; pieces[spans[i]] are those of text i."""
 
     pieces: list[str]
     spans: list[slice]
 
     def text_of(self, piece: int) -> int:
-        """Which text a piece is a part of."""
+        """The index of the text that a piece is part of."""
         return bisect.bisect_right(self.spans, piece, key=lambda span: int(span.start)) - 1
 
     def pooled(self, rows: FloatArray) -> FloatArray:
@@ -85,7 +85,7 @@ def plan(texts: Sequence[str], count: Callable[[str], int], limit: int | None) -
     pieces: list[str] = []
     spans: list[slice] = []
     for text in texts:
-        # Counting is dear, and an ASCII token is a character or more (other text may grow when a model normalises it).
+        # Counting is slow, and an ASCII token is a character or more (other text may grow when a model normalises it).
         short = limit is None or (text.isascii() and len(text) < limit)
         cut = [text] if short or limit is None else windows(text, count, limit)
         kept = [piece for piece in cut if not piece.isspace()] or cut[:1]

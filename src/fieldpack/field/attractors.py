@@ -22,10 +22,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.checks import number, whole
 from fieldpack.errors import InputError
 from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
-from fieldpack.field.basins import Ground
-from fieldpack.field.descent import Pairs, Trace, distinct, fixed_points, merging_cosine, polish, starts
+from fieldpack.field.basins import FieldRows
+from fieldpack.field.descent import SimilarityMatrix, Trace, distinct, fixed_points, merging_cosine, refine, starts
 from fieldpack.field.scale import noise_scale, trapping_scale
 
 SHARPNESS = (0.35, 0.5, 0.7, 1.0)
@@ -57,8 +58,22 @@ class Attractors:
 
     def affinity(self, x: Array) -> npt.NDArray[np.float32]:
         """(n, k) similarity of rows to the centers, background taken away, in [-1, 1]."""
-        ground = Ground.of(x, library(x).ones_like(x[:, 0]), like(self.background, x), 0.0)
-        return host(ground.affinity(like(self.centers, x))).astype(np.float32)
+        field = FieldRows.from_rows(x, library(x).ones_like(x[:, 0]), like(self.background, x), 0.0)
+        return host(field.affinity(like(self.centers, x))).astype(np.float32)
+
+    def demand(self, query: Array | None) -> npt.NDArray[np.float32]:
+        """(k,) share of a query (d,) or of queries (q, d) in each attractor, sums to 1: strength times affinity.
+
+        Without a query by strength alone; equal shares where no attractor has any.
+        """
+        if len(self) == 0:
+            return np.zeros(0, np.float32)
+        weight = self.strength.astype(np.float64)
+        if query is not None:
+            q = np.atleast_2d(host(query)).astype(np.float32)
+            weight = weight * np.maximum(self.affinity(q), 0).mean(0)
+        whole = weight.sum()
+        return np.asarray(weight / whole if whole > 0 else np.full(len(self), 1 / len(self)), np.float32)
 
 
 def detect(
@@ -76,7 +91,7 @@ def detect(
     """The attractors of the rows x (n, d), unit length.
 
     mass (n,): weights >= 0 (default: equal). query (d,) or (q, d) with bias gamma >= 0 pulls the field towards it.
-    beta: the scale; default the best of `sharpness * trapping_scale`. limit: at most this many, the strongest.
+    beta: the scale; default the best of `sharpness * trapping_scale`. limit: at most so many, the strongest.
     sample: rows from which attractors are sought (default: n / 4 within 192 and 512, at least 12 limit); they descend
     again in the field of up to 4,096 rows, and all rows are assigned in one pass.
     background (d,): default the mean of the rows; zeros for the raw field. Raises InputError.
@@ -85,70 +100,75 @@ def detect(
     scales = _checked(limit, sharpness, bias, beta)
     weight = _weight(x, mass)
     mu = like(weighted_totals(weight[None], x)[0] if background is None else background, x)
-    if len(x) < 3:
+    if len(x) < 3 or limit == 0:
         return _none(x, mu, beta or 0.0)
-    whole = Ground.of(x, weight, mu, 0.0)
+    whole = FieldRows.from_rows(x, weight, mu, 0.0)
     order = np.argsort(host(whole.offset), kind="stable")
-    part = whole.some(_spread(order, sample or _size(len(x), limit)))
+    part = whole.take(_evenly_spaced(order, sample or _size(len(x), limit)))
     sigma = noise_scale(part.x - mu)
     part, whole = replace(part, sigma=sigma), replace(whole, sigma=sigma)
     b = _pull(query, bias, mu, x) - mu
-    pairs = Pairs.of(part.x, part.weight, b)
-    trap = 1.0 if beta else trapping_scale(pairs.r[:-1, :-1])
-    betas = [beta] if beta else sorted((s * trap for s in scales), reverse=True)
-    used, z = _clearest(part, b, pairs, betas, limit)
-    wide = whole if len(x) <= WIDE else whole.some(_spread(order, WIDE))
-    return _finish(whole, wide, b, z, used, limit)
+    matrix = SimilarityMatrix.from_rows(part.x, part.weight, b)
+    trapping = 1.0 if beta else trapping_scale(matrix.r[:-1, :-1])
+    betas = [beta] if beta else sorted((s * trapping for s in scales), reverse=True)
+    used, z = _clearest(part, b, matrix, betas, limit)
+    wide = whole if len(x) <= WIDE else whole.take(_evenly_spaced(order, WIDE))
+    return _finish(whole, wide, b, z, beta=used, limit=limit)
 
 
-def _clearest(ground: Ground, b: Array, pairs: Pairs, betas: list[float], limit: int) -> tuple[float, Array]:
+def _clearest(
+    field: FieldRows, b: Array, matrix: SimilarityMatrix, betas: list[float], limit: int
+) -> tuple[float, Array]:
     """The scale at which the attractors divide the rows most cleanly, and their centers there.
 
     From fine to coarse: fixed points only merge as beta falls, so each scale starts from those of the one before.
     """
-    a = starts(pairs, betas[0], 4 * limit + 32)
-    best, used, centers = -1.0, betas[-1], ground.x[:0]
+    a = starts(matrix, betas[0], 4 * limit + 32)
+    best, used, centers = -1.0, betas[-1], field.x[:0]
     for beta in betas:
-        a = fixed_points(a, pairs, beta)
-        z = unit(a[:, :-1] @ ground.x + b)
-        z = z[indices(ground.settle(z, limit)[0], z)]
-        clean = ground.separation(z) if len(z) else -1.0
+        a = fixed_points(a, matrix, beta)
+        z = unit(a[:, :-1] @ field.x + b)
+        z = z[indices(field.keep_significant(z, limit)[0], z)]
+        clean = field.separation(z) if len(z) else -1.0
         if clean > best:
             best, used, centers = clean, beta, z
     return used, centers
 
 
-def _finish(ground: Ground, wide: Ground, b: Array, z: Array, beta: float, limit: int) -> Attractors:
+def _finish(field: FieldRows, wide: FieldRows, b: Array, z: Array, *, beta: float, limit: int) -> Attractors:
     """The centers descend once more in the wide field; all rows are assigned; what is left is sorted by strength."""
-    z, trace = polish(z, wide.x, wide.weight, beta, b)
+    z, trace = refine(z, wide.x, wide.weight, beta, b)
     if len(z):
         keep = distinct(host(z @ z.T) > merging_cosine(beta), trace[-1], limit)
-        stay, basins = ground.settle(z[indices(keep, z)], limit)
+        stay, basins = field.keep_significant(z[indices(keep, z)], limit)
         keep = keep[stay]
         z, trace = z[indices(keep, z)], trace[:, keep]
     if len(z) == 0:
-        return _none(ground.x, ground.mu, beta)
+        return _none(field.x, field.mu, beta)
     order = np.argsort(-basins.strength, kind="stable")
     rank = np.append(np.argsort(order), -1)  # the last entry keeps -1 at -1
     return Attractors(
-        host(z)[order].astype(np.float32),
-        basins.strength[order].astype(np.float32),
-        rank[basins.basin],
-        beta,
-        basins.cohesion[order].astype(np.float32),
-        trace[:, order],
-        host(ground.mu).astype(np.float32),
-        wide.separation(z),
+        centers=host(z)[order].astype(np.float32),
+        strength=basins.strength[order].astype(np.float32),
+        basin=rank[basins.basin],
+        beta=beta,
+        cohesion=basins.cohesion[order].astype(np.float32),
+        energy=trace[:, order],
+        background=host(field.mu).astype(np.float32),
+        separation=wide.separation(z),
     )
 
 
 def _checked(limit: int, sharpness: float | Sequence[float], bias: float, beta: float | None) -> tuple[float, ...]:
     scales = (sharpness,) if isinstance(sharpness, int | float) else tuple(sharpness)
-    if limit < 1 or not scales or min(scales) <= 0 or not bias >= 0 or (beta is not None and not beta > 0):
-        raise InputError(
-            f"limit={limit}, sharpness={sharpness}, bias={bias}, beta={beta}; "
-            "expected limit >= 1, sharpness > 0, bias >= 0, beta > 0 or None"
-        )
+    if not scales:
+        raise InputError("sharpness is empty; give one number above 0, or several")
+    whole("limit", limit, 0, 1 << 31)
+    number("bias", bias, 0, 1e9)
+    for scale in scales:
+        number("sharpness", scale, 1e-9, 1e9)
+    if beta is not None:
+        number("beta", beta, 1e-9, 1e9)
     return scales
 
 
@@ -175,9 +195,9 @@ def _size(n: int, limit: int) -> int:
     return max(min(max(n // 4, SAMPLE[0]), SAMPLE[1]), 12 * limit)
 
 
-def _spread(order: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Rows spread evenly over the order of resonance with the background, in that order: the same after any
-    permutation or rotation of the rows, and no random number."""
+def _evenly_spaced(order: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """At most `size` entries of `order`, evenly spaced. With rows in the order of their resonance with the background
+    it gives the same sample after any permutation or rotation of the rows, and needs no random number."""
     n = len(order)
     return order if n <= size else order[np.arange(size) * n // size]
 
@@ -185,5 +205,13 @@ def _spread(order: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
 def _none(x: Array, mu: Array, beta: float) -> Attractors:
     empty = np.zeros(0, np.float32)
     centers = np.zeros((0, x.shape[1]), np.float32)
-    nobody = np.full(len(x), -1, np.int64)
-    return Attractors(centers, empty, nobody, beta, empty, np.zeros((0, 0)), host(mu).astype(np.float32), 0.0)
+    return Attractors(
+        centers=centers,
+        strength=empty,
+        basin=np.full(len(x), -1, np.int64),
+        beta=beta,
+        cohesion=empty,
+        energy=np.zeros((0, 0)),
+        background=host(mu).astype(np.float32),
+        separation=0.0,
+    )

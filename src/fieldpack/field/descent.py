@@ -20,47 +20,47 @@ Trace = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class SimilarityMatrix:
     """All similarities that the descent needs: r (s + 1, s + 1) of the s rows and, last, the bias b; log mass (s,)."""
 
     r: Array
     log_mass: Array
 
     @staticmethod
-    def of(x: Array, weight: Array, b: Array) -> Pairs:
-        """Of rows x (s, d), weight (s,) > 0 or 0, bias b (d,)."""
+    def from_rows(x: Array, weight: Array, b: Array) -> SimilarityMatrix:
+        """Of rows x (s, d), weight (s,) >= 0, bias b (d,)."""
         xp = library(x)
         both = xp.concatenate([x, b[None]])
         tiny = xp.clip(weight / weight.sum(), 1e-30, None)
-        return Pairs(both @ both.T, xp.log(tiny))
+        return SimilarityMatrix(both @ both.T, xp.log(tiny))
 
     def __len__(self) -> int:
         return len(self.log_mass)
 
 
-def starts(pairs: Pairs, beta: float, most: int) -> Array:
+def starts(matrix: SimilarityMatrix, beta: float, most: int) -> Array:
     """Weights (k, s + 1) of up to `most` points to descend from, the deepest first.
 
     Every row proposes the place where its neighbours, without itself, put it (a row alone would hold itself), and
     goes one step on from there.
     """
-    similarity = pairs.r[: len(pairs)] * 1.0
-    similarity[range(len(pairs)), range(len(pairs))] = -np.inf
-    a, _ = _weights(similarity, pairs, beta)
-    u = product(a, pairs.r)
-    a, energy = _weights(u / _length(a, u)[:, None], pairs, beta)
-    return a[_distinct(a, product(a, pairs.r), energy, beta, most)]
+    similarity = matrix.r[: len(matrix)] * 1.0
+    similarity[range(len(matrix)), range(len(matrix))] = -np.inf
+    a, _ = _weights(similarity, matrix, beta)
+    u = product(a, matrix.r)
+    a, energy = _weights(u / _length(a, u)[:, None], matrix, beta)
+    return a[_distinct(a, product(a, matrix.r), energy, beta, most)]
 
 
-def fixed_points(a: Array, pairs: Pairs, beta: float) -> Array:
+def fixed_points(a: Array, matrix: SimilarityMatrix, beta: float) -> Array:
     """Weights (k, s + 1) of the fixed points `unit(weights @ [rows; bias])` below the points a; those that meet on the
     way become one, the deepest first."""
-    u = product(a, pairs.r)
+    u = product(a, matrix.r)
     for _ in range(_ROUNDS):
         for _ in range(_STEPS):
             before = u / _length(a, u)[:, None]
-            a, energy = _weights(before, pairs, beta)
-            u = product(a, pairs.r)
+            a, energy = _weights(before, matrix, beta)
+            u = product(a, matrix.r)
         moved = float(abs(u / _length(a, u)[:, None] - before).max())
         keep = _distinct(a, u, energy, beta, len(a))
         a, u = a[keep], u[keep]
@@ -69,7 +69,7 @@ def fixed_points(a: Array, pairs: Pairs, beta: float) -> Array:
     return a
 
 
-def polish(z: Array, x: Array, weight: Array, beta: float, b: Array, steps: int = 6) -> tuple[Array, Trace]:
+def refine(z: Array, x: Array, weight: Array, beta: float, b: Array, steps: int = 6) -> tuple[Array, Trace]:
     """The fixed points of the field of rows x (n, d) below the points z (k, d), and the energies (steps, k)."""
     trace = []
     for _ in range(steps):
@@ -101,8 +101,11 @@ def merging_cosine(beta: float) -> float:
     return max(1 - 0.5 / beta, 0.5)
 
 
-def distinct(near: npt.NDArray[np.bool_], energy: npt.NDArray[np.floating], most: int) -> npt.NDArray[np.int64]:
-    """Of points with neighbours `near` (k, k), those that are no neighbour of a deeper one kept: at most `most`."""
+def distinct(neighbours: npt.NDArray[np.bool_], energy: npt.NDArray[np.floating], most: int) -> npt.NDArray[np.int64]:
+    """Indices of the points that are no neighbour of a deeper one that is kept: at most `most`, the deepest first.
+
+    neighbours (k, k): which points count as the same. energy (k,): lower is deeper.
+    """
     order = np.argsort(energy, kind="stable")
     free = np.ones(len(order), bool)
     kept: list[int] = []
@@ -111,7 +114,7 @@ def distinct(near: npt.NDArray[np.bool_], energy: npt.NDArray[np.floating], most
             kept.append(i)
             if len(kept) == most:
                 break
-            free &= ~near[i]
+            free &= ~neighbours[i]
     return np.array(kept, np.int64)
 
 
@@ -120,11 +123,11 @@ def _length(a: Array, u: Array) -> Array:
     return xp.sqrt(abs(xp.einsum("ij,ij->i", u, a)) + 1e-12)
 
 
-def _weights(similarity: Array, pairs: Pairs, beta: float) -> tuple[Array, Array]:
+def _weights(similarity: Array, matrix: SimilarityMatrix, beta: float) -> tuple[Array, Array]:
     """The next weights (k, s + 1), the bias' own weight 1 last, and the energies (k,)."""
-    xp, s = library(similarity), len(pairs)
+    xp, s = library(similarity), len(matrix)
     a = beta * similarity
-    a[:, :s] += pairs.log_mass
+    a[:, :s] += matrix.log_mass
     a[:, s] = -np.inf
     top = xp.amax(a, 1)
     a = xp.exp(a - top[:, None])

@@ -1,4 +1,4 @@
-"""Scales of a field, relative to its own rows: where rows trap themselves, what noise looks like, how clean a split is.
+"""Scales of a field, relative to its own rows: the beta that traps rows, the level of noise, how clean a split is.
 
 `trapping_scale` reads the resonance matrix R (s, s) of some rows, `R_ij = x_i.x_j`.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from fieldpack.field.arrays import Array, host
 
-_SOME = 48
+_SAMPLE = 48
 _PAIRS = 128
 _SAME = 1e-4
 
@@ -28,14 +29,14 @@ def trapping_scale(r: Array) -> float:
     model at hand. From 1.0 to 1000.0.
     """
     s = len(r)
-    some = np.arange(0, s, max(1, s // _SOME))
-    gap = host(r[some]) - 1.0
+    sample = np.arange(0, s, max(1, s // _SAMPLE))
+    gap = host(r[sample]) - 1.0
     gap[gap > -_SAME] = -np.inf
     low, high = 1.0, 1000.0
     for points in (9, 5, 5):  # nested grids: three passes of one exponential each, in place of a long bisection
         grid = (low * (high / low) ** (np.arange(points) / (points - 1))).astype(gap.dtype)
-        held = np.sort(np.exp(grid[:, None, None] * gap).sum(2), axis=1)[:, len(some) // 2]
-        k = min(max(int((held > 1.0).sum()), 1), points - 1)
+        weight_of_others = np.sort(np.exp(grid[:, None, None] * gap).sum(2), axis=1)[:, len(sample) // 2]
+        k = min(max(int((weight_of_others > 1.0).sum()), 1), points - 1)
         low, high = float(grid[k - 1]), float(grid[k])
     return float((low * high) ** 0.5)
 
@@ -91,18 +92,27 @@ def silhouette(affinity: npt.NDArray[np.floating], weight: npt.NDArray[np.floati
     return float(weight @ ((b - a) / b))
 
 
+@dataclass(frozen=True, eq=False)
+class _Normal:
+    """The standard normal distribution on a grid: density, and the probability above each point."""
+
+    grid: Float64
+    above: Float64
+    density: Float64
+
+
 def _cap(share: Float64) -> Float64:
     """Mean of a standard normal number above its upper quantile `share`: phi(q) / share."""
-    grid, upper, density = _normal()
-    q = np.interp(share, upper[::-1], grid[::-1])
-    return np.asarray(np.interp(q, grid, density) / share)
+    normal = _normal()
+    q = np.interp(share, normal.above[::-1], normal.grid[::-1])
+    return np.asarray(np.interp(q, normal.grid, normal.density) / share)
 
 
 @functools.cache
-def _normal() -> tuple[Float64, Float64, Float64]:
+def _normal() -> _Normal:
     grid = np.linspace(-7, 7, 2801)
     density = np.exp(-grid * grid / 2) / np.sqrt(2 * np.pi)
-    return grid, 1 - np.cumsum(density) * (grid[1] - grid[0]), density
+    return _Normal(grid, 1 - np.cumsum(density) * (grid[1] - grid[0]), density)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,57 +1,57 @@
-"""Readings and states as notebooks show them: numbers and bars, inline styles."""
+"""Readings and states as notebooks show them. Both take what `to_dict` gives, so that no type of the field is needed
+here."""
 
 from __future__ import annotations
 
-import html
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from fieldpack.field.state import FieldState, Reading
+from fieldpack.html import bar, escape, more, table
 
 _MOST = 12
-_BAR = '<span style="display:inline-block;height:.7em;width:{:.0f}px;background:#0072b2;border-radius:2px"></span>'
 
 
-def reading_snippet(reading: Reading) -> str:
-    """The whole field in a line, and its attractors as a table."""
-    facts = reading.to_dict()
-    found = facts["attractors"]
-    most = max([a["strength"] for a in found], default=1.0) or 1.0
-    rows = "".join(
-        f"<tr><td>{k}</td><td>{a['strength']:.3f} {_BAR.format(60 * a['strength'] / most)}</td>"
-        f"<td>{a['segments']:,}</td><td>{a['cohesion']:.2f}</td><td>{a['demand']:.0%}</td></tr>"
-        for k, a in enumerate(found[:_MOST], 1)
-    )
-    head = _head("attractor", "strength", "segments", "cohesion", "demand")
-    table = f"<table>{head}<tbody>{rows}</tbody></table>" if found else "<div>no attractor</div>"
+def reading_snippet(facts: Mapping[str, Any]) -> str:
+    """The whole field in a line, and its attractors as a table. facts: of `Reading.to_dict`, and "segments"."""
+    attractors = facts["attractors"]
+    most = max([a["strength"] for a in attractors], default=1.0) or 1.0
+    rows = [
+        [
+            str(k),
+            f"{a['strength']:.3f} {bar(a['strength'] / most)}",
+            f"{a['segments']:,}",
+            f"{a['cohesion']:.2f}",
+            f"{a['demand']:.0%}",
+        ]
+        for k, a in enumerate(attractors[:_MOST], 1)
+    ]
+    head = ("attractor", "strength", "segments", "cohesion", "demand")
     return (
-        f"<div><b>Reading</b> of {len(reading.row_resonance):,} segments: resonance {reading.resonance:.3f}, "
-        f"permeability {reading.permeability:.2f}, turn {reading.state.turn}</div>"
-        f"{table}{_rest(len(found), 'attractors')}"
+        f"<div><b>Reading</b> of {facts['segments']:,} segments: resonance {facts['resonance']:.3f}, "
+        f"permeability {facts['permeability']:.2f}, turn {facts['turn']}</div>"
+        f"{table(head, rows) if rows else '<div>no attractor</div>'}{more(len(attractors) - _MOST, 'attractors')}"
     )
 
 
-def state_snippet(state: FieldState) -> str:
-    """What is carried to the next turn: the field's few numbers, and the fragments, the strongest first."""
-    fragments = sorted(state.residue.fragments, key=lambda f: -f.strength)
-    rows = "".join(
-        f"<tr><td style='text-align:left'><code>{html.escape(f.key[:80], quote=True)}</code></td>"
-        f"<td>{f.strength:.2f} {_BAR.format(60 * max(0.0, min(f.strength, 1.0)))}</td>"
-        f"<td>{html.escape(f.state)}</td><td>{f.age}</td></tr>"
+def state_snippet(facts: Mapping[str, Any]) -> str:
+    """What is carried to the next turn: the field's few numbers, and the fragments, the strongest first.
+
+    facts: of `FieldState.to_dict`.
+    """
+    fragments = sorted(facts["residue"], key=lambda f: -f["strength"])
+    rows = [
+        [
+            f"<code>{escape(f['key'][:80])}</code>",
+            f"{f['strength']:.2f} {bar(min(f['strength'], 1.0))}",
+            escape(f["state"]),
+            str(f["age"]),
+        ]
         for f in fragments[:_MOST]
-    )
-    head = _head("fragment", "strength", "state", "age")
-    table = f"<table>{head}<tbody>{rows}</tbody></table>" if fragments else "<div>no residue</div>"
+    ]
+    shown = table(("fragment", "strength", "state", "age"), rows, text_columns=(0,))
     return (
-        f"<div><b>FieldState</b> after turn {state.turn}: {len(state.strength)} attractors carried, permeability "
-        f"{state.boundary.permeability:.2f}, resonance {state.boundary.resonance or 0.0:.3f}, "
-        f"{state.count:,} rows absorbed</div>{table}{_rest(len(fragments), 'fragments')}"
+        f"<div><b>FieldState</b> after turn {facts['turn']}: {len(facts['attractors'])} attractors carried, "
+        f"permeability {facts['permeability']:.2f}, resonance {facts['resonance'] or 0.0:.3f}, "
+        f"{facts['rows']:,} rows absorbed</div>"
+        f"{shown if rows else '<div>no residue</div>'}{more(len(fragments) - _MOST, 'fragments')}"
     )
-
-
-def _head(*names: str) -> str:
-    return f"<thead><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr></thead>"
-
-
-def _rest(count: int, name: str) -> str:
-    return f"<div>and {count - _MOST:,} more {name}</div>" if count > _MOST else ""

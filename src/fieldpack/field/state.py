@@ -1,76 +1,37 @@
-"""Reading a field, and the small state that survives between turns.
+"""The reading of a field, and the small state that survives between turns.
 
-`read` is a pure function: rows, query and state in, `Reading` out, and in it the next `FieldState`.
+`read` is a pure function of rows, query and state; its `Reading` holds the next `FieldState`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.errors import InputError, SettingsError
-from fieldpack.field import store
+from fieldpack import storage
+from fieldpack.errors import InputError
 from fieldpack.field.arrays import Array, host, like, rows, total, trace
 from fieldpack.field.attractors import Attractors, detect
 from fieldpack.field.boundary import Boundary
-from fieldpack.field.descent import merging_cosine
-from fieldpack.field.products import Products
-from fieldpack.field.residue import STATES, Fragment, Residue
+from fieldpack.field.carry import Carried, merged
+from fieldpack.field.projections import Projections
+from fieldpack.field.residue import FORMER_STATES, GONE, STATES, Fragment, Residue
+from fieldpack.field.resonance import mean_of_pairs
+from fieldpack.field.settings import FieldSettings as FieldSettings
 from fieldpack.field.snippets import reading_snippet, state_snippet
 
-_FADED = 0.01
-"""A carried attractor below this share of the strongest is forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSettings:
-    """What can be set. limit: attractors at most. bias: pull of the
-    query (gamma). permeability, gradient: where the boundary starts and its largest step. half_life: turns after which
-    carried attractors and fragments weigh half. fragments: carried at most."""
-
-    limit: int = 12
-    bias: float = 0.1
-    permeability: float = 0.7
-    gradient: float = 0.2
-    half_life: float = 3.0
-    fragments: int = 64
-
-    def __post_init__(self) -> None:
-        allowed = {
-            "limit": (1, 4096),
-            "bias": (0.0, 10.0),
-            "permeability": (0.1, 0.9),
-            "gradient": (0.0, 1.0),
-            "half_life": (0.1, 1000.0),
-            "fragments": (0, 4096),
-        }
-        for name, (low, high) in allowed.items():
-            value = getattr(self, name)
-            whole = isinstance(low, int)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int if whole else int | float)
-                or not low <= value <= high
-            ):
-                number = "whole number" if whole else "number"
-                raise SettingsError(f"{name} is {value!r}; allowed: a {number} from {low} to {high}")
-
-    @staticmethod
-    def of(values: dict[str, Any]) -> FieldSettings:
-        """From a mapping such as a parsed file; unknown keys are a SettingsError that lists the known ones."""
-        known = [f.name for f in fields(FieldSettings)]
-        if unknown := sorted(set(values) - set(known)):
-            raise SettingsError(f"unknown field setting {', '.join(map(repr, unknown))}; known: {', '.join(known)}")
-        return FieldSettings(**values)
+_NAME, _VERSION, _KIND = "field", 1, "field state"
+_ARRAYS = ("centers", "strength", "sums", "vectors")
 
 
 @dataclass(frozen=True, eq=False)
 class FieldState:
-    """What survives between turns: small and bounded, whatever the number of documents.
+    """The part of a field that survives between turns: small and bounded, whatever the number of documents.
 
     turn: readings so far. centers (k, d), strength (k,): carried attractors. boundary, residue: theirs.
     count, sums (d,) float64, squares: statistics of all rows absorbed, from which mean and resonance follow exactly.
@@ -89,19 +50,25 @@ class FieldState:
     def start(settings: FieldSettings | None = None) -> FieldState:
         """The state before the first turn."""
         s = settings or FieldSettings()
-        return FieldState(boundary=Boundary(s.permeability, s.gradient), residue=Residue((), s.half_life, s.fragments))
+        return FieldState(
+            boundary=Boundary(s.permeability, s.gradient, scale=s.resonance_scale),
+            residue=Residue(half_life=s.half_life, limit=s.fragments, min_strength=s.min_strength),
+        )
+
+    @property
+    def carried(self) -> Carried:
+        """The attractors of earlier turns."""
+        return Carried(self.centers, self.strength)
 
     @property
     def dims(self) -> int:
-        """d, or 0 as long as nothing was read."""
+        """d, or 0 before anything was read."""
         return len(self.sums) or self.centers.shape[1] or (len(self.residue) and len(self.residue.fragments[0].vector))
 
     @property
     def resonance(self) -> float:
         """Overall resonance of all rows absorbed, as `resonance.overall` would give it; 0.0 for fewer than two."""
-        if self.count < 2:
-            return 0.0
-        return float((float(self.sums @ self.sums) - self.squares) / (self.count * (self.count - 1)))
+        return mean_of_pairs(float(self.sums @ self.sums), self.squares, self.count)
 
     def absorb(self, x: Array) -> FieldState:
         """With the statistics of further rows x (n, d) added: costs only those rows."""
@@ -115,9 +82,14 @@ class FieldState:
             squares=self.squares + trace(x),
         )
 
-    def integrate(self, keys: Any, vectors: Array, strength: Any = None, **more: Any) -> FieldState:
+    def integrate(
+        self,
+        keys: Sequence[str],
+        vectors: Array,
+        strength: Sequence[float] | npt.NDArray[np.floating] | None = None,
+    ) -> FieldState:
         """With the residue after this turn's pack: see `Residue.integrate`."""
-        return replace(self, residue=self.residue.integrate(keys, vectors, strength, **more))
+        return replace(self, residue=self.residue.integrate(keys, vectors, strength))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON, without the vectors."""
@@ -143,6 +115,7 @@ class FieldState:
             "boundary": asdict(self.boundary),
             "half_life": self.residue.half_life,
             "fragment_limit": self.residue.limit,
+            "min_strength": self.residue.min_strength,
             "fragments": [[f.key, f.strength, f.state, f.age] for f in self.residue.fragments],
         }
         vectors = self.residue.vectors()
@@ -152,23 +125,23 @@ class FieldState:
             "sums": self.sums,
             "vectors": vectors,
         }
-        store.save(Path(folder), facts, arrays)
+        storage.save_archive(folder, _NAME, _VERSION, kind=_KIND, facts=facts, arrays=arrays)
 
     @staticmethod
     def load(folder: str | Path) -> FieldState:
         """The state saved in the folder. Raises InputError when it is missing, damaged or of another version."""
-        facts, arrays = store.load(Path(folder), ("centers", "strength", "sums", "vectors"))
+        saved = storage.load_archive(folder, _NAME, _VERSION, _KIND, _ARRAYS)
         try:
-            return _rebuilt(facts, arrays)
+            return _rebuilt(saved.facts, saved.arrays)
         except (KeyError, TypeError, ValueError) as e:
-            raise store.damaged(Path(folder), e) from e
+            raise storage.damaged(folder, _KIND, e) from e
 
     def __repr__(self) -> str:
         carried = f"{len(self.strength)} attractors, {len(self.residue)} fragments"
         return f"FieldState(turn {self.turn}, {carried}, permeability {self.boundary.permeability:.2f})"
 
     def _repr_html_(self) -> str:
-        return state_snippet(self)
+        return state_snippet(self.to_dict())
 
     def fits(self, dims: int) -> None:
         """Raises InputError when the state is of rows with another number of dims."""
@@ -181,14 +154,14 @@ class FieldState:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the field says of n segments.
+    """The field of n segments.
 
-    attractors: those of these rows (`basin` (n,) says whose a row is). demand (k,): how much the query wants each of
-    them, sums to 1 (by strength when there is no query). attraction (n,) in [0, 1]: pull of the attractors, carried
-    ones included, on each row. resonance: overall, in [-1, 1]; row_resonance (n,): mean similarity of each row to the
-    others. residue (n,) in [0, 1]: how much a row says again what earlier turns carry. unexplained (n,) in [0, 1]: the
-    part of a row that lies outside the span of the attractors. permeability: share of mass the boundary lets in.
-    state: for the next turn.
+    attractors: of these rows (`basin` (n,) is the attractor of each row). demand (k,): the share of the query in each
+    attractor, sums to 1 (by strength when there is no query). attraction (n,) in [0, 1]: pull of the attractors,
+    carried ones included, on each row. resonance: of all rows, in [-1, 1]; row_resonance (n,): mean similarity of each
+    row to the others. residue (n,) in [0, 1]: how much a row repeats the fragments of earlier turns. unexplained (n,)
+    in [0, 1]: the part of a row outside the span of the attractors. permeability: share of mass that the boundary lets
+    in. state: for the next turn.
     """
 
     attractors: Attractors
@@ -227,7 +200,7 @@ class Reading:
         return f"Reading({n} segments, {k} attractors, resonance {self.resonance:.3f})"
 
     def _repr_html_(self) -> str:
-        return reading_snippet(self)
+        return reading_snippet({**self.to_dict(), "segments": len(self.row_resonance)})
 
 
 def read(
@@ -240,102 +213,69 @@ def read(
     """Reads the field of the unit rows x (n, d).
 
     query (d,) or (q, d). state: of the turn before. mass (n,): weights of the rows >= 0, default equal.
-    The rows are not absorbed into the state's statistics: say `state.absorb(new_rows)` once for each new row.
+    The rows are not absorbed into the state's statistics: call `state.absorb(new_rows)` once for each new row.
     """
     x = rows(x)
     settings = settings or FieldSettings()
     state = state or FieldState.start(settings)
     state.fits(x.shape[1])
-    found = detect(
-        x,
-        mass,
-        query=query,
-        bias=settings.bias,
-        limit=settings.limit,
-        background=_background(x, state, mass),
+    attractors = detect(
+        x, mass, query=query, bias=settings.bias, limit=settings.limit, background=_background(x, state)
     )
-    centers, strength = carry(state, found, settings)
-    near = Products.of(x, found, centers, state.residue)
-    overall = near.overall()
+    carried = merged(state.carried, attractors, half_life=settings.half_life, limit=settings.limit)
+    projections = Projections.from_field(x, attractors, carried.centers, state.residue)
+    overall = projections.overall()
     boundary = state.boundary.step(min(1.0, max(-1.0, overall))) if len(x) else state.boundary
     return Reading(
-        found,
-        _demand(found, query, x),
-        near.attraction(strength),
-        overall,
-        near.row_resonance(),
-        near.residue(),
-        near.unexplained(),
-        boundary.permeability,
-        replace(state, turn=state.turn + 1, centers=centers, strength=strength, boundary=boundary),
+        attractors=attractors,
+        demand=attractors.demand(None if query is None else like(query, x)),
+        attraction=projections.attraction(carried.strength),
+        resonance=overall,
+        row_resonance=projections.row_resonance(),
+        residue=projections.residue(),
+        unexplained=projections.unexplained(),
+        permeability=boundary.permeability,
+        state=replace(state, turn=state.turn + 1, boundary=boundary, **vars(carried)),
     )
 
 
-def carry(
-    state: FieldState, found: Attractors, settings: FieldSettings
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Centers (k, d) and strength (k,) after a turn: the old ones fade by their half-life, near ones merge into the
-    new, the weak are forgotten, at most `limit` stay, the strongest first."""
-    keep = 0.5 ** (1 / settings.half_life)
-    centers, strength = [*found.centers], [float(s) for s in found.strength]
-    for old, s in zip(state.centers, state.strength * keep, strict=True):
-        near = found.centers @ old if len(found) else np.zeros(0)
-        k = int(near.argmax()) if len(near) else -1
-        if k >= 0 and near[k] > merging_cosine(found.beta):
-            centers[k] = centers[k] * strength[k] + old * s
-            centers[k] /= max(float(np.linalg.norm(centers[k])), 1e-12)
-            strength[k] = max(strength[k], float(s))
-        else:
-            centers.append(old)
-            strength.append(float(s))
-    order = np.argsort(-np.array(strength), kind="stable")[: settings.limit]
-    order = order[np.array(strength)[order] > _FADED * max([*strength, 1e-12])] if len(order) else order
-    return (
-        np.array([centers[i] for i in order], np.float32).reshape(len(order), found.centers.shape[1]),
-        np.array([strength[i] for i in order], np.float32),
-    )
-
-
-def _background(x: Array, state: FieldState, mass: Array | None) -> Array | None:
+def _background(x: Array, state: FieldState) -> Array | None:
     """The mean of all rows known: those absorbed before and these. None: of these alone."""
     if state.count == 0 or len(x) == 0:
         return None
     return (total(x) + like(state.sums, x)) / (len(x) + state.count)
 
 
-def _demand(found: Attractors, query: Array | None, x: Array) -> npt.NDArray[np.float32]:
-    if len(found) == 0:
-        return np.zeros(0, np.float32)
-    wanted = found.strength.astype(np.float64)
-    if query is not None:
-        q = np.atleast_2d(host(like(query, x))).astype(np.float32)
-        wanted = wanted * np.maximum(found.affinity(q), 0).mean(0)
-    whole = wanted.sum()
-    return np.asarray(wanted / whole if whole > 0 else np.full(len(found), 1 / len(found)), np.float32)
-
-
-def _rebuilt(facts: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> FieldState:
-    known = [(str(key), float(s), str(state), int(age)) for key, s, state, age in facts["fragments"]]
-    if any(state not in STATES for _, _, state, _ in known) or len(known) != len(arrays["vectors"]):
-        raise ValueError("the fragments do not fit their vectors")
-    centers, strength, vectors, sums = (arrays[name] for name in ("centers", "strength", "vectors", "sums"))
+def _rebuilt(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> FieldState:
+    """The state that was saved. Raises ValueError, KeyError or TypeError for what no state can be."""
+    centers, strength, sums, vectors = (arrays[name] for name in _ARRAYS)
     shapes = [a.shape for a in (centers, vectors, sums[None])]
     dims = {shape[-1] for shape in shapes if 0 not in shape}
     if len(dims) > 1 or {len(shape) for shape in shapes} != {2} or strength.shape != shapes[0][:1]:
         raise ValueError("the arrays do not fit one another")
     if not all(np.isfinite(a).all() for a in (centers, strength, vectors, sums)):
         raise ValueError("the arrays hold NaN or infinite numbers")
+    fragments = tuple(_fragment(row, vector) for row, vector in zip(facts["fragments"], vectors, strict=True))
     return FieldState(
-        int(facts["turn"]),
-        arrays["centers"],
-        arrays["strength"],
-        Boundary(**facts["boundary"]),
-        Residue(
-            tuple(Fragment(*row, vector) for row, vector in zip(known, arrays["vectors"], strict=True)),
-            float(facts["half_life"]),
-            int(facts["fragment_limit"]),
+        turn=int(facts["turn"]),
+        centers=centers,
+        strength=strength,
+        boundary=Boundary(**facts["boundary"]),
+        residue=Residue(
+            fragments,
+            half_life=float(facts["half_life"]),
+            limit=int(facts["fragment_limit"]),
+            min_strength=float(facts.get("min_strength", GONE)),  # release 0.1 did not save it
         ),
-        int(facts["count"]),
-        arrays["sums"],
-        float(facts["squares"]),
+        count=int(facts["count"]),
+        sums=sums,
+        squares=float(facts["squares"]),
     )
+
+
+def _fragment(row: Sequence[Any], vector: npt.NDArray[np.float32]) -> Fragment:
+    key, strength, state, age = row
+    known = FORMER_STATES.get(str(state), str(state))
+    if known not in STATES:
+        raise ValueError(f"a fragment has the state {state!r}; known: {', '.join(STATES)}")
+    return Fragment(str(key), float(strength), known, int(age), vector)

@@ -15,25 +15,25 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "env", "virtualenv"
 
 
 class Roots:
-    """Folders, resolved once. most_files, most_bytes: of one call.
+    """Folders, resolved once. most_files, most_bytes: limits of one call.
 
     Raises InputError for a folder that is not there.
     """
 
     def __init__(self, folders: Sequence[str | Path], most_files: int = 2000, most_bytes: int = 32 << 20) -> None:
         self.most_files, self.most_bytes = most_files, most_bytes
-        found = []
+        places = []
         for folder in folders:
             place = Path(folder).expanduser().resolve()
             if not place.is_dir():
                 raise InputError(f"root {str(folder)!r} is no folder; name an existing one")
-            found.append(place)
-        self.folders = tuple(found)
+            places.append(place)
+        self.folders = tuple(places)
 
     def read(self, paths: Sequence[str]) -> tuple[tuple[Document, ...], tuple[str, ...]]:
         """Documents of files and folders, and a line for each file that was left out. Ids are the paths as given.
 
-        Paths are absolute, or relative to any root. Raises InputError for what lies outside, is hidden or not there.
+        Paths are absolute, or relative to any root. Raises InputError for a path that is outside, hidden or missing.
         """
         if not self.folders:
             raise InputError("no files can be read here: the server was started without --root; send documents instead")
@@ -61,11 +61,11 @@ class Roots:
         return tuple(documents), tuple(skipped)
 
     def resolve(self, path: str) -> Path:
-        """The real place of a path inside a root. Raises InputError without saying whether what lies outside exists."""
+        """The real path of a path inside a root. For one outside, the InputError does not tell whether it exists."""
         if "\0" in path or not path.strip():
             raise InputError(f"{path[:200]!r} is no path; give a file or folder below a root")
-        given = Path(path)
-        candidates = [given] if given.is_absolute() else [root / given for root in self.folders]
+        named = Path(path)
+        candidates = [named] if named.is_absolute() else [root / named for root in self.folders]
         for candidate in candidates:
             try:
                 place = candidate.resolve(strict=True)

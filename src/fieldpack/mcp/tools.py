@@ -12,12 +12,11 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from fieldpack.budget import TokenBudgetPlanner
-from fieldpack.cli.work import read_field
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
-from fieldpack.inputs import Pin, checked_documents
 from fieldpack.mcp.roots import Roots
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Pin
 from fieldpack.types import Document
 from fieldpack.version import __version__
 
@@ -149,7 +148,7 @@ class Tools:
         pins: Annotated[list[str] | None, Field(description="Ids of documents that must be in.")] = None,
     ) -> Annotated[CallToolResult, Packed]:
         """The passages of files or texts that matter for a query, verbatim, in at most `budget` tokens."""
-        found, skipped = self._documents(paths, documents)
+        texts, skipped = self._documents(paths, documents)
         packer = ContextPacker(
             embedder=self._service(model),
             tokenizer=encoding,
@@ -159,7 +158,7 @@ class Tools:
             min_relevance=min_relevance,
         )
         must: list[Pin] = [*(pins or [])]
-        facts = packer.pack(query, found, budget, pins=must).to_dict()
+        facts = packer.pack(query, texts, budget, pins=must).to_dict()
         dropped = sorted(facts["dropped"], key=lambda d: -d["score"])
         kept = {name: facts[name] for name in ("text", "tokens", "budget", "kept", "notes")}
         left = {"dropped": dropped[:20], "dropped_count": len(dropped), "skipped_files": list(skipped[:50])}
@@ -174,10 +173,10 @@ class Tools:
         model: ModelName = "static",
     ) -> Annotated[CallToolResult, Explored]:
         """What files or texts are about: their attractors (topics), each with its nearest passages."""
-        found, skipped = self._documents(paths, documents)
+        files, skipped = self._documents(paths, documents)
         packer = ContextPacker(embedder=self._service(model), unit="paragraph")
-        view = read_field(packer, checked_documents(found), limit)
-        texts, facts = view.prepared.row_texts(), view.reading.to_dict()
+        view = packer.explore(files, limit)
+        texts, facts = view.corpus.texts(), view.reading.to_dict()
         topics = [
             {
                 **{key: a[key] for key in ("strength", "cohesion", "segments")},
@@ -185,13 +184,13 @@ class Tools:
             }
             for k, a in enumerate(facts["attractors"])
         ]
-        tokens = int(view.prepared.rows.tokens.sum())
-        lines = [f"{len(found)} documents, {len(texts)} segments, {tokens} tokens, {len(topics)} topics."]
+        tokens = int(view.corpus.rows.tokens.sum())
+        lines = [f"{len(files)} documents, {len(texts)} segments, {tokens} tokens, {len(topics)} topics."]
         lines += [
             f"{k}. strength {t['strength']:.2f}: {t['passages'][0]}" for k, t in enumerate(topics, 1) if t["passages"]
         ]
         body = {
-            "documents": len(found),
+            "documents": len(files),
             "segments": len(texts),
             "tokens": tokens,
             "resonance": facts["resonance"],
@@ -226,9 +225,9 @@ class Tools:
 
 
 def _answer(lines: Sequence[str], body: dict[str, Any], text: str = "") -> CallToolResult:
-    said = [TextContent(type="text", text="\n".join(lines))]
-    said += [TextContent(type="text", text=text)] if text else []
-    return CallToolResult(content=[*said], structured_content=body)
+    content = [TextContent(type="text", text="\n".join(lines))]
+    content += [TextContent(type="text", text=text)] if text else []
+    return CallToolResult(content=[*content], structured_content=body)
 
 
 def _short(texts: Sequence[str], rows: Sequence[int], most: int = 240) -> list[str]:

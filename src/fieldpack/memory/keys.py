@@ -51,11 +51,11 @@ def pairs(lines: str) -> dict[str, str]:
     return {k.strip(" -*"): v.strip() for k, colon, v in split if colon and k.strip(" -*") and v.strip()}
 
 
-def given(fields: Mapping[str, Any]) -> dict[str, str]:
+def stated(fields: Mapping[str, Any]) -> dict[str, str]:
     """What a message's metadata names as key_information (design text, 3.2.3)."""
     metadata = fields.get("metadata")
-    stated = metadata.get("key_information") if isinstance(metadata, Mapping) else None
-    return {str(k): str(v) for k, v in stated.items()} if isinstance(stated, Mapping) else {}
+    named = metadata.get("key_information") if isinstance(metadata, Mapping) else None
+    return {str(k): str(v) for k, v in named.items()} if isinstance(named, Mapping) else {}
 
 
 def formatted(memory: Mapping[str, str]) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from fieldpack import folder as store
+from fieldpack import storage as store
+from fieldpack.checks import choice, number, whole
 from fieldpack.compress.extract import extract
-from fieldpack.errors import InputError, SettingsError
-from fieldpack.inputs import checked_budget, checked_queries
+from fieldpack.errors import InputError
 from fieldpack.memory import context, keys
 from fieldpack.memory.messages import Message, checked, exchanges, render
 from fieldpack.memory.turns import Turns
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Request, checked_budget
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 
@@ -31,6 +33,8 @@ SUMMARY_PROMPT = (
 )
 EXTRACTION_PROMPT = "Extract key facts and information from this message as key-value pairs:"
 _AFTER_EVICTION = 0.9
+_MOST = 1 << 62
+"""Messages or tokens that a bound may name."""
 
 
 class ContextMemoryManager:
@@ -102,13 +106,13 @@ class ContextMemoryManager:
         if lost := [i for i in message.answers if i not in self._calls]:
             raise InputError(f"the tool result for {lost[0]!r} has no call in the memory; add the call first")
         check_text([Document(message.id, message.text)])
-        message = _counted(message, self.packer.tokenizer.count(render([message])))
+        message = _counted(message, self.packer)
         self._messages.append(message)
         self._ids.add(message.id)
         self._calls.update(message.calls)
         self._stored += message.tokens
         if not message.system:
-            self.memory.update(keys.given(fields))
+            self.memory.update(keys.stated(fields))
             if self.extract:
                 self.extract_key_information(message)
         self._bound()
@@ -131,13 +135,13 @@ class ContextMemoryManager:
         System messages, the ids of `exclude` and a last message that is the query itself stay out. Turns are read once;
         a second recall reads only what was added. Raises InputError for a blank query and when nothing was said yet.
         """
-        queries, weights = checked_queries(query)
+        request = Request.checked(query, budget)
         self._turns.read([m for m in self._messages[self._unread :] if not m.system])
         self._unread = len(self._messages)
         closed = set(exclude)
-        if self._messages and self._messages[-1].text.strip() in (q.strip() for q in queries):
+        if self._messages and self._messages[-1].text.strip() in (q.strip() for q in request.queries):
             closed.add(self._messages[-1].id)
-        result = self._turns.pack(queries, checked_budget(budget), closed, state, weights)
+        result = self._turns.pack(request, closed, state)
         if result is None:
             raise InputError("nothing to recall: the memory holds no messages besides system messages; add some first")
         return result
@@ -183,7 +187,7 @@ class ContextMemoryManager:
         for m in draft.settled():
             if m.id in made:
                 m = Message(self._named(None), m.role, m.content, m.fields, summary=True)
-            kept.append(_counted(m, self.packer.tokenizer.count(render([m]))))
+            kept.append(_counted(m, self.packer))
         self._replace(kept)
         return self.tokens()
 
@@ -193,7 +197,7 @@ class ContextMemoryManager:
         if isinstance(message, Mapping):
             message = Message("", str(message.get("role", "")), message.get("content"), dict(message))
         text = message if isinstance(message, str) else message.text
-        found = {} if isinstance(message, str) else keys.given(message.fields)
+        found = {} if isinstance(message, str) else keys.stated(message.fields)
         if self.summarizer is not None:
             found |= keys.pairs(self.summarizer(f"{EXTRACTION_PROMPT}\n\n{text}"))
         else:
@@ -213,17 +217,6 @@ class ContextMemoryManager:
 
     def save(self, folder: str | Path) -> None:
         """Writes memory.json and messages.jsonl. Raises InputError for fields that JSON cannot hold."""
-        rows = [
-            {
-                "id": m.id,
-                "role": m.role,
-                "content": m.content,
-                "fields": dict(m.fields),
-                "tokens": m.tokens,
-                "summary": m.summary,
-            }
-            for m in self._messages
-        ]
         facts = {
             "tokenizer": self.packer.tokenizer.name,
             "history_budget": self.history_budget,
@@ -239,7 +232,8 @@ class ContextMemoryManager:
             "evicted": self.evicted,
             "made": self._made,
         }
-        store.save(folder, KIND, VERSION, facts, {"messages.jsonl": store.lines(rows)}, {})
+        files = {"messages.jsonl": store.lines([m.to_row() for m in self._messages])}
+        store.save(folder, KIND, VERSION, facts=facts, files=files, arrays={})
 
     @staticmethod
     def load(
@@ -259,7 +253,9 @@ class ContextMemoryManager:
             out.evicted, out._made = int(head["evicted"]), int(head["made"])
             rows = store.read_lines(place / "messages.jsonl")
             same = head["tokenizer"] == out.packer.tokenizer.name
-            out._replace([_restored(row, out.packer, same) for row in rows])
+            out._replace(
+                [Message.from_row(row) if same else _counted(Message.from_row(row), out.packer) for row in rows]
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as e:
             raise store.damaged(place, KIND, str(e)) from e
         return out
@@ -314,21 +310,13 @@ class ContextMemoryManager:
         self._turns.clear()
 
 
-def _counted(message: Message, tokens: int) -> Message:
-    return Message(message.id, message.role, message.content, message.fields, tokens, message.summary)
-
-
-def _restored(row: Mapping[str, Any], packer: ContextPacker, same: bool) -> Message:
-    fields = MappingProxyType(dict(row["fields"]))
-    message = Message(row["id"], row["role"], row["content"], fields, int(row["tokens"]), bool(row["summary"]))
-    return message if same else _counted(message, packer.tokenizer.count(render([message])))
+def _counted(message: Message, packer: ContextPacker) -> Message:
+    return replace(message, tokens=packer.tokenizer.count(render([message])))
 
 
 def _checked_settings(strategy: str, recent: float, counts: Mapping[str, int | None]) -> None:
-    if strategy not in STRATEGIES:
-        raise SettingsError(f"strategy is {strategy!r}; allowed: {', '.join(STRATEGIES)}")
-    if isinstance(recent, bool) or not isinstance(recent, int | float) or not 0 <= recent <= 1:
-        raise SettingsError(f"recent is {recent!r}; allowed: a share from 0 to 1")
+    choice("strategy", strategy, STRATEGIES)
+    number("recent", recent, 0, 1)
     for name, value in counts.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise SettingsError(f"{name} is {value!r}; allowed: None or a whole number from 1")
+        if value is not None:
+            whole(name, value, 1, _MOST)

@@ -34,6 +34,29 @@ class Message:
     tokens: int = 0
     summary: bool = False
 
+    def to_row(self) -> dict[str, Any]:
+        """Plain values for a file."""
+        return {
+            "id": self.id,
+            "role": self.role,
+            "content": self.content,
+            "fields": dict(self.fields),
+            "tokens": self.tokens,
+            "summary": self.summary,
+        }
+
+    @staticmethod
+    def from_row(row: Mapping[str, Any]) -> Message:
+        """What `to_row` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        return Message(
+            id=row["id"],
+            role=row["role"],
+            content=row["content"],
+            fields=MappingProxyType(dict(row["fields"])),
+            tokens=int(row["tokens"]),
+            summary=bool(row["summary"]),
+        )
+
     @property
     def system(self) -> bool:
         """Whether it must never be lost."""

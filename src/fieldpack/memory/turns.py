@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.field.couplings import TurnGains
 from fieldpack.field.state import FieldState
-from fieldpack.growth import extended
 from fieldpack.memory.messages import Message
 from fieldpack.pipeline import ContextPacker
-from fieldpack.prepared import Prepared
-from fieldpack.relevance.read import Relevance
+from fieldpack.request import Request
 from fieldpack.result import Result
+from fieldpack.scored import Extras
 from fieldpack.types import Document, FloatArray
 
-REPLY, BEFORE = 0.4, 0.1
-"""Share of a turn's log odds above the mean that the turn after it, before it, gains: an answer seldom repeats the
-words of its question (benchmarks/results/memory.json has what else was tried)."""
+GAINS = TurnGains(reply=0.4, before=0.1)
+"""What turns gain from those around them (benchmarks/results/memory.json has what else was tried)."""
 
 
 class Turns:
@@ -30,65 +30,42 @@ class Turns:
 
     def clear(self) -> None:
         """Forgets what was read."""
-        self._prepared: Prepared | None = None
-        self._shown: list[Document] = []
+        self._corpus: Corpus | None = None
+        self._shown: Corpus | None = None
 
     def read(self, messages: Sequence[Message]) -> None:
         """Reads the messages that follow those read before."""
         new = [m for m in messages if m.text.strip()]
         if not new:
             return
-        first = len(self._shown)
+        packer = self.packer
+        first = len(self._corpus.documents) if self._corpus is not None else 0
         # The time is a word of the title for relevance ("in May"); what is shown has the speaker alone.
-        titled = tuple(_document(m, first + k, f"{m.name} {m.time}".strip()) for k, m in enumerate(new))
-        if self._prepared is None:
-            self._prepared = self.packer.prepare(titled)
-        else:
-            embed = self.packer.embedder.embed if self._prepared.dense is not None else None
-            self._prepared = extended(self._prepared, titled, tokenizer=self.packer.tokenizer, embed=embed)
+        titled = [_document(m, first + k, f"{m.name} {m.time}".strip()) for k, m in enumerate(new)]
+        more = packer.embedded(packer.reader.read(titled))
+        self._corpus = more if self._corpus is None else packer.reader.join(self._corpus, more)
         # A text that says itself who speaks needs no heading.
-        self._shown += [replace(d, title="" if m.opening else m.name) for d, m in zip(titled, new, strict=True)]
+        shown = [replace(d, title="" if m.opening else m.name) for d, m in zip(titled, new, strict=True)]
+        before = self._shown.documents if self._shown is not None else ()
+        self._shown = replace(self._corpus, documents=(*before, *shown))
 
-    def pack(
-        self,
-        queries: tuple[str, ...],
-        budget: int,
-        closed: Collection[str] = (),
-        state: FieldState | None = None,
-        weights: Sequence[float] = (),
-    ) -> Result | None:
+    def pack(self, request: Request, closed: Collection[str] = (), state: FieldState | None = None) -> Result | None:
         """The pack of all turns but the `closed` ids; None when nothing was said."""
-        if self._prepared is None:
+        if self._shown is None:
             return None
-        prepared = replace(self._prepared, documents=tuple(self._shown))
-
-        def adjust(relevance: Relevance) -> Relevance:
-            logit = relevance.logit + lift(relevance.logit, prepared)
-            for name in closed:
-                at = prepared.numbers.get(name)
-                if at is not None:
-                    logit[slice(*np.searchsorted(prepared.rows.doc, [at, at + 1]))] = -np.inf
-            return replace(relevance, logit=logit)
-
-        return self.packer.pack_prepared(queries, prepared, budget, (), state, weights=weights, adjust=adjust)
+        settings = replace(self.packer.packing_for(self._shown), reply=GAINS.reply, before=GAINS.before)
+        packer = replace(self.packer, packing=settings)
+        return packer.pack_corpus(request, self._shown, state, extras=Extras(bias=_closing(self._shown, closed)))
 
 
-def lift(logit: FloatArray, prepared: Prepared) -> FloatArray:
-    """(n,) log odds that a row gains from the turns around it: REPLY of what the turn before has above the mean, BEFORE
-    of what the turn after has, within one session."""
-    doc, corpus = prepared.rows.doc, prepared.corpus
-    starts = np.flatnonzero(np.diff(doc, prepend=-1))
-    if len(starts) < 2:
-        return np.zeros(len(logit), np.float32)
-    # Rows that were ranked out all stand at the floor and say nothing of the mean.
-    read = logit[logit > logit.min()]
-    above = np.maximum(np.maximum.reduceat(logit, starts) - (read.mean() if len(read) else logit.mean()), 0)
-    owner = np.minimum(np.searchsorted(corpus.document, doc[starts]), len(corpus.document) - 1)
-    same = np.diff(corpus.sequence[owner]) == 0
-    gain = np.zeros(len(starts), np.float32)
-    gain[1:] += REPLY * same * above[:-1]
-    gain[:-1] += BEFORE * same * above[1:]
-    return np.repeat(gain, np.diff(np.append(starts, len(doc))))
+def _closing(corpus: Corpus, closed: Collection[str]) -> FloatArray:
+    """(n,) log odds that keep the rows of the closed documents out."""
+    bias = np.zeros(len(corpus.rows), np.float32)
+    for name in closed:
+        number = corpus.numbers.get(name)
+        if number is not None:
+            bias[slice(*np.searchsorted(corpus.rows.doc, [number, number + 1]))] = -np.inf
+    return bias
 
 
 def _document(message: Message, place: int, title: str) -> Document:

@@ -1,4 +1,4 @@
-"""Jobs over Ray Data: a pool of actors, each holding its model. Only here is ray imported, inside functions."""
+"""Jobs over Ray Data: a pool of actors, each with a worker of its own. Only here is ray imported, inside functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fieldpack.errors import FieldpackError, InputError, MissingExtraError
-from fieldpack.parallel.engine import Job, Where, Work
+from fieldpack.parallel.jobs import ComputeOptions, Job, Worker
 from fieldpack.version import __version__
 
 ANSWER = 5.0
@@ -28,19 +28,21 @@ _SETTINGS_FRAME = 4
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of the cluster: `workers` actors with so many cores and so much of a GPU each."""
+class PoolSize:
+    """A pool of `workers` actors, each with a number of processor cores and a share of a GPU."""
 
     workers: int
     cores: float
     gpus: float
 
 
-def request(there: Mapping[str, float], where: Where, gpu: str) -> Request:
-    """What to ask of a cluster with the resources `there` ({"CPU": 8.0, "GPU": 1.0}). Raises InputError for a GPU where
-    there is none, and for a worker that is larger than the cluster."""
-    cpus, cards = there.get("CPU", 0.0), there.get("GPU", 0.0)
-    gpus = where.gpus
+def pool_size(resources: Mapping[str, float], compute: ComputeOptions, gpu: str) -> PoolSize:
+    """The pool to ask of a cluster with the resources {"CPU": 8.0, "GPU": 1.0}. gpu: see `run_jobs`.
+
+    Raises InputError for a GPU where there is none, and for a worker that is larger than the cluster.
+    """
+    cpus, cards = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    gpus = compute.gpus
     if gpus is None:
         gpus = 1.0 if gpu == "must" or (gpu and cards) else 0.0
     if gpus > cards:
@@ -48,70 +50,74 @@ def request(there: Mapping[str, float], where: Where, gpu: str) -> Request:
             f"the model asks for {gpus:g} GPUs a worker and the cluster has {cards:g}; "
             "start nodes with GPUs, or give the model device='cpu' and gpus=0"
         )
-    if where.cores > cpus:
-        raise InputError(f"a worker asks for {where.cores:g} cores and the cluster has {cpus:g}; ask for fewer")
-    fit = min(cpus / where.cores, cards / gpus if gpus else cpus / where.cores)
-    return Request(where.workers or max(1, int(fit)), where.cores, gpus)
+    if compute.cores > cpus:
+        raise InputError(f"a worker asks for {compute.cores:g} cores and the cluster has {cpus:g}; ask for fewer")
+    fit = min(cpus / compute.cores, cards / gpus if gpus else cpus / compute.cores)
+    return PoolSize(compute.workers or max(1, int(fit)), compute.cores, gpus)
 
 
-def spread(make: Callable[[], Work], jobs: Iterable[Job], where: Where, gpu: str) -> Iterator[Job]:
-    """See `fieldpack.parallel.engine.outcomes`. A worker that is killed is started again, and its job done again."""
+def run_on_ray(
+    make_worker: Callable[[], Worker], jobs: Iterable[Job], compute: ComputeOptions, address: str, gpu: str
+) -> Iterator[Job]:
+    """`run_jobs` on the cluster at `address`. An actor that is killed is started again, and its job done again."""
     jobs = iter(jobs)
     first = next(jobs, None)
     if first is None:
         return
     ray = _ray()
-    assert where.ray is not None
-    _check_travels(ray, make)
-    with _connected(ray, where.ray, where.workers):
-        wanted = request(ray.cluster_resources(), where, gpu)
-        _quiet(ray)
+    _check_travels(ray, make_worker)
+    with _connected(ray, address, compute.workers):
+        size = pool_size(ray.cluster_resources(), compute, gpu)
+        _silence(ray)
         # The store of objects spills to disk what it cannot hold.
         blocks = [ray.put(_table([job])) for job in itertools.chain([first], jobs)]
-        done = ray.data.from_arrow_refs(blocks).map_batches(
-            Worker,
-            fn_constructor_args=(make, __version__),
+        results = ray.data.from_arrow_refs(blocks).map_batches(
+            Actor,
+            fn_constructor_args=(make_worker, __version__),
             batch_size=1,
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=min(wanted.workers, len(blocks))),
-            num_cpus=wanted.cores,
-            num_gpus=wanted.gpus or None,
+            compute=ray.data.ActorPoolStrategy(size=min(size.workers, len(blocks))),
+            num_cpus=size.cores,
+            num_gpus=size.gpus or None,
             **_retries(ray),
         )
-        try:
-            for row in done.iter_rows():
-                if row["failure"]:
-                    raise FieldpackError(row["failure"])
-                yield int(row["number"]), bytes(row["content"])
-        except ray.exceptions.RayError as error:
-            raise FieldpackError(f"{_why(error)}; what is done is kept: run the same again to go on") from error
+        yield from _results(ray, results)
 
 
-class Worker:
-    """An actor: makes its work once, then does jobs. What goes wrong travels back as words, for there to be an error
-    there that says what to do, instead of a traceback of another machine."""
+def _results(ray: Any, results: Any) -> Iterator[Job]:
+    try:
+        for row in results.iter_rows():
+            if row["failure"]:
+                raise FieldpackError(row["failure"])
+            yield int(row["number"]), bytes(row["content"])
+    except ray.exceptions.RayError as error:
+        raise FieldpackError(f"{_cause(error)}; what is done is kept: run the same again to go on") from error
 
-    def __init__(self, make: Callable[[], Work], version: str) -> None:
-        # One core each: a worker that starts threads for all cores of its machine is in the others' way.
+
+class Actor:
+    """A process of the pool: makes its worker once, then does jobs. An error travels back as its message, so that the
+    caller raises one that says what to do, instead of a traceback of another machine."""
+
+    def __init__(self, make_worker: Callable[[], Worker], version: str) -> None:
+        # One core each: an actor that starts threads for all cores of its machine slows the others down.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        self._failure, self._work = "", None
+        self._failure, self._worker = "", None
         try:
             if version != __version__:
                 raise InputError(f"it has fieldpack {__version__}, and the caller {version}: install the same on all")
-            self._work = make()
+            self._worker = make_worker()
         except FieldpackError as error:
             self._failure = f"a worker on {socket.gethostname()} cannot start: {error}"
 
     def __call__(self, batch: Any) -> Any:
         rows: list[Job] = []
         for number, content in zip(batch["number"].to_pylist(), batch["content"].to_pylist(), strict=True):
-            if self._work is not None:
-                try:
-                    rows.append((number, self._work(number, content)))
-                    continue
-                except FieldpackError as error:
-                    return _table([(number, b"")], str(error))
-            return _table([(number, b"")], self._failure)
+            if self._worker is None:
+                return _table([(number, b"")], self._failure)
+            try:
+                rows.append((number, self._worker(number, content)))
+            except FieldpackError as error:
+                return _table([(number, b"")], str(error))
         return _table(rows)
 
 
@@ -157,7 +163,7 @@ def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         refused = "AuthToken" in f"{error.__context__}{error.__cause__}"
         hint = "; it wants its token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if refused else ""
-        raise InputError(f"no Ray cluster answers at {address!r}: {_first(error)}{hint}") from error
+        raise InputError(f"no Ray cluster answers at {address!r}: {_first_line(error)}{hint}") from error
     try:
         yield
     finally:
@@ -188,24 +194,24 @@ def check_reachable(address: str) -> None:
         )
 
 
-def _check_travels(ray: Any, make: Callable[[], Work]) -> None:
+def _check_travels(ray: Any, make_worker: Callable[[], Worker]) -> None:
     """Raises InputError for an embedder or token counter that Ray cannot send."""
     try:
-        ray.cloudpickle.dumps(make)
+        ray.cloudpickle.dumps(make_worker)
     except Exception as error:  # whatever the objects' own methods raise
         raise InputError(
-            f"the packer cannot travel to other processes: {_first(error)}; "
+            f"the packer cannot travel to other processes: {_first_line(error)}; "
             "name its model and encoding, or give objects that can be pickled"
         ) from error
 
 
 def _retries(ray: Any) -> dict[str, int]:
-    """For a version of Ray that lets them be said; else it begins a job again however often its worker is killed."""
+    """The limits of retries, where this version of Ray takes them; others repeat a job without end."""
     open_ended = "ray_remote_args" in inspect.signature(ray.data.Dataset.map_batches).parameters
     return {"max_restarts": -1, "max_task_retries": RETRIES} if open_ended else {}
 
 
-def _quiet(ray: Any) -> None:
+def _silence(ray: Any) -> None:
     """Ray Data draws bars and logs of its own; progress is shown by the caller."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -214,17 +220,17 @@ def _quiet(ray: Any) -> None:
     warnings.filterwarnings("ignore", message=".*ray_remote_args", module="fieldpack")
 
 
-def _why(error: BaseException) -> str:
-    """What ended a run, in one line: the exception that a worker's traceback ends with, else what Ray says."""
+def _cause(error: BaseException) -> str:
+    """The cause of a run's end in one line: the last exception of a worker's traceback, else Ray's own message."""
     raised = [line.strip() for line in str(error).splitlines() if _RAISED.match(line.strip())]
     if raised:
         return f"a worker failed: {raised[-1][:300]} (all machines need the same fieldpack, packages and files)"
     return (
-        f"the cluster gave up ({_first(error)}): it went away, or one job killed its workers again and again "
+        f"the cluster gave up ({_first_line(error)}): it went away, or one job killed its workers again and again "
         "(does it fit the memory?)"
     )
 
 
-def _first(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fieldpack import folder as store
+from fieldpack import storage as store
+from fieldpack.checks import whole
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.files import from_bytes, to_bytes
 from fieldpack.errors import InputError
-from fieldpack.index import Index
-from fieldpack.inputs import checked_documents
-from fieldpack.parallel.engine import Where, outcomes
-from fieldpack.parallel.join import Part, joined, part_of
-from fieldpack.parallel.shards import Output
+from fieldpack.parallel.jobs import ComputeOptions
+from fieldpack.parallel.run import run_jobs
+from fieldpack.parallel.shards import MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
-from fieldpack.pipeline import ContextPacker
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
+from fieldpack.request import checked_documents
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 
@@ -48,42 +48,48 @@ def index_corpus(
     Its files are those that `packer.index(documents).save(output)` writes, byte for byte with static vectors; rows of a
     transformer that are computed in other batches may differ in their last bits. Workers cut documents into segments,
     count tokens, split words and embed; this process holds the documents and joins the parts. A run that was stopped
-    goes on from the parts in the folder PARTS of `output`, which go when the index is there; the same call then loads
-    it.
+    goes on from the parts in the folder PARTS of `output`, which go when the index is there; then it is only loaded.
 
-    ray, workers, gpus, cores: see `Where`. batch: documents in a part. progress: called as progress("index", documents
-        done, documents).
+    ray, workers, gpus, cores: see `ComputeOptions`. batch: documents in a part.
+    progress: called as progress("index", documents done, documents).
     Raises InputError for bad documents, and when `output` was begun with other documents or settings.
     """
-    where = Where(ray, workers, gpus, cores)
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; give a whole number of documents in a part, 1 or more")
+    compute = ComputeOptions(ray, workers, gpus, cores)
+    whole("batch", batch, 1, MOST_BATCH)
     listed = checked_documents(documents)
     check_text(listed)
     place = Path(output)
     lines = store.lines([_row(d) for d in listed]).splitlines()
-    sha = hashlib.sha256(b"\n".join(lines)).hexdigest()
-    out = Output(place / PARTS, "part", len(listed), batch, "npz", {"documents": sha, **made_with(packer)})
-    carried = packer if ray is None else PackerSpec.of(packer)
+    about = {"documents": store.sha256(b"\n".join(lines)), **made_with(packer)}
+    out = Output(place / PARTS, "part", count=len(listed), size=batch, ending="npz", about=about)
     with out.opened():
-        if (place / "index.json").is_file():
-            return Index.load(place, packer, verify=False)
-        missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
-        done = len(listed) - sum(len(out.items(k)) for k in missing)
-        jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
-        for k, content in outcomes(functools.partial(PartWork, carried), jobs, where, gpu_use(packer.embedder)):
-            out.write(k, content)
-            done += len(out.items(k))
-            if progress is not None:
-                progress("index", done, len(listed))
-        parts = [_unpacked(out.path(k)) for k in range(len(out))]
-        Index(packer, joined(listed, parts, packer)).save(place)
-        for k in range(len(out)):
-            out.path(k).unlink(missing_ok=True)
+        if not (place / "index.json").is_file():
+            _read_parts(out, lines, packer, compute, progress)
+            parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
+            Index(packer, packer.reader.join(*parts)).save(place)
+            for k in range(len(out)):
+                out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
 
 
-class PartWork:
+def _read_parts(
+    out: Output, lines: Sequence[bytes], packer: ContextPacker, compute: ComputeOptions, progress: Progress | None
+) -> None:
+    """Writes the parts that are missing."""
+    carried = packer if compute.ray is None else PackerSpec.of(packer)
+    missing = out.missing(lambda k, content: zipfile.is_zipfile(io.BytesIO(content)))
+    done = len(lines) - sum(len(out.items(k)) for k in missing)
+    jobs = ((k, b"\n".join(lines[i] for i in out.items(k))) for k in missing)
+    for k, content in run_jobs(
+        functools.partial(PartWorker, carried), jobs, compute, gpu_use(packer.embedder, packer.reranker)
+    ):
+        out.write(k, content)
+        done += len(out.items(k))
+        if progress is not None:
+            progress("index", done, len(lines))
+
+
+class PartWorker:
     """Reads the documents of a part. `packer` as it is when the work is done here, else what rebuilds it."""
 
     def __init__(self, packer: ContextPacker | PackerSpec) -> None:
@@ -92,7 +98,8 @@ class PartWork:
     def __call__(self, number: int, content: bytes) -> bytes:
         rows = [json.loads(line) for line in content.split(b"\n")]
         documents = tuple(Document(r["id"], r["text"], r["title"], r["metadata"]) for r in rows)
-        return _packed(part_of(documents, self._packer))
+        reader = replace(self._packer.reader, both=True)
+        return to_bytes(self._packer.embedded(reader.read(documents)))
 
 
 def _row(document: Document) -> dict[str, Any]:
@@ -104,23 +111,8 @@ def _row(document: Document) -> dict[str, Any]:
     }
 
 
-def _packed(part: Part) -> bytes:
-    """Arrays without pickles; words, which hold no line break, as UTF-8."""
-    arrays: dict[str, Any] = {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
-    for name in ("vocabulary", "title_vocabulary"):
-        arrays[name] = np.frombuffer("\n".join(getattr(part, name)).encode("utf-8"), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _unpacked(path: Path) -> Part:
+def _unpacked(path: Path, documents: tuple[Document, ...]) -> Corpus:
     try:
-        with np.load(path, allow_pickle=False) as found:
-            arrays: dict[str, Any] = {name: found[name] for name in found.files}
-        for name in ("vocabulary", "title_vocabulary"):
-            text = arrays[name].tobytes().decode("utf-8")
-            arrays[name] = text.split("\n") if text else []
-        return Part(**arrays)
+        return from_bytes(path.read_bytes(), documents)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged ({error}); delete it and run the same again") from error

@@ -6,29 +6,30 @@ tasks ──► shards of `batch` ──► workers, each with a packer ──�
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldpack import folder as store
+from fieldpack import storage as store
+from fieldpack.checks import whole
 from fieldpack.errors import BudgetError, EmbeddingError, InputError
-from fieldpack.index import KIND, VERSION, Index
-from fieldpack.inputs import checked_budget
-from fieldpack.parallel.engine import Where, outcomes
-from fieldpack.parallel.shards import MANIFEST, Output
+from fieldpack.index import KIND, VERSION
+from fieldpack.parallel.jobs import ComputeOptions
+from fieldpack.parallel.run import run_jobs
+from fieldpack.parallel.shards import MANIFEST, MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.parallel.tasks import Lines, Source, Task, read
-from fieldpack.pipeline import ContextPacker
+from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
+from fieldpack.request import checked_budget
 from fieldpack.result import Result
 
 BATCH = 64
 """Tasks in a shard: what a stopped run loses at most for each worker."""
 _OWN = ("InputError", "BudgetError")
-"""Errors that are the task's own: they come again however often it is done."""
+"""Errors of the task itself: they come again however often it is done."""
 
 
 @dataclass(frozen=True)
@@ -64,38 +65,57 @@ def pack_many(
     tasks: a file of JSON Lines (also .gz) or Parquet, or an iterable of dicts: {"query", "documents", "budget", "id",
         "pins"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title", "metadata"}; pins:
         ids or [id, start, end]. A task without a budget takes the one given here.
-    index: the folder of a saved index that all tasks without documents of their own read, memory-mapped; with Ray it
-        must lie at this path on every machine.
-    ray, workers, gpus, cores: see `Where`. batch: tasks in a shard. explain: rows name dropped segments too, with
-        reasons.
+    index: the folder of a saved index, for tasks without documents; with Ray it is at this path on every machine.
+    ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard. explain: rows name dropped segments too.
     progress: called as progress("pack", tasks done, tasks).
 
-    A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "notes"}, without
-    times, so that every run writes the same bytes. A task that cannot be done has {"task", "id", "error": {"kind",
-    "message"}} instead. A run that is stopped goes on when it is called again: shards that are there are kept, and
-    tasks that failed through no fault of theirs (an embedder's trouble) are done again.
+    A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "notes"}, the same in
+    every run. A task that cannot be done has {"task", "id", "error": {"kind", "message"}} instead. A run that was
+    stopped goes on when it is called again; tasks that failed by an embedder's trouble are done again.
 
     Raises InputError for tasks, index or output that cannot be used, when the output was begun with other tasks or
-    settings, and when no cluster answers; MissingExtraError without ray; EmbeddingError when the embedder fails on
-    whatever it is given.
+    settings, and when no cluster answers; MissingExtraError without ray; EmbeddingError when the embedder always fails.
     """
-    where = Where(ray, workers, gpus, cores)
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; give a whole number of tasks in a shard, 1 or more")
+    compute = ComputeOptions(ray, workers, gpus, cores)
+    whole("batch", batch, 1, MOST_BATCH)
     budget = None if budget is None else checked_budget(budget)
     lines = Lines(tasks)
     shared = None if index is None else str(Path(index).resolve())
-    head = "" if shared is None else index_head(shared, packer)
-    about = {"tasks": lines.sha, "budget": budget, "index": head, "explain": bool(explain), **made_with(packer)}
-    out = Output(Path(output), "packs", lines.count, batch, "jsonl", about)
-    carried = packer if ray is None else PackerSpec.of(packer)
-    make = functools.partial(PackWork, carried, budget, batch, explain, shared, head)
+    setup = PackSetup(budget, batch, bool(explain), shared, "" if shared is None else index_head(shared, packer))
+    about = {"tasks": lines.sha, "budget": budget, "index": setup.head, "explain": setup.explain, **made_with(packer)}
+    out = Output(Path(output), kind="packs", count=lines.count, size=batch, ending="jsonl", about=about)
+    return _run(out, lines, packer, setup=setup, compute=compute, progress=progress)
+
+
+@dataclass(frozen=True)
+class PackSetup:
+    """What all tasks of a run share. size: tasks in a shard. index: the folder of an index, head: which it is."""
+
+    budget: int | None
+    size: int
+    explain: bool
+    index: str | None
+    head: str
+
+
+def _run(
+    out: Output,
+    lines: Lines,
+    packer: ContextPacker,
+    setup: PackSetup,
+    compute: ComputeOptions,
+    progress: Progress | None,
+) -> Summary:
+    carried = packer if compute.ray is None else PackerSpec.of(packer)
     with out.opened():
-        missing = out.missing(functools.partial(_whole, out))
+        missing = out.missing(functools.partial(_is_complete, out))
         done = lines.count - sum(len(out.items(k)) for k in missing)
         if progress is not None and missing:
             progress("pack", done, lines.count)
-        for k, content in outcomes(make, lines.blocks(batch, missing), where, gpu_use(packer.embedder)):
+        jobs = lines.blocks(setup.size, missing)
+        for k, content in run_jobs(
+            functools.partial(PackWorker, carried, setup), jobs, compute, gpu_use(packer.embedder, packer.reranker)
+        ):
             out.write(k, content)
             done += len(out.items(k))
             if progress is not None:
@@ -109,9 +129,10 @@ def rows(output: str | Path) -> Iterator[dict[str, Any]]:
     place = Path(output)
     try:
         head = json.loads((place / MANIFEST).read_text("utf-8"))
-        out = Output(place, "packs", int(head["count"]), int(head["batch"]), "jsonl", {})
+        count, size = int(head["count"]), int(head["batch"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{place} is no folder of packs: {error}") from error
+    out = Output(place, kind="packs", count=count, size=size, ending="jsonl", about={})
     for k in range(len(out)):
         try:
             content = out.path(k).read_bytes()
@@ -120,30 +141,24 @@ def rows(output: str | Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in content.splitlines())
 
 
-class PackWork:
+class PackWorker:
     """A packer in a worker. `packer` as it is when the work is done here, else what rebuilds it."""
 
-    def __init__(
-        self,
-        packer: ContextPacker | PackerSpec,
-        budget: int | None,
-        size: int,
-        explain: bool,
-        index: str | None,
-        head: str,
-    ) -> None:
+    def __init__(self, packer: ContextPacker | PackerSpec, setup: PackSetup) -> None:
         self._packer = packer.build() if isinstance(packer, PackerSpec) else packer
-        self._budget, self._size, self._explain = budget, size, explain
+        self._setup = setup
         self._index = None
-        if index is not None:
-            if index_head(index, self._packer) != head:
-                raise InputError(f"the index in {index} is another one than the caller's; copy it to every machine")
-            self._index = Index.load(index, self._packer, verify=False)
+        if setup.index is not None:
+            if index_head(setup.index, self._packer) != setup.head:
+                raise InputError(
+                    f"the index in {setup.index} is another one than the caller's; copy it to every machine"
+                )
+            self._index = Index.load(setup.index, self._packer, verify=False)
 
     def __call__(self, number: int, content: bytes) -> bytes:
         """The rows of a shard."""
         lines = content.split(b"\n")
-        made = [self._row(number * self._size + i, line) for i, line in enumerate(lines)]
+        made = [self._row(number * self._setup.size + i, line) for i, line in enumerate(lines)]
         if all(row.get("error", {}).get("kind") == "EmbeddingError" for row in made):
             self._packer.embedder.embed(["Is it the tasks, or the embedder?"])  # raises when it is the embedder
         text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in made)
@@ -155,14 +170,14 @@ class PackWork:
         try:
             if not isinstance(task, Task):
                 raise task
-            return {**head, **_facts(self._packed(task), self._explain)}
+            return {**head, **_facts(self._packed(task), self._setup.explain)}
         except Exception as error:  # whatever one task does, the others are done
             kinds = (InputError, BudgetError, EmbeddingError)
             kind = next((k for k in kinds if isinstance(error, k)), type(error)).__name__
             return {**head, "error": {"kind": kind, "message": str(error)[:500]}}
 
     def _packed(self, task: Task) -> Result:
-        budget = task.budget if task.budget is not None else self._budget
+        budget = task.budget if task.budget is not None else self._setup.budget
         if budget is None:
             raise InputError("the task has no budget, and none was given for all")
         if task.documents is not None:
@@ -173,13 +188,13 @@ class PackWork:
 
 
 def index_head(folder: str, packer: ContextPacker) -> str:
-    """What names an index: the hash of its head, in which the checksums of its files stand."""
+    """The name of an index: the hash of its head, in which the checksums of its files stand."""
     store.load(folder, KIND, VERSION, verify=False)
-    return hashlib.sha256((Path(folder) / f"{KIND}.json").read_bytes()).hexdigest()[:16]
+    return store.sha256_of_file(Path(folder) / f"{KIND}.json")[:16]
 
 
 def _facts(result: Result, explain: bool) -> dict[str, Any]:
-    """The row of a pack: what `Result.to_dict` says, but for times and, unless they are asked for, what was dropped."""
+    """The row of a pack: `Result.to_dict` without times and, unless `explain` is set, without dropped segments."""
 
     def entry(item: Any) -> dict[str, Any]:
         return {k: v for k, v in item._asdict().items() if k != "text"}
@@ -197,12 +212,12 @@ def _facts(result: Result, explain: bool) -> dict[str, Any]:
 
 
 def _errors(content: bytes) -> list[dict[str, Any]]:
-    found = (json.loads(line) for line in content.splitlines() if b'"error": {"kind": ' in line)
-    return [row["error"] for row in found if "error" in row]
+    rows_with = (json.loads(line) for line in content.splitlines() if b'"error": {"kind": ' in line)
+    return [row["error"] for row in rows_with if "error" in row]
 
 
-def _whole(out: Output, shard: int, content: bytes) -> bool:
-    """Whether a shard has all its rows, and no task that failed through no fault of its own."""
+def _is_complete(out: Output, shard: int, content: bytes) -> bool:
+    """Whether a shard has all its rows, and no error but those of the tasks themselves."""
     try:
         same = content.endswith(b"\n") and content.count(b"\n") == len(out.items(shard))
         first = json.loads(content[: content.index(b"\n")]) if same else {}
@@ -218,4 +233,11 @@ def _whole(out: Output, shard: int, content: bytes) -> bool:
 def _summary(out: Output, before: int) -> Summary:
     errors = [e for k in range(len(out)) for e in _errors(out.path(k).read_bytes())]
     first = errors[0]["message"] if errors else ""
-    return Summary(out.folder, out.count, len(errors), len(out), before, first)
+    return Summary(
+        output=out.folder,
+        tasks=out.count,
+        errors=len(errors),
+        shards=len(out),
+        done_before=before,
+        first_error=first,
+    )

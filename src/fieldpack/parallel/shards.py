@@ -1,4 +1,4 @@
-"""An output folder: a manifest that says what is made there, and one file for each shard, whole or not there at all."""
+"""An output folder: a manifest of the run, and one file for each shard, complete or absent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from fieldpack.errors import InputError
+from fieldpack.storage import UNFINISHED, write_file
 
 fcntl: ModuleType | None
 try:
@@ -21,13 +22,15 @@ except ImportError:  # a system without: two runs in one folder are not kept apa
 
 MANIFEST = "manifest.json"
 VERSION = 1
+MOST_BATCH = 1_000_000
+"""Items of one shard at most: each is held in memory as a whole."""
 
 
 @dataclass(frozen=True)
 class Output:
     """Shard k holds items [k * size, (k + 1) * size) of `count`.
 
-    about: what the shards are made from; a folder that was begun with something else is refused.
+    about: the input and settings of the run; a folder that was begun with others is refused.
     """
 
     folder: Path
@@ -38,7 +41,7 @@ class Output:
     about: Mapping[str, Any]
 
     def __len__(self) -> int:
-        """Shards."""
+        """The number of shards."""
         return -(-self.count // self.size)
 
     def path(self, shard: int) -> Path:
@@ -50,10 +53,12 @@ class Output:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """The folder made or checked, and nobody else's while inside. Raises InputError when it holds another run."""
+        """Makes or checks the folder, and locks it while inside. Raises InputError when it holds another run."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _alone(self.folder):
+                for leftover in self.folder.glob(UNFINISHED):  # of a write that was killed; nobody else writes here
+                    leftover.unlink()
                 self._check()
                 yield
         except OSError as error:
@@ -67,7 +72,7 @@ class Output:
 
     def write(self, shard: int, content: bytes) -> None:
         """On disk when this returns, and complete whenever it is seen."""
-        write(self.path(shard), content)
+        write_file(self.path(shard), content, durable=True)
 
     def _check(self) -> None:
         wanted = {"kind": self.kind, "version": VERSION, "count": self.count, "batch": self.size, **self.about}
@@ -75,36 +80,21 @@ class Output:
         if not path.is_file():
             if any(self.folder.iterdir()):
                 raise InputError(f"{self.folder} holds files and no {MANIFEST}; give a new folder")
-            write(path, json.dumps(wanted, ensure_ascii=False, indent=1).encode("utf-8") + b"\n")
+            content = json.dumps(wanted, ensure_ascii=False, indent=1).encode("utf-8") + b"\n"
+            write_file(path, content, durable=True)
             return
         try:
-            found = json.loads(path.read_text("utf-8"))
+            written = json.loads(path.read_text("utf-8"))
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
+            written = None
+        if not isinstance(written, dict):
             raise InputError(f"{path} is damaged; give a new folder")
-        for name in {**wanted, **found}:
-            if found.get(name) != wanted.get(name):
+        for name in {**wanted, **written}:
+            if written.get(name) != wanted.get(name):
                 raise InputError(
-                    f"{self.folder} was begun with another {name}: {_short(found.get(name))}, "
+                    f"{self.folder} was begun with another {name}: {_short(written.get(name))}, "
                     f"now {_short(wanted.get(name))}; use what it was begun with, or give a new folder"
                 )
-
-
-def write(path: Path, content: bytes) -> None:
-    """The file as a whole or not at all, also after a loss of power."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 @contextmanager

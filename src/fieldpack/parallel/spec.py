@@ -1,10 +1,9 @@
-"""How a packer travels: as what it was made from. Nothing that was loaded goes along; a worker loads its own."""
+"""A packer as the settings it was made from, to be sent to another process, which loads its own model."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,74 +13,73 @@ from typing import Any
 from fieldpack import assets
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.pipeline import ContextPacker
+from fieldpack.storage import sha256, write_file
 from fieldpack.version import __version__
 
-_APART = ("embedder", "tokenizer", "scorer")
+_APART = ("embedder", "reranker", "tokenizer", "scorer")
 
 
 @dataclass(frozen=True)
 class PackerSpec:
-    """settings: the packer's fields but for embedder, tokenizer and scorer. weights: the scorer's file, None for the
+    """settings: the packer's fields but for its models, tokenizer and scorer. weights: the scorer's file, None for the
     shipped one. Names, folders and URLs are opened by the worker; objects and functions travel by Ray's serialisation.
     """
 
     settings: Mapping[str, Any]
     embedder: EmbeddingService
+    reranker: EmbeddingService | None
     tokenizer: Any
     weights: bytes | None
 
     @staticmethod
     def of(packer: ContextPacker) -> PackerSpec:
-        """The cache of vectors stays behind: it is a file of this machine."""
+        """The spec of a packer, without its cache of vectors: that is a file of this machine."""
         settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
         weights = None if packer.scorer is None else Path(packer.scorer).read_bytes()
-        return PackerSpec(settings, _bare(packer.embedder), packer.tokenizer, weights)
+        reranker = None if packer.reranker is None else _bare(packer.reranker)
+        return PackerSpec(settings, _bare(packer.embedder), reranker, packer.tokenizer, weights)
 
     def build(self) -> ContextPacker:
         """The packer in another process."""
         scorer = None if self.weights is None else weights_file(self.weights)
-        return ContextPacker(self.embedder, self.tokenizer, scorer=scorer, **self.settings)
+        return ContextPacker(self.embedder, self.tokenizer, scorer=scorer, reranker=self.reranker, **self.settings)
 
 
 def weights_file(weights: bytes) -> Path:
     """A file with these scorer weights; its name is that of its content."""
-    path = Path(tempfile.gettempdir()) / f"fieldpack-weights-{hashlib.sha256(weights).hexdigest()[:24]}.json"
+    path = Path(tempfile.gettempdir()) / f"fieldpack-weights-{sha256(weights)[:24]}.json"
     if not path.is_file():
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(weights)
-        os.replace(part, path)
+        write_file(path, weights)
     return path
 
 
 def made_with(packer: ContextPacker) -> dict[str, Any]:
-    """What decides the packs of `packer`, as JSON: two that are equal give the same rows. Loads no transformer."""
+    """All that the packs of `packer` depend on, as JSON: equal ones give the same rows. Loads no transformer."""
     settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
-    plain = {name: v if isinstance(v, bool | int | float | str | None) else repr(v) for name, v in settings.items()}
+    values = {name: v if isinstance(v, bool | int | float | str | None) else repr(v) for name, v in settings.items()}
     model: Any = getattr(packer.tokenizer, "model", None)
     counts = _digest(model.to_str().encode()) if hasattr(model, "to_str") else ""
     return {
         "fieldpack": __version__,
         "shipped": _digest("\n".join(f"{k} {v}" for k, v in sorted(assets.manifest()["files"].items())).encode()),
         "embedder": _model(packer.embedder),
+        "reranker": "" if packer.reranker is None else _model(packer.reranker),
         "tokenizer": f"{packer.tokenizer.name} {counts}".strip(),
         "scorer": "shipped" if packer.scorer is None else _digest(Path(packer.scorer).read_bytes()),
-        **plain,
+        **values,
     }
 
 
-def gpu_use(service: EmbeddingService) -> str:
-    """ "must" when the model was told to run on cuda, "may" when it is a transformer that takes the best device that
-    there is, "" when it runs on a processor. Loads nothing."""
-    if service.kind == "cascade":
-        second = service._second
-        return gpu_use(second) if isinstance(second, EmbeddingService) else _use(second, service._options.device)
-    return _use(service._model, service._options.device, service.kind)
+def gpu_use(*services: EmbeddingService | None) -> str:
+    """ "must" when one of the models was told to run on cuda, "may" when one is a transformer that takes the best
+    device that there is, "" when they run on a processor. Loads nothing."""
+    present = [s for s in services if s is not None]
+    models = [*present, *(s.reranker for s in present if s.reranker is not None)]
+    uses = {_use(m._model, m._options.device, m.kind) for m in models}
+    return "must" if "must" in uses else "may" if "may" in uses else ""
 
 
-def _use(model: Any, device: str, kind: str | None = None) -> str:
-    from fieldpack.embed.choose import kind_of
-
-    kind = kind or kind_of(model)
+def _use(model: Any, device: str, kind: str) -> str:
     if kind in ("static", "remote"):
         return ""
     if device.startswith("cuda"):
@@ -111,10 +109,7 @@ def _model(service: EmbeddingService) -> str:
         return service.fingerprint
     if service.kind == "folder":
         return f"folder {_folder(Path(service._model).expanduser())}"
-    second = ""
-    if service.kind == "cascade":
-        again = service._second
-        second = _model(again if isinstance(again, EmbeddingService) else EmbeddingService(again))
+    second = "" if service.reranker is None else _model(service.reranker)
     return " ".join(filter(None, (service.kind, service.name, service._options.remote_model, second)))
 
 
@@ -129,4 +124,4 @@ def _folder(folder: Path) -> str:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return sha256(content)[:16]

@@ -1,4 +1,4 @@
-"""Tasks: one query each, with documents, a budget and pins. Lines of JSON, judged one by one by who does them."""
+"""Tasks: one query each, with documents, a budget and pins. Lines of JSON, each checked by the worker that packs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from fieldpack.errors import InputError, MissingExtraError
-from fieldpack.inputs import Pin
+from fieldpack.request import Pin
 from fieldpack.types import Document
 
 KEYS = ("id", "query", "documents", "budget", "pins")
@@ -80,15 +80,15 @@ class Lines:
 def line_of(task: Any) -> bytes:
     """A task as a line of JSON. What JSON cannot hold becomes a task that says so when it is done."""
     try:
-        text = json.dumps(task, ensure_ascii=False, default=_plain)
+        text = json.dumps(task, ensure_ascii=False, default=_to_json)
     except (TypeError, ValueError, RecursionError) as error:
-        found = task.get("id") if isinstance(task, Mapping) else None
-        name = found if isinstance(found, str | int) else None
+        name = task.get("id") if isinstance(task, Mapping) else None
+        name = name if isinstance(name, str | int) else None
         text = json.dumps({"id": name, "not JSON": str(error)}, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace")  # a lone surrogate as JSON's own escape
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Document):
         return {"id": value.id, "text": value.text, "title": value.title, "metadata": dict(value.metadata)}
     if isinstance(value, Mapping):
@@ -108,11 +108,11 @@ def read(line: bytes) -> tuple[str | int | None, Task | InputError]:
         return None, InputError(f"the task is no JSON: {error}")
     if not isinstance(row, dict):
         return None, InputError(f"the task is a {type(row).__name__}; give an object with the keys {', '.join(KEYS)}")
-    found = row.get("id")
-    name = found if isinstance(found, str | int) and not isinstance(found, bool) else None
+    value = row.get("id")
+    name = value if isinstance(value, str | int) and not isinstance(value, bool) else None
     try:
-        if name is None and found is not None:
-            raise InputError(f"the id is {str(found)[:80]!r}; give a string or a whole number")
+        if name is None and value is not None:
+            raise InputError(f"the id is {str(value)[:80]!r}; give a string or a whole number")
         return name, _task(row)
     except InputError as error:
         return name, error
@@ -136,25 +136,25 @@ def _task(row: Mapping[str, Any]) -> Task:
     return Task(query, listed, row.get("budget"), [_pin(p) for p in pins])
 
 
-def document_of(number: int, found: Any) -> str | Document:
+def document_of(number: int, row: Any) -> str | Document:
     """A text, or {"text", "id", "title", "metadata"}, of which the text is needed. Without an id: doc-NUMBER."""
-    if isinstance(found, str):
-        return found
-    if not isinstance(found, Mapping):
-        raise InputError(f"document {number} is a {type(found).__name__}; give a text or an object with a text")
-    if unknown := [key for key in found if key not in _DOCUMENT_KEYS]:
+    if isinstance(row, str):
+        return row
+    if not isinstance(row, Mapping):
+        raise InputError(f"document {number} is a {type(row).__name__}; give a text or an object with a text")
+    if unknown := [key for key in row if key not in _DOCUMENT_KEYS]:
         raise InputError(f"document {number} has the key {unknown[0]!r}; allowed: {', '.join(_DOCUMENT_KEYS)}")
-    if not isinstance(found.get("text"), str):
+    if not isinstance(row.get("text"), str):
         raise InputError(f"document {number} has no text")
-    name = found.get("id")
+    name = row.get("id")
     name = f"doc-{number}" if name is None else str(name) if isinstance(name, int) else name
-    return Document(name, found["text"], found.get("title") or "", found.get("metadata") or {})
+    return Document(name, row["text"], row.get("title") or "", row.get("metadata") or {})
 
 
-def _pin(found: Any) -> Pin:
-    if isinstance(found, Mapping):
-        found = [found.get(key) for key in ("id", "start", "end")]
-    return tuple(found) if isinstance(found, list) else found
+def _pin(pin: Any) -> Pin:
+    if isinstance(pin, Mapping):
+        pin = [pin.get(key) for key in ("id", "start", "end")]
+    return tuple(pin) if isinstance(pin, list) else pin
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -29,7 +29,16 @@ LAYERS = {
     "code_dense": (*PARAGRAPH, *DENSE),
 }
 """Names of the layers, in the order of Scorer's fields, and their features."""
-FACTS = ("one", "spread", "late_most", "exact_most", "known", "log_candidates")
+FACTS = ("one", "peak", "best_maxsim", "best_bm25", "known", "log_candidates")
+_OLD_NAMES = {
+    "late": "maxsim",
+    "late_titled": "maxsim_titled",
+    "late_met": "maxsim_met",
+    "spread": "peak",
+    "late_most": "best_maxsim",
+    "exact_most": "best_bm25",
+}
+"""Names of release 0.1, which files of weights made by it hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +66,13 @@ class Layer:
         }
 
     @staticmethod
-    def of(parsed: dict[str, Any], names: tuple[str, ...]) -> Layer:
+    def from_dict(parsed: dict[str, Any], names: tuple[str, ...]) -> Layer:
         """Raises AssetError when the file was made for other features."""
-        if tuple(parsed["weights"]) != names or tuple(parsed["bias"]) != FACTS:
-            found = ", ".join(parsed["weights"])
-            raise AssetError(f"scorer weights are for {found}; this version reads {', '.join(names)}")
-        weights = np.array(list(parsed["weights"].values()), np.float32)
-        layer = Layer(names, weights, float(parsed["slope"]), np.array(list(parsed["bias"].values()), np.float32))
+        weight, bias = ({_OLD_NAMES.get(k, k): v for k, v in parsed[part].items()} for part in ("weights", "bias"))
+        if tuple(weight) != names or tuple(bias) != FACTS:
+            raise AssetError(f"scorer weights are for {', '.join(weight)}; this version reads {', '.join(names)}")
+        weights = np.array(list(weight.values()), np.float32)
+        layer = Layer(names, weights, float(parsed["slope"]), np.array(list(bias.values()), np.float32))
         if not (np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all() and 0 < layer.slope < np.inf):
             raise AssetError("weights and bias must be finite numbers, and slope a finite number above 0")
         return layer
@@ -80,7 +89,7 @@ class Scorer:
     code: Layer
     code_dense: Layer
 
-    def of(self, code: bool) -> Scorer:
+    def for_code(self, code: bool) -> Scorer:
         """This scorer, or the one that reads paragraphs as source code."""
         return replace(self, paragraph=self.code, dense=self.code_dense) if code else self
 
@@ -93,7 +102,7 @@ class Scorer:
         path = path or assets.verified("scorer/weights.json")
         try:
             parsed = json.loads(path.read_text("utf-8"))
-            return Scorer(*(Layer.of(parsed[name], features) for name, features in LAYERS.items()))
+            return Scorer(*(Layer.from_dict(parsed[name], features) for name, features in LAYERS.items()))
         except AssetError as error:
             raise AssetError(f"{path}: {error}") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -104,13 +113,13 @@ class Scorer:
 
 
 def facts(score: FloatArray, raw: dict[str, FloatArray], known: float) -> FloatArray:
-    """What tells a query that has evidence from one that has none: how far the best stands out (log-sum-exp over mean),
-    the highest absolute token resonance and BM25, the share of the query's words that occur, the candidates' number."""
-    n = len(score)
-    most = float(score.max())
-    spread = most + float(np.log(np.exp(score - most).mean()))
-    late, exact = (float(np.max(raw[k])) for k in ("late", "bm25"))
-    return np.array([1.0, spread, late, exact, known, np.log(n)], np.float32)
+    """(len(FACTS),) what tells a query that has evidence from one that has none: how far the best score stands out
+    (log-sum-exp over mean), the highest maxsim and BM25, the share of the query's words that occur, the log of the
+    number of candidates."""
+    top = float(score.max())
+    peak = top + float(np.log(np.exp(score - top).mean()))
+    maxsim, exact = (float(np.max(raw[k])) for k in ("maxsim", "bm25"))
+    return np.array([1.0, peak, maxsim, exact, known, np.log(len(score))], np.float32)
 
 
 def combined(logits: Sequence[FloatArray], weights: Sequence[float] = ()) -> FloatArray:

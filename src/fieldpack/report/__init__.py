@@ -1,6 +1,29 @@
 """The report: one self-contained HTML file that shows what was kept, what was dropped, and why."""
 
-from fieldpack.report.page import field_page, result_page
-from fieldpack.report.snippets import result_snippet
+from __future__ import annotations
 
-__all__ = ["field_page", "result_page", "result_snippet"]
+import warnings
+from typing import Any
+
+from fieldpack.report.packs import at_other_budgets
+from fieldpack.report.page import field_page, pack_page
+from fieldpack.report.snippets import pack_snippet
+from fieldpack.report.view import FieldView, OtherPack, PackView, field_view
+
+__all__ = [
+    "FieldView",
+    "OtherPack",
+    "PackView",
+    "at_other_budgets",
+    "field_page",
+    "field_view",
+    "pack_page",
+    "pack_snippet",
+    "result_page",
+]
+
+
+def result_page(result: Any, packs_shown: Any = None) -> str:
+    """`result.to_html(packs_shown)`, which replaces it: it stays for one release more."""
+    warnings.warn("fieldpack.report.result_page is now Result.to_html", DeprecationWarning, stacklevel=2)
+    return str(result.to_html(packs_shown))

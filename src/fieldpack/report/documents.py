@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.prepared import Prepared
-from fieldpack.report.safe import text
+from fieldpack.html import escape as text
+from fieldpack.report.view import FieldView
 from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray
 
 MOST_ROWS = 4000
@@ -33,36 +33,48 @@ class Body:
 
 
 def body(
-    prepared: Prepared, inside: BoolArray, first: BoolArray, value: FloatArray, cut: tuple[int, int] | None = None
+    field: FieldView, inside: BoolArray, first: BoolArray, value: FloatArray, cut: tuple[int, int] | None = None
 ) -> Body:
     """inside (n,): what is lit; first (n,): what is shown before all else; value (n,): then the highest.
 
     cut: (row, end) of a row that is lit up to a character only.
     """
-    rows, pieces = _chosen(prepared, first, value, cut)
-    owners = prepared.rows.doc
-    bounds = np.searchsorted(owners, np.arange(len(prepared.documents) + 1))
+    rows, pieces = _chosen(field, first, value, cut)
+    bounds = np.searchsorted(field.rows.doc, np.arange(len(field.documents) + 1))
     at = np.searchsorted(rows, bounds)
     out, bare = [], []
-    for d, document in enumerate(prepared.documents):
-        here = range(int(at[d]), int(at[d + 1]))
+    for d, document in enumerate(field.documents):
+        numbers = range(int(at[d]), int(at[d + 1]))
         whole = range(int(bounds[d]), int(bounds[d + 1]))
-        if len(here):
-            out.append(_document(prepared, d, rows, here, whole, pieces, inside))
+        if len(numbers):
+            blocks = _blocks(
+                _Shown(field, document, inside, pieces), rows[numbers.start : numbers.stop], numbers, whole
+            )
+            out.append(_document(document, d, blocks, lit=bool(inside[whole.start : whole.stop].any())))
         elif document.text.strip():
             bare.append(document)
-    return Body("".join(out) + _bare(bare), rows, len(prepared.rows) - len(rows))
+    return Body("".join(out) + _bare(bare), rows, len(field.rows) - len(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A document of a field, what of it is lit, and the HTML of every row that is shown."""
+
+    field: FieldView
+    document: Document
+    inside: BoolArray
+    pieces: dict[int, str]
 
 
 def _chosen(
-    prepared: Prepared, first: BoolArray, value: FloatArray, cut: tuple[int, int] | None
+    field: FieldView, first: BoolArray, value: FloatArray, cut: tuple[int, int] | None
 ) -> tuple[IntArray, dict[int, str]]:
     """The rows that fit on a page of bounded size, and their text as HTML."""
     order = np.lexsort((np.arange(len(value)), -value, ~first))[:MOST_ROWS]
     pieces: dict[int, str] = {}
     size = 0
     for row in order.tolist():
-        piece = _piece(prepared, row, cut[1] if cut and cut[0] == row else None)
+        piece = _piece(field, row, cut[1] if cut and cut[0] == row else None)
         size += len(piece.encode("utf-8"))
         if size > MOST_BYTES and pieces:
             break
@@ -70,9 +82,9 @@ def _chosen(
     return np.array(sorted(pieces), np.int64), pieces
 
 
-def _piece(prepared: Prepared, row: int, cut: int | None) -> str:
-    s = prepared.rows[row]
-    source = prepared.documents[s.doc].text
+def _piece(field: FieldView, row: int, cut: int | None) -> str:
+    s = field.rows[row]
+    source = field.documents[s.doc].text
     end = min(s.end, s.start + MOST_IN_ROW)
     if cut is not None and cut < end:
         return (
@@ -85,61 +97,46 @@ def _more(characters: int) -> str:
     return f'<span class="more"> … {characters:,} more characters</span>' if characters > 0 else ""
 
 
-def _document(
-    prepared: Prepared,
-    d: int,
-    rows: IntArray,
-    here: range,
-    whole: range,
-    pieces: dict[int, str],
-    inside: BoolArray,
-) -> str:
-    document = prepared.documents[d]
-    lit = bool(inside[whole.start : whole.stop].any())
+def _blocks(shown: _Shown, rows: IntArray, numbers: range, whole: range) -> list[str]:
+    """The paragraphs of the rows that are shown, with a mark for every gap between them. numbers: of these rows among
+    all that the page shows; whole: all rows of the document."""
     blocks: list[str] = []
-    before = whole.start - 1
-    paragraph: list[int] = []
+    parent = shown.field.rows.parent
+    next_row = whole.start
+    starts = [
+        i for i in range(len(rows)) if not i or rows[i] != rows[i - 1] + 1 or parent[rows[i]] != parent[rows[i - 1]]
+    ]
+    for first, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+        paragraph = rows[first:stop].tolist()
+        if paragraph[0] != next_row:
+            blocks.append(_gap(shown.field, next_row, paragraph[0]))
+        blocks.append(_paragraph(shown, paragraph, numbers[first]))
+        next_row = paragraph[-1] + 1
+    if next_row < whole.stop:
+        blocks.append(_gap(shown.field, next_row, whole.stop))
+    return blocks
 
-    def close() -> None:
-        if paragraph:
-            blocks.append(
-                _paragraph(prepared, document, [int(rows[i]) for i in paragraph], paragraph[0], pieces, inside)
-            )
-            paragraph.clear()
 
-    for i in here:
-        row = int(rows[i])
-        if row != before + 1:
-            close()
-            blocks.append(_gap(prepared, before + 1, row))
-        if paragraph and prepared.rows.parent[row] != prepared.rows.parent[row - 1]:
-            close()
-        paragraph.append(i)
-        before = row
-    close()
-    if before + 1 < whole.stop:
-        blocks.append(_gap(prepared, before + 1, whole.stop))
+def _document(document: Document, number: int, blocks: Sequence[str], lit: bool) -> str:
     title = document.title if document.title and document.title != document.id else ""
     name = f'<b dir="auto">{text(title)}</b> ' if title else ""
     return (
-        f'<details class="doc" data-d="{d}"{" open" if lit else ""}><summary>'
+        f'<details class="doc" data-d="{number}"{" open" if lit else ""}><summary>'
         f'<span class="name">{name}<code>{text(document.id[:120])}</code></span>'
         f'<span class="count"></span><span class="strip" aria-hidden="true"></span></summary>'
         f'<div class="body">{"".join(blocks)}</div></details>\n'
     )
 
 
-def _paragraph(
-    prepared: Prepared, document: Document, rows: Sequence[int], number: int, pieces: dict[int, str], inside: BoolArray
-) -> str:
-    s = prepared.rows
+def _paragraph(shown: _Shown, rows: Sequence[int], number: int) -> str:
+    s, document = shown.field.rows, shown.document
     out = []
     for k, row in enumerate(rows):
         if k:
             white = document.text[int(s.end[row - 1]) : int(s.start[row])]
             out.append(f'<span class="w">{text(white) if len(white) <= _WHITE else " "}</span>')
-        marks = (" k" if inside[row] else "") + _MARKS.get(KINDS[int(s.kind[row])], "")
-        out.append(f'<span class="s{marks}" data-r="{number + k}">{pieces[row]}</span>')
+        marks = (" k" if shown.inside[row] else "") + _MARKS.get(KINDS[int(s.kind[row])], "")
+        out.append(f'<span class="s{marks}" data-r="{number + k}">{shown.pieces[row]}</span>')
     text_row = next((row for row in rows if s.kind[row] != _HEADING), rows[0])
     kind = KINDS[int(s.kind[text_row])]
     start, end = int(s.start[text_row]), int(s.end[rows[-1]])
@@ -157,8 +154,8 @@ def _wrapped(source: str) -> bool:
     return len(lines) > 1 and long and not any(_MARKED.match(line) for line in lines[1:])
 
 
-def _gap(prepared: Prepared, first: int, stop: int) -> str:
-    tokens = int(prepared.rows.tokens[first:stop].sum())
+def _gap(field: FieldView, first: int, stop: int) -> str:
+    tokens = int(field.rows.tokens[first:stop].sum())
     name = "segment" if stop - first == 1 else "segments"
     return f'<p class="gap">{stop - first:,} {name}, {tokens:,} tokens, not shown</p>'
 

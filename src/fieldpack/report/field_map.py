@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.plane import Plane, basin_order, plane
-from fieldpack.report.safe import text
+from fieldpack.html import escape as text
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
 MOST_POINTS, MOST_CELLS = 1500, 200
@@ -27,16 +27,16 @@ def sampled(order: IntArray, first: BoolArray, most: int) -> IntArray:
     if len(order) <= most:
         return order
     lead, rest = order[first[order]][: most // 2], order[~first[order]]
-    room = most - len(lead)
-    some = rest[np.arange(room) * len(rest) // room] if len(rest) > room else rest
+    left = most - len(lead)
+    sample = rest[np.arange(left) * len(rest) // left] if len(rest) > left else rest
     chosen = np.zeros(len(order), np.bool_)
-    chosen[lead] = chosen[some] = True
+    chosen[lead] = chosen[sample] = True
     return order[chosen[order]]
 
 
 def svg(
     x: FloatArray,
-    found: Attractors,
+    attractors: Attractors,
     *,
     queries: FloatArray | None = None,
     first: BoolArray,
@@ -44,43 +44,43 @@ def svg(
     mass: IntArray,
     names: Sequence[str],
 ) -> tuple[str, float]:
-    """SVG of the rows x (g, d), and the share of their spread that it shows; "" for fewer than FEWEST.
+    """SVG of the rows x (g, d), and the share of their variance that it shows; "" for fewer than FEWEST.
 
     first (g,): points that are drawn whatever their number; kept (g,): lit; mass (g,): tokens; names: of attractors.
     """
-    drawn = _drawn(x, found)
+    drawn = _drawn(x, attractors)
     if len(drawn) < FEWEST:
         return "", 0.0
-    flat = plane(x, found, queries)
+    flat = plane(x, attractors, queries)
     rows = sampled(drawn, first, MOST_POINTS)
     rows = rows[np.argsort(kept[rows], kind="stable")]  # what is lit is drawn on top
     place = _Frame(np.concatenate([flat.rows[rows], flat.centers, flat.queries]))
     radius = np.clip(1.6 + 0.32 * np.sqrt(mass), 2.2, 7.5)
     points = "".join(
-        f'<circle class="p {_basin(found, g)}{" k" if kept[g] else ""}" data-g="{g}" {place.at(flat.rows[g])} '
+        f'<circle class="p {_basin(attractors, g)}{" k" if kept[g] else ""}" data-g="{g}" {place.at(flat.rows[g])} '
         f'r="{radius[g]:.1f}"/>'
         for g in rows.tolist()
     )
-    centers = [(*place.xy(c), r) for c, r in zip(flat.centers, _sizes(found), strict=True)]
-    asked = [place.xy(q) for q in flat.queries]
-    labels = _Labels([*centers, *((x, y, 13.0) for x, y in asked)])
-    queried = _queries(asked, labels)
+    centers = [(*place.xy(c), r) for c, r in zip(flat.centers, _sizes(attractors), strict=True)]
+    queries_at = [place.xy(q) for q in flat.queries]
+    labels = _Labels([*centers, *((x, y, 13.0) for x, y in queries_at)])
+    marks = _queries(queries_at, labels)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="map-about">',
-        f"<g>{_threads(flat, found, place, rows)}</g><g>{points}</g>",
-        f'<g class="marks">{_centers(centers, names, labels)}{queried}</g></svg>',
+        f"<g>{_threads(flat, attractors, place, rows)}</g><g>{points}</g>",
+        f'<g class="marks">{_centers(centers, names, labels)}{marks}</g></svg>',
     ]
     return "".join(parts), flat.explained
 
 
-def _drawn(x: FloatArray, found: Attractors) -> IntArray:
+def _drawn(x: FloatArray, attractors: Attractors) -> IntArray:
     """Rows in basin order without those of zeros, which are texts without known words."""
-    order = basin_order(x, found)
+    order = basin_order(x, attractors)
     return np.asarray(order[(x[order] ** 2).sum(1) > 0], np.int64)
 
 
-def _basin(found: Attractors, g: int) -> str:
-    own = int(found.basin[g])
+def _basin(attractors: Attractors, g: int) -> str:
+    own = int(attractors.basin[g])
     return f"b{own % COLOURS}" if own >= 0 else "b-none"
 
 
@@ -104,20 +104,20 @@ class _Frame:
         return f'cx="{x:.1f}" cy="{y:.1f}"'
 
 
-def _threads(flat: Plane, found: Attractors, place: _Frame, drawn: IntArray) -> str:
+def _threads(flat: Plane, attractors: Attractors, place: _Frame, drawn: IntArray) -> str:
     """A line from each attractor to every drawn row of its basin."""
     out = []
-    for k in range(len(found)):
+    for k in range(len(attractors)):
         x, y = place.xy(flat.centers[k])
-        ends = [place.xy(flat.rows[g]) for g in drawn[found.basin[drawn] == k].tolist()]
+        ends = [place.xy(flat.rows[g]) for g in drawn[attractors.basin[drawn] == k].tolist()]
         lines = "".join(f"M{x:.0f} {y:.0f}L{a:.0f} {b:.0f}" for a, b in ends)
         out.append(f'<path class="thread b{k % COLOURS}" d="{lines}"/>')
     return "".join(out)
 
 
-def _sizes(found: Attractors) -> list[float]:
-    most = max([float(s) for s in found.strength], default=1.0)
-    return [9 + 5 * float(s) / max(most, 1e-9) for s in found.strength]
+def _sizes(attractors: Attractors) -> list[float]:
+    most = max([float(s) for s in attractors.strength], default=1.0)
+    return [9 + 5 * float(s) / max(most, 1e-9) for s in attractors.strength]
 
 
 def _centers(centers: Sequence[tuple[float, float, float]], names: Sequence[str], labels: _Labels) -> str:
@@ -129,23 +129,23 @@ def _centers(centers: Sequence[tuple[float, float, float]], names: Sequence[str]
     )
 
 
-def _queries(asked: Sequence[tuple[float, float]], labels: _Labels) -> str:
+def _queries(places: Sequence[tuple[float, float]], labels: _Labels) -> str:
     out = []
-    for q, (x, y) in enumerate(asked):
-        name = labels.put("query" if len(asked) == 1 else f"query {q + 1}", x, y, 16)
+    for q, (x, y) in enumerate(places):
+        name = labels.put("query" if len(places) == 1 else f"query {q + 1}", x, y, 16)
         mark = '<circle r="9"/><path d="M-14 0H14M0 -14V14"/>'
         out.append(f'<g class="query" transform="translate({x:.1f} {y:.1f})">{mark}</g>{name}')
     return "".join(out)
 
 
 class _Labels:
-    """Names beside their marks, each at the first of a few places where it covers nothing that is named already."""
+    """Names next to their marks, each at the first of four places where it covers no other name or mark."""
 
     def __init__(self, marks: Sequence[tuple[float, float, float]]) -> None:
         self._taken = [(x - r, y - r, x + r, y + r) for x, y, r in marks]
 
     def put(self, name: str, x: float, y: float, away: float) -> str:
-        """SVG of the name, or nothing when it has no room."""
+        """SVG of the name, or nothing when no place is free."""
         width = 7.2 * len(name)
         for anchor, dx, dy in (
             ("start", away, 4.0),
@@ -168,12 +168,12 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def matrix(x: FloatArray, found: Attractors, first: BoolArray) -> dict[str, Any]:
+def matrix(x: FloatArray, attractors: Attractors, first: BoolArray) -> dict[str, Any]:
     """The resonance of up to 200 rows in basin order, for JSON: one byte a pair, from `low` to `high`, row by row.
 
     The scale runs from the 2nd to the 99th percentile of the pairs shown, so that a few copies do not wash it out.
     """
-    order = _drawn(x, found)
+    order = _drawn(x, attractors)
     rows = sampled(order, first, MOST_CELLS) if len(order) >= FEWEST else order[:0]
     r = x[rows] @ x[rows].T
     pairs = r[~np.eye(len(rows), dtype=bool)]
@@ -181,7 +181,7 @@ def matrix(x: FloatArray, found: Attractors, first: BoolArray) -> dict[str, Any]
     scaled = np.clip((r - low) / max(high - low, 1e-6), 0, 1)
     return {
         "groups": rows.tolist(),
-        "basin": found.basin[rows].tolist(),
+        "basin": attractors.basin[rows].tolist(),
         "low": round(low, 4),
         "high": round(high, 4),
         "cells": base64.b64encode(np.round(scaled * 255).astype(np.uint8).tobytes()).decode(),

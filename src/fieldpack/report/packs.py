@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fieldpack.errors import BudgetError
+from fieldpack.report.view import OtherPack, PackView
 from fieldpack.types import BoolArray, IntArray
 
-if TYPE_CHECKING:
-    from fieldpack.result import Result
+P = TypeVar("P")
 
 _SHARES = (0.125, 0.2, 0.33, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 4.0)
 _MANY = 20_000
@@ -19,47 +19,43 @@ _MANY = 20_000
 _FEW = (0.25, 0.5, 1.0, 1.5, 2.0)
 
 
-def budgets(result: Result) -> list[int]:
-    """About twelve budgets around the result's own, its own among them, none far above what all segments take."""
-    most = int(result.segments.tokens.sum()) + 2 * len(result.segments)
-    shares = _SHARES if len(result.segments) < _MANY else _FEW
-    near = {_round(result.budget * share) for share in shares if share != 1}
-    upper = [b for b in near if b < most] + ([most] if any(b >= most for b in near) and most > result.budget else [])
-    return sorted({b for b in upper if b >= 1} | {result.budget})
+def slider_budgets(tokens: IntArray, budget: int) -> list[int]:
+    """About twelve budgets around `budget`, which is among them, none far above what all segments take.
 
-
-def packs(result: Result, given: Sequence[Result] | None = None) -> list[Result]:
-    """Packs in order of budget, the result among them. given: those to show, None to make them where that can be done.
-
-    A budget that the pins do not fit gives no pack.
+    tokens (n,): of the segments.
     """
-    others = list(given) if given is not None else _made(result)
-    fits = [p for p in others if p.prepared is result.prepared and p.budget != result.budget]
-    return sorted([result, *fits], key=lambda p: p.budget)
+    most = int(tokens.sum()) + 2 * len(tokens)
+    shares = _SHARES if len(tokens) < _MANY else _FEW
+    rounded = {_round(budget * share) for share in shares if share != 1}
+    chosen = [b for b in rounded if b < most]
+    if most > budget and len(chosen) < len(rounded):
+        chosen.append(most)
+    return sorted({b for b in chosen if b >= 1} | {budget})
 
 
-def _made(result: Result) -> list[Result]:
+def at_other_budgets(tokens: IntArray, budget: int, repack: Callable[[int], P] | None) -> list[P]:
+    """What `repack` gives at the other budgets of the slider; a budget that the pins do not fit gives nothing."""
     out = []
-    for budget in budgets(result) if result.repack is not None else []:
-        if budget != result.budget and result.repack is not None:
+    for other in slider_budgets(tokens, budget) if repack is not None else []:
+        if other != budget and repack is not None:
             try:
-                out.append(result.repack(budget))
+                out.append(repack(other))
             except BudgetError:
                 continue
     return out
 
 
-def anywhere(found: Sequence[Result]) -> BoolArray:
-    """(n,) rows that some pack keeps."""
-    return np.asarray(np.logical_or.reduce([p.inside for p in found]), np.bool_)
+def kept_anywhere(packs: Sequence[OtherPack]) -> BoolArray:
+    """(n,) segments that some pack keeps."""
+    return np.asarray(np.logical_or.reduce([p.inside for p in packs]), np.bool_)
 
 
-def pack_columns(found: Sequence[Result], result: Result, rows: IntArray) -> list[dict[str, Any]]:
-    """For JSON: of each pack its size and the places in `rows` of what it keeps."""
-    whole = np.bincount(result.segments.doc, minlength=len(result.prepared.documents))
+def pack_columns(view: PackView, rows: IntArray) -> list[dict[str, Any]]:
+    """For JSON: of each pack its size, and the places in `rows` of what it keeps."""
+    owners, documents = view.field.rows.doc, len(view.field.documents)
     out = []
-    for p in found:
-        kept = np.bincount(p.segments.doc[p.inside], minlength=len(whole))
+    for p in view.packs:
+        kept = np.bincount(owners[p.inside], minlength=documents)
         out.append(
             {
                 "budget": p.budget,
@@ -67,7 +63,7 @@ def pack_columns(found: Sequence[Result], result: Result, rows: IntArray) -> lis
                 "count": int(p.inside.sum()),
                 "rows": np.flatnonzero(p.inside[rows]).tolist(),
                 "kept": {int(d): int(kept[d]) for d in np.flatnonzero(kept)},
-                "base": p is result,
+                "base": p.budget == view.budget,
             }
         )
     return out

@@ -1,117 +1,103 @@
-"""Pages from results and readings: one file, its own style and script allowed by hash, everything else forbidden."""
+"""Pages from views of packs and fields: one file, its own style and script allowed by hash, all else forbidden."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fieldpack.field.state import Reading
-from fieldpack.prepared import Prepared
+from fieldpack.html import escape as text
 from fieldpack.report import field_map, numbers, packs
 from fieldpack.report.documents import Body, body
-from fieldpack.report.safe import data, digest, text
-from fieldpack.types import FloatArray
-
-if TYPE_CHECKING:
-    from fieldpack.result import Result
+from fieldpack.report.safe import data, digest
+from fieldpack.report.view import FieldView, PackView
+from fieldpack.types import BoolArray, FloatArray
 
 _LONG = 400
-"""From this many segments on the page opens with what is kept and what stands around it."""
+"""From this many segments on the page opens with what is kept and the text around it."""
 _MOST_TEXT = 100_000
 """Characters of the packed text that can be read and copied from the page."""
 
 
-def result_page(result: Result, packs_shown: Sequence[Result] | None = None) -> str:
+def pack_page(view: PackView) -> str:
     """HTML of a whole pack: documents lit and dimmed, the reasons, the field, and a slider over other budgets.
 
-    packs_shown: results of the same prepared documents at other budgets; None packs about twelve (`Result.repack`).
     The page refers to nothing outside itself. At most 4,000 segments and 1.5 MB of text are shown, those that some pack
     keeps first, then the most relevant, and the page says how many are not.
     """
-    prepared, reading = result.prepared, result.reading
-    found = packs.packs(result, packs_shown)
-    kept = packs.anywhere(found)
-    shown = body(prepared, result.inside, kept, np.asarray(result.relevance.logit, np.float32), result.cut)
-    group = numbers.group_of(prepared)
-    lit = np.bincount(group[result.inside], minlength=len(prepared.corpus.starts)) > 0
-    ever = np.bincount(group[kept], minlength=len(lit)) > 0
-    field, facts = _field(prepared, reading, result.asked, ever, lit)
+    field = view.field
+    kept = packs.kept_anywhere(view.packs)
+    shown = body(field, view.inside, kept, np.asarray(view.log_odds, np.float32), view.cut)
+    lit, ever = field.paragraphs_of(view.inside), field.paragraphs_of(kept)
+    picture, facts = _field(field, view.query_vectors, ever, lit)
     facts |= {
         "type": "result",
-        **_common(prepared, reading, shown),
-        "query": numbers.query_columns(result, shown.rows),
-        "packs": packs.pack_columns(found, result, shown.rows),
+        **_common(field, shown),
+        "query": numbers.query_columns(view, shown.rows),
+        "packs": packs.pack_columns(view, shown.rows),
     }
     stats = [
-        (f"{result.tokens:,}", f"of {result.budget:,} tokens", "tokens"),
-        (f"{int(result.inside.sum()):,}", f"of {len(result.segments):,} segments kept", "segments"),
-        (f"{len(prepared.documents):,}", "documents" if len(prepared.documents) != 1 else "document", ""),
+        (f"{view.tokens:,}", f"of {view.budget:,} tokens", "tokens"),
+        (f"{int(view.inside.sum()):,}", f"of {len(field.rows):,} segments kept", "segments"),
+        (f"{len(field.documents):,}", "documents" if len(field.documents) != 1 else "document", ""),
     ]
-    main = _budget(result) + _notes([*result.notes, *_hidden(shown)]) + _columns(shown, field, _packed(result))
-    title = " · ".join(" ".join(q.split()) for q in result.queries)
-    return _page(f"fieldpack: {title}", _head("Query", result.queries, stats), main, facts, _how(result))
+    main = _budget(view) + _notes([*view.notes, *_hidden(shown)]) + _columns(shown, picture, _packed(view))
+    title = " · ".join(" ".join(q.split()) for q in view.queries)
+    return _page(f"fieldpack: {title}", _head("Query", view.queries, stats), main, facts, _how(view))
 
 
-def field_page(prepared: Prepared, reading: Reading) -> str:
+def field_page(field: FieldView) -> str:
     """HTML of a field without a query: its attractors on a map, the resonance matrix, the documents by basin."""
-    nobody = np.zeros(len(prepared.rows), np.bool_)
-    value = np.asarray(reading.attraction, np.float32)
-    group = numbers.group_of(prepared)
-    shown = body(prepared, ~nobody, nobody, value if len(value) == len(nobody) else value[group])
-    whole = np.ones(len(prepared.corpus.starts), np.bool_)
-    field, facts = _field(prepared, reading, None, ~whole, whole)
-    facts |= {"type": "field", **_common(prepared, reading, shown), "query": None, "packs": []}
+    none = np.zeros(len(field.rows), np.bool_)
+    shown = body(field, ~none, none, np.asarray(field.attraction, np.float32))
+    whole = np.ones(len(field.first), np.bool_)
+    picture, facts = _field(field, None, ~whole, whole)
+    facts |= {"type": "field", **_common(field, shown), "query": None, "packs": []}
     stats = [
-        (f"{len(prepared.rows):,}", "segments", ""),
-        (f"{len(prepared.documents):,}", "documents" if len(prepared.documents) != 1 else "document", ""),
-        (f"{len(reading.attractors)}", "attractors", ""),
-        (f"{reading.resonance:.3f}", "resonance", ""),
-        (f"{reading.permeability:.2f}", "permeability", ""),
+        (f"{len(field.rows):,}", "segments", ""),
+        (f"{len(field.documents):,}", "documents" if len(field.documents) != 1 else "document", ""),
+        (f"{len(field.attractors)}", "attractors", ""),
+        (f"{field.resonance:.3f}", "resonance", ""),
+        (f"{field.permeability:.2f}", "permeability", ""),
     ]
-    one = prepared.documents[0]
-    title = f"{len(prepared.documents):,} documents" if len(prepared.documents) > 1 else one.title or one.id
+    one = field.documents[0]
+    title = f"{len(field.documents):,} documents" if len(field.documents) > 1 else one.title or one.id
     title = f"The field of {title}"
-    main = _notes(_hidden(shown)) + _columns(shown, field, "")
+    main = _notes(_hidden(shown)) + _columns(shown, picture, "")
     return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, "")
 
 
-def _common(prepared: Prepared, reading: Reading, shown: Body) -> dict[str, Any]:
-    segments = np.bincount(prepared.rows.doc, minlength=len(prepared.documents))
+def _common(field: FieldView, shown: Body) -> dict[str, Any]:
+    segments = np.bincount(field.rows.doc, minlength=len(field.documents))
     return {
         "kinds": numbers.kinds(),
-        "docs": [d.id[:120] for d in prepared.documents],
+        "docs": [d.id[:120] for d in field.documents],
         "segments": segments.tolist(),
-        "columns": numbers.columns(prepared, reading, shown.rows),
-        "permeability": round(reading.permeability, 4),
+        "columns": numbers.columns(field, shown.rows),
+        "permeability": round(field.permeability, 4),
     }
 
 
 def _field(
-    prepared: Prepared,
-    reading: Reading,
-    asked: FloatArray | None,
-    first: np.ndarray[Any, np.dtype[np.bool_]],
-    kept: np.ndarray[Any, np.dtype[np.bool_]],
+    field: FieldView, query_vectors: FloatArray | None, first: BoolArray, kept: BoolArray
 ) -> tuple[str, dict[str, Any]]:
     """The map, the attractors and the matrix; and what the script needs of them."""
-    x = numbers.field_rows(prepared)
-    found = numbers.by_group(prepared, reading.attractors)
-    named = numbers.topics(prepared, found)
-    starts = prepared.corpus.starts
-    mass = np.add.reduceat(prepared.rows.tokens, starts) if prepared.sentences else prepared.rows.tokens
-    names = [" ".join(words[:2]) for words in named]
-    picture, explained = field_map.svg(x, found, queries=asked, first=first, kept=kept, mass=mass, names=names)
+    x, attractors = field.vectors, field.attractors
+    topics = numbers.topics(field)
+    names = [" ".join(words[:2]) for words in topics]
+    picture, explained = field_map.svg(
+        x, attractors, queries=query_vectors, first=first, kept=kept, mass=field.mass, names=names
+    )
     about = (
         f"{len(x):,} paragraphs by their vectors, on two axes that show {explained:.0%} of their spread: near on "
         "the map means near in meaning, but what is near in meaning can lie apart."
     )
-    return _field_html(picture, about, _attractors(reading, found.basin, named)), {
-        "matrix": field_map.matrix(x, found, first),
-        "names": [", ".join(words) for words in named],
+    return _field_html(picture, about, _attractors(field, topics)), {
+        "matrix": field_map.matrix(x, attractors, first),
+        "names": [", ".join(words) for words in topics],
     }
 
 
@@ -130,17 +116,17 @@ def _field_html(picture: str, about: str, table: str) -> str:
 <p class="readout" id="readout" aria-live="polite"></p></section>"""
 
 
-def _attractors(reading: Reading, basin: Any, named: Sequence[Sequence[str]]) -> str:
-    a = reading.attractors
+def _attractors(field: FieldView, topics: Sequence[Sequence[str]]) -> str:
+    a = field.attractors
     if not len(a):
         return (
             '<p class="about">No attractor: the paragraphs gather around nothing more than chance would have them.</p>'
         )
-    size = np.bincount(basin[basin >= 0], minlength=len(a))
+    size = np.bincount(a.basin[a.basin >= 0], minlength=len(a))
     rows = "".join(
         f'<tr><th scope="row"><span class="chip b{k % field_map.COLOURS}">{k + 1}</span></th>'
-        f'<td class="words">{text(", ".join(named[k])) or "–"}</td><td>{int(size[k]):,}</td>'
-        f"<td>{float(a.strength[k]):.2f}</td><td>{float(reading.demand[k]):.0%}</td></tr>"
+        f'<td class="words">{text(", ".join(topics[k])) or "–"}</td><td>{int(size[k]):,}</td>'
+        f"<td>{float(a.strength[k]):.2f}</td><td>{float(field.demand[k]):.0%}</td></tr>"
         for k in range(len(a))
     )
     return (
@@ -165,26 +151,26 @@ def _head(kind: str, lines: Sequence[str], stats: Sequence[tuple[str, str, str]]
     )
 
 
-def _budget(result: Result) -> str:
-    share = min(result.tokens / result.budget, 1)
+def _budget(view: PackView) -> str:
+    share = min(view.tokens / view.budget, 1)
     return f"""<section class="budget" aria-label="Budget">
 <svg id="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img"
-aria-label="{result.tokens:,} of {result.budget:,} tokens used"><rect class="rest" width="1000" height="14"/>
+aria-label="{view.tokens:,} of {view.budget:,} tokens used"><rect class="rest" width="1000" height="14"/>
 <rect class="used" width="{share * 1000:.1f}" height="14"/></svg>
 <div class="slide" hidden><label for="slider">Budget</label>
 <input id="slider" type="range" min="0" max="0" value="0" step="1">
 <output id="chosen" for="slider"></output><span id="change" aria-live="polite"></span>
-<button id="back" type="button" hidden>Back to {result.budget:,}</button></div></section>"""
+<button id="back" type="button" hidden>Back to {view.budget:,}</button></div></section>"""
 
 
-def _packed(result: Result) -> str:
-    cut = len(result.text) - _MOST_TEXT
+def _packed(view: PackView) -> str:
+    cut = len(view.text) - _MOST_TEXT
     more = f"\n… {cut:,} more characters" if cut > 0 else ""
     return (
         '<details class="packed"><summary>The packed text '
-        f'<span class="count">{result.tokens:,} tokens</span></summary>'
+        f'<span class="count">{view.tokens:,} tokens</span></summary>'
         '<button id="copy" type="button" hidden>Copy</button><pre id="packed" tabindex="0" dir="auto">'
-        f"{text(result.text[:_MOST_TEXT])}{more}</pre></details>"
+        f"{text(view.text[:_MOST_TEXT])}{more}</pre></details>"
     )
 
 
@@ -225,13 +211,12 @@ def _asset(name: str) -> str:
     return resources.files("fieldpack.report").joinpath(name).read_text("utf-8").replace("\r\n", "\n")
 
 
-def _how(result: Result) -> str:
+def _how(view: PackView) -> str:
     """Time and optimality, as they were measured."""
-    stages = ", ".join(f"{text(k)} {v:,.0f}" for k, v in result.timings.items() if k != "total")
-    packing = result.packing
+    stages = ", ".join(f"{text(k)} {v:,.0f}" for k, v in view.timings.items() if k != "total")
     return (
-        f"<p>{result.timings.get('total', 0.0):,.0f} milliseconds ({stages}). The pack is worth {packing.value:.2f} by "
-        f"the packer's own measure; no pack of {result.budget:,} tokens can be worth more than {packing.bound:.2f}.</p>"
+        f"<p>{view.timings.get('total', 0.0):,.0f} milliseconds ({stages}). The pack is worth {view.value:.2f} by "
+        f"the packer's own measure; no pack of {view.budget:,} tokens can be worth more than {view.bound:.2f}.</p>"
     )
 
 

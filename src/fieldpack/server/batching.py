@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fieldpack.server.metrics import Metrics
 from fieldpack.server.problems import Problem
 from fieldpack.types import FloatArray
 
 Embed = Callable[[Sequence[str]], FloatArray]
-Start = Callable[[Callable[[], Any]], "Future[Any]"]
+Run = Callable[[Callable[[], FloatArray]], Awaitable[FloatArray]]
 
 
 @dataclass
 class _Waiting:
+    """A request that waits for the vectors of its texts."""
+
     texts: Sequence[str]
     answer: asyncio.Future[FloatArray]
 
 
 class Batcher:
-    """Joins requests for one model. One batch is in the model at a time; what arrives meanwhile makes the next.
+    """Joins requests for one model. One batch is in the model at a time; requests that arrive then make the next batch.
 
-    start: puts work into a thread (the gate's, so that embedding counts among the work). wait: seconds. most: texts of
-    a batch; a request of more is a batch of its own.
+    embed: texts -> float32 rows (n, d). run: WorkLimiter.run, which puts a batch into a thread. wait: seconds that a
+    request waits for others. most: texts of a batch; a request of more texts is a batch of its own.
     """
 
-    def __init__(self, embed: Embed, start: Start, metrics: Metrics, wait: float = 0.003, most: int = 256) -> None:
-        self._embed, self._start, self._metrics = embed, start, metrics
+    def __init__(self, embed: Embed, run: Run, metrics: Metrics, wait: float = 0.003, most: int = 256) -> None:
+        self._embed, self._run_work, self._metrics = embed, run, metrics
         self._wait, self._most = wait, most
         self._queue: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -41,7 +41,7 @@ class Batcher:
         return len(self._queue)
 
     async def embed(self, texts: Sequence[str]) -> FloatArray:
-        """Rows of these texts. Raises what the model raises for them, whatever else was in the batch."""
+        """The rows (n, d) of these texts. Raises what the model raises for them, whatever else is in the batch."""
         waiting = _Waiting(texts, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if self._task is None:
@@ -49,7 +49,7 @@ class Batcher:
         try:
             return await waiting.answer
         finally:
-            if waiting in self._queue:  # its client went away
+            if waiting in self._queue:  # the client went away before its batch began
                 self._queue.remove(waiting)
 
     async def _run(self) -> None:
@@ -74,21 +74,21 @@ class Batcher:
     async def _answer(self, batch: list[_Waiting]) -> None:
         joined = [text for w in batch for text in w.texts]
         try:
-            rows = await asyncio.wrap_future(self._start(lambda: self._embed(joined)))
+            rows = await self._run_work(lambda: self._embed(joined))
         except Exception as error:
-            await self._each(batch, error)
+            await self._answer_each(batch, error)
             return
-        self._metrics.batches += 1
-        self._metrics.batch_texts += len(joined)
-        self._metrics.batch_requests += len(batch)
+        self._metrics.batches.inc()
+        self._metrics.batch_texts.inc(len(joined))
+        self._metrics.batch_requests.inc(len(batch))
         first = 0
         for w in batch:
             if not w.answer.done():
                 w.answer.set_result(rows[first : first + len(w.texts)])
             first += len(w.texts)
 
-    async def _each(self, batch: list[_Waiting], error: Exception) -> None:
-        """Alone, so that one request's text neither fails another's nor is named in its error."""
+    async def _answer_each(self, batch: list[_Waiting], error: Exception) -> None:
+        """Embeds each request alone, so that one request's text neither fails another nor is named in its error."""
         if len(batch) > 1 and not isinstance(error, Problem):
             for w in batch:
                 await self._answer([w])

@@ -1,4 +1,4 @@
-"""What every request passes before any work: host and origin, key, size and time of the body, number of requests."""
+"""What every request passes before any work: host and origin, key, number of requests. Failures leave as problems."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import hashlib
 import hmac
 import logging
 import time
-import traceback
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fieldpack.server.bodies import ClientDisconnected
 from fieldpack.server.metrics import Metrics
-from fieldpack.server.problems import Problem
+from fieldpack.server.problems import Problem, log_failure
 from fieldpack.server.settings import Settings
 
 log = logging.getLogger("fieldpack.server")
 OPEN = frozenset({"/", "/page.js", "/page.css", "/healthz", "/openapi.json"})
-"""Paths that need no key: they say nothing but what the package itself says."""
-_DRAINED = 4
-"""How many times max_body is read of a body that is too large, so that its sender learns it by the answer."""
+"""Paths that need no key: they tell nothing but what the package itself tells."""
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -34,62 +32,67 @@ SAFE_HEADERS = [
 
 
 class Guard:
-    """ASGI middleware: the outermost. Every refusal and every unforeseen error leaves as a problem."""
+    """ASGI middleware, the outermost one. Every refusal and every unforeseen error leaves it as a problem."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
         self._digest = hashlib.sha256(settings.api_key.encode()).digest() if settings.api_key is not None else None
-        self._buffered = self._requests = 0
+        self._hosts = _known_hosts(settings)
+        self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, answered = time.perf_counter(), Answer(send)
+        start, sender = time.perf_counter(), ResponseSender(send)
+        # HEAD is answered as GET is; the server leaves out the body.
+        inner: Scope = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         self._requests += 1
-        self.metrics.in_flight = self._requests
+        self.metrics.in_flight.inc()
         try:
-            await self._checked(scope, receive, answered)
+            await self._check(scope)
+            await self.app(inner, receive, sender)
+        except asyncio.CancelledError:
+            if not scope["app"].state.service.packs.stopping:
+                raise
+            # The server stops and waits no longer.
+            await self._answer_failure(inner, receive, sender, Problem.stopping())
         except Exception as error:
-            await self._failed(scope, receive, answered, error)
+            await self._answer_failure(inner, receive, sender, error)
         finally:
             self._requests -= 1
-            self.metrics.in_flight = self._requests
+            self.metrics.in_flight.dec()
             seconds = time.perf_counter() - start
-            route = getattr(scope.get("route"), "path", "other")
-            self.metrics.request(route, scope["method"], answered.status, seconds)
-            log.info("%s %s %d %.1f ms", scope["method"], route, answered.status, seconds * 1000)
+            self.metrics.request(_route(inner), scope["method"], sender.status, seconds)
+            log.info("%s %s %d %.1f ms", scope["method"], _route(inner), sender.status, seconds * 1000)
 
-    async def _checked(self, scope: Scope, receive: Receive, send: Answer) -> None:
+    async def _check(self, scope: Scope) -> None:
+        """Raises Problem "framing", "forbidden-host", "no-key" or "overloaded"."""
         headers = Headers(scope=scope)
-        self._check_host(headers)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # Two servers in a row may read such a request in two ways: the way in for request smuggling.
+            detail = "both Content-Length and Transfer-Encoding are there; send one of them"
+            raise Problem("framing", detail, headers={"connection": "close"})
+        await self._check_host(scope, headers)
+        self._check_origin(headers)
         if scope["path"] not in OPEN:
             self._check_key(headers)
         if self._requests > self.settings.max_connections:
             raise Problem("overloaded", "too many requests at once; ask again in a moment", 1)
-        if scope["method"] not in ("POST", "PUT", "PATCH"):
-            await self.app(scope, receive, send)
-            return
-        kind = headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Problem("media-type", f"content-type is {kind[:80] or 'missing'!r}; send application/json")
-        body = bytearray()
-        try:
-            await self._read(headers, receive, body)
-            await self.app(scope, replay(bytes(body), receive), send)
-        finally:
-            self._buffered -= len(body)
 
-    def _check_host(self, headers: Headers) -> None:
-        """Against DNS rebinding: a page from elsewhere has another Host, or an Origin that is not ours."""
-        host = headers.get("host", "")
-        name = host_name(host)
-        known = {"localhost", "127.0.0.1", "::1", self.settings.host.strip("[]"), *self.settings.allow_hosts}
-        # Where the service is open to a network its names are not known; there the key keeps other pages out.
-        if (self.settings.loopback or self.settings.allow_hosts) and name not in known:
-            raise Problem("forbidden-host", f"host {host[:100]!r} is not served here; allow it with --allow-host")
+    async def _check_host(self, scope: Scope, headers: Headers) -> None:
+        """Starlette's check of the Host header against DNS rebinding; its plain-text refusal becomes a problem."""
+
+        async def refuse(message: Message) -> None:
+            host = headers.get("host", "")[:100]
+            raise Problem("forbidden-host", f"host {host!r} is not served here; allow it with --allow-host")
+
+        await TrustedHostMiddleware(_nothing, self._hosts, www_redirect=False)(scope, _nobody, refuse)
+
+    def _check_origin(self, headers: Headers) -> None:
+        """Keeps the pages of other sites out: a browser says where a request comes from."""
         origin = headers.get("origin")
-        if origin is not None and urlsplit_netloc(origin) != host.lower():
+        if origin is not None and _address_of(origin) != headers.get("host", "").lower():
             raise Problem("forbidden-host", f"origin {origin[:100]!r} may not use this service")
         if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
             raise Problem("forbidden-host", "another site may not use this service from a browser")
@@ -98,77 +101,23 @@ class Guard:
         if self._digest is None:
             return
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        if not hmac.compare_digest(hashlib.sha256(given.encode("utf-8", "replace")).digest(), self._digest):
+        key = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if not hmac.compare_digest(hashlib.sha256(key.encode("utf-8", "replace")).digest(), self._digest):
             detail = "send the API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
             raise Problem("no-key", detail, headers={"www-authenticate": "Bearer"})
 
-    async def _read(self, headers: Headers, receive: Receive, body: bytearray) -> None:
-        stated = headers.get("content-length", "0")
-        most = self.settings.max_body
-        if not (stated.isascii() and stated.isdigit()) or len(stated) > 15 or int(stated) > _DRAINED * most:
-            raise _too_large(most)
-        if int(stated) > most:
-            await _drain(receive, _DRAINED * most)
-            raise _too_large(most)
-        try:
-            async with asyncio.timeout(self.settings.body_timeout):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Gone
-                    chunk = message.get("body", b"")
-                    if len(body) + len(chunk) > most:
-                        raise _too_large(most)
-                    if self._buffered + len(chunk) > self.settings.max_buffered:
-                        raise Problem("overloaded", "too much is being sent at once; ask again in a moment", 2)
-                    self._buffered += len(chunk)
-                    body += chunk
-                    if not message.get("more_body", False):
-                        return
-        except Problem as problem:
-            if problem.kind == "too-large":
-                await _drain(receive, (_DRAINED - 1) * most)
-            raise
-        except TimeoutError:
-            seconds = self.settings.body_timeout
-            raise Problem(
-                "slow", f"the body did not arrive in {seconds:g} s", headers={"connection": "close"}
-            ) from None
-
-    async def _failed(self, scope: Scope, receive: Receive, send: Answer, error: Exception) -> None:
-        if isinstance(error, Gone):
+    async def _answer_failure(self, scope: Scope, receive: Receive, send: ResponseSender, error: Exception) -> None:
+        if isinstance(error, ClientDisconnected):
             return
         if not isinstance(error, Problem):
-            # The frames say where; the message is left out, for it may hold the text of a document.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            route = getattr(scope.get("route"), "path", "other")  # a path may hold the id of a session
-            log.error("%s in %s %s\n%s", type(error).__name__, scope["method"], route, where)
-            error = Problem("internal", "the service failed and has logged where; the fault is not in your request")
+            log_failure(error, f"{scope['method']} {_route(scope)}")
+            error = Problem.internal()
         if not send.begun:
             await error.response(scope["path"] == "/v1/embeddings")(scope, receive, send)
 
 
-async def _drain(receive: Receive, most: int) -> None:
-    """Reads on and forgets, for a while: a client that is still sending would not see the answer."""
-    seen = 0
-    try:
-        async with asyncio.timeout(2.0):
-            while seen <= most:
-                message = await receive()
-                seen += len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return
-
-
-class Gone(Exception):
-    """The client left before its request had arrived."""
-
-
-class Answer:
-    """`send` that adds the headers every answer has, and remembers the status."""
+class ResponseSender:
+    """An ASGI `send` that adds the headers that every answer has, and remembers the status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -177,39 +126,44 @@ class Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status, self.begun = message["status"], True
-            have = {name for name, _ in message.get("headers", [])}
-            message["headers"] = [*message.get("headers", []), *(h for h in SAFE_HEADERS if h[0] not in have)]
+            present = {name for name, _ in message.get("headers", [])}
+            message["headers"] = [*message.get("headers", []), *(h for h in SAFE_HEADERS if h[0] not in present)]
         await self._send(message)
 
 
-def replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """A `receive` that gives the body that was read already, then what comes after it."""
-    given = False
+def _known_hosts(settings: Settings) -> list[str]:
+    """Names in the Host header that are served, as TrustedHostMiddleware takes them.
 
-    async def again() -> dict[str, Any]:
-        nonlocal given
-        if given:
-            return dict(await receive())
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, without the port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    A service that is open to a network serves every name unless the operator lists some: its names are not known
+    here, and the key keeps the pages of other sites out.
+    """
+    if not (settings.loopback or settings.allow_hosts):
+        return ["*"]
+    names = {
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        settings.host.strip("[]"),
+        *(name.strip("[]") for name in settings.allow_hosts),
+    }
+    return [f"[{name}]" if ":" in name else name for name in sorted(names)]
 
 
-def urlsplit_netloc(origin: str) -> str:
+def _route(scope: Scope) -> str:
+    """The pattern of the address: the path itself may hold the id of a session."""
+    return getattr(scope.get("route"), "path", "other")
+
+
+def _address_of(origin: str) -> str:
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
 
 
-def _too_large(most: int) -> Problem:
-    # The rest of the body is not read, so the connection cannot be used again.
-    return Problem("too-large", f"the body may have {most:,} bytes at most", headers={"connection": "close"})
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """The app behind the check of the host: a request that reaches it has passed."""
+
+
+async def _nobody() -> Any:
+    return {"type": "http.disconnect"}

@@ -1,50 +1,82 @@
-"""What goes in and comes out, as pydantic models: they check requests and are the schemas of the OpenAPI document."""
+"""Requests and answers as pydantic models: they check requests, and FastAPI makes the OpenAPI document of them.
+
+Lists end at their first error, and all counts are bounded, so that the errors of a request take bounded memory.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from fieldpack.budget.allocate import presets
+
+_NOT_BLANK = r"[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""A character that is no white space for Python, as a pattern of JSON Schema."""
+_MOST_TOKENS = 1_000_000_000_000
+_MOST_NAMES = 100
+
+
+def _without_fraction(value: Any) -> Any:
+    """5.0 is the integer 5 for JSON Schema, and so it is here."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_without_fraction)
 Text = Annotated[str, Field(max_length=10_000_000)]
-Budget = Annotated[int, Field(strict=True, ge=1, le=100_000_000, description="Tokens at most, counted on the text.")]
+Title = Annotated[str, Field(max_length=2000)]
+Id = Annotated[str, Field(min_length=1, max_length=2000)]
+Tokens = Annotated[int, Field(ge=0, le=_MOST_TOKENS), _WHOLE]
+Budget = Annotated[int, Field(ge=1, le=100_000_000, description="Tokens at most, counted on the text."), _WHOLE]
 Model = Annotated[str, Field(min_length=1, max_length=300, description="static | minilm | cascade.")]
 Encoding = Literal["o200k_base", "cl100k_base"]
 
 
 class In(BaseModel):
-    """A request: unknown keys are errors, so that a misspelt one is not ignored."""
+    """A request. Unknown keys are errors, so that a misspelt one is not ignored; nothing is converted ("5" is no 5)."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True, allow_inf_nan=False)
 
 
 class DocumentIn(In):
     """A text with a name."""
 
-    id: Annotated[str, Field(min_length=1, max_length=2000)]
+    id: Id
     text: Text
-    title: Annotated[str, Field(max_length=2000)] = ""
+    title: Title = ""
+
+
+def _not_blank(query: str) -> str:
+    if not query.strip():
+        raise ValueError("the query is empty; say what the evidence is wanted for")
+    return query
+
+
+Query = Annotated[
+    str, Field(min_length=1, max_length=100_000, json_schema_extra={"pattern": _NOT_BLANK}), AfterValidator(_not_blank)
+]
 
 
 class WeightedQuery(In):
     """A query and how much it counts."""
 
-    text: Annotated[str, Field(min_length=1, max_length=100_000)]
+    text: Query
     weight: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class PinRange(In):
-    """Characters (code points) of a document that have to be in."""
+    """Characters (code points) of a document that have to be in: from `start` up to, and without, `end`."""
 
-    id: str
-    start: Annotated[int, Field(strict=True, ge=0)]
-    end: Annotated[int, Field(strict=True, ge=1)]
+    id: Id
+    start: Annotated[int, Field(ge=0, le=_MOST_TOKENS), _WHOLE]
+    end: Annotated[int, Field(ge=1, le=_MOST_TOKENS), _WHOLE]
 
 
-Query = Annotated[str, Field(min_length=1, max_length=100_000)]
-Queries = Annotated[list[Query | WeightedQuery], Field(min_length=1, max_length=64)]
-Documents = Annotated[list[Text | DocumentIn], Field(min_length=1)]
-Pins = Annotated[list[str | PinRange], Field(max_length=10_000)]
+Queries = Annotated[list[Query | WeightedQuery], Field(min_length=1, max_length=64, fail_fast=True)]
+
+
+Documents = Annotated[list[Text | DocumentIn], Field(max_length=1_000_000, fail_fast=True)]
+Pins = Annotated[list[Id | PinRange], Field(max_length=10_000, fail_fast=True)]
 
 
 class PackerIn(In):
@@ -60,9 +92,18 @@ class PackerIn(In):
     allow_cut: bool = False
 
 
+def _one_query(schema: dict[str, Any]) -> None:
+    """Says in JSON Schema what AskIn checks: one of the two keys holds a value."""
+    schema["oneOf"] = [
+        {"required": ["query"], "properties": {"query": {"type": "string"}}},
+        {"required": ["queries"], "properties": {"queries": {"type": "array"}}},
+    ]
+
+
 class AskIn(In):
     """`query` or `queries`, one of them."""
 
+    model_config = ConfigDict(json_schema_extra=_one_query)
     query: Query | None = None
     queries: Queries | None = None
 
@@ -82,24 +123,39 @@ class PackIn(PackerIn, AskIn):
     stream: Annotated[bool, Field(description="Answer with server-sent events: progress, then the result.")] = False
 
 
+def _no_token_ids(value: Any) -> Any:
+    """Refuses what OpenAI's interface takes as well, with a message of its own. Looks at the first item alone."""
+    if isinstance(value, list) and value and isinstance(value[0], int | list):
+        raise ValueError("input holds token ids, which mean something to one model only; send texts")
+    return value
+
+
+Input = Annotated[str, Field(min_length=1, max_length=10_000_000)]
+Inputs = Annotated[list[Input], Field(min_length=1, max_length=2048, fail_fast=True)]
+
+
 class EmbeddingsIn(In):
     """POST /v1/embeddings, as OpenAI's interface has it."""
 
-    input: str | list[str] | list[int] | list[list[int]]
+    input: Annotated[Input | Inputs, BeforeValidator(_no_token_ids)]
     model: Model = "static"
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int, Field(ge=1)] | None = None
-    user: str | None = None
+    dimensions: Annotated[int, Field(ge=1, le=1_000_000), _WHOLE] | None = None
+    user: Annotated[str, Field(max_length=2000)] | None = None
+
+
+def _presets(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(presets())
 
 
 class PlanIn(In):
     """POST /v1/plan"""
 
-    window: Annotated[int, Field(ge=0)] | Annotated[str, Field(max_length=200)]
-    preset: Annotated[str, Field(max_length=100)] | None = None
-    allocations: Annotated[dict[str, float], Field(max_length=100)] | None = None
-    used: Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(max_length=100)] = {}
-    output_reserve: Annotated[int, Field(ge=0)] = 0
+    window: Annotated[int, Field(ge=1, le=_MOST_TOKENS), _WHOLE] | Annotated[str, Field(max_length=200)]
+    preset: Annotated[str, Field(max_length=100, json_schema_extra=_presets)] | None = None
+    allocations: Annotated[dict[Title, float], Field(max_length=_MOST_NAMES)] | None = None
+    used: Annotated[dict[Title, Tokens], Field(max_length=_MOST_NAMES)] = {}
+    output_reserve: Tokens = 0
     alert_threshold: Annotated[float, Field(gt=0, le=1)] = 0.9
 
 
@@ -109,7 +165,7 @@ class FieldIn(In):
     documents: Documents
     model: Model = "static"
     encoding: Encoding = "o200k_base"
-    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most.")] = 12
+    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most."), _WHOLE] = 12
 
 
 class SessionIn(PackerIn):

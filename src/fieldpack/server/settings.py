@@ -1,33 +1,46 @@
-"""What the operator of a service decides, and a client cannot."""
+"""The settings of a service: decided by its operator, out of reach for its clients."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass, field
 
+from fieldpack.checks import number, whole
 from fieldpack.errors import SettingsError, UnknownNameError
 
 MODELS = ("static", "minilm", "cascade")
-"""What ships with fieldpack: the only models a client may name unless the operator says otherwise."""
+"""The models that ship with fieldpack: the only ones a client may name unless the operator allows others."""
 KEY_VARIABLE = "FIELDPACK_API_KEY"
 LEAST_KEY = 16
 """Characters of a key, at least: a shorter one can be guessed over a network."""
+_COUNTS = (
+    *("max_body", "max_buffered", "concurrency", "waiting", "max_connections", "max_documents", "batch_texts"),
+    *("max_sessions", "session_bytes"),
+)
+_HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
+_SECONDS = ("head_timeout", "body_timeout", "timeout", "session_idle", "grace", "batch_wait", "write_timeout")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a service runs. Sizes in bytes, times in seconds.
+    """How a service runs. Sizes are in bytes, times in seconds. Raises SettingsError.
 
-    host, port: where it listens; anything but the loopback needs an api_key. max_body: of one request; max_buffered: of
-    all request bodies held at once. body_timeout: for a request to arrive; timeout: to wait and be worked on.
-    concurrency: requests worked on at once (threads); waiting: requests that may wait for their turn before 429;
-    max_connections: sockets. max_documents: of one request. allow_models: further names, folders, hub names or URLs
-    that clients may ask for, as written here. allow_remote_models: any hub name and any URL (a client can then
-    make this machine call any address that it reaches). model_key: sent to URLs in allow_models, and nowhere else.
-    allow_hosts: further names in the Host header. batch_wait: how long embedding waits for other requests; batch_texts:
-    texts of one batch. max_sessions, session_idle, session_bytes: of conversations kept (documents of all together).
-    grace: for requests in work when the service is stopped.
+    host, port: where it listens. Any host but the loopback needs an api_key; port 0 takes a free one.
+    max_body: of one request. max_buffered: of all request bodies kept at once, and of all
+    answers that clients have not taken yet.
+    head_timeout, body_timeout: for the head and the body of a request to arrive.
+    timeout: for a request to wait and be worked on.
+    concurrency: requests worked on at once, in threads. waiting: requests that may wait for their turn before 429.
+    max_connections: sockets. max_documents: of one request.
+    allow_models: further names, folders, hub names or URLs that clients may ask for, as written here.
+    allow_remote_models: any hub name and any URL; a client can then make this machine call any address it reaches.
+    model_key: sent to URLs in allow_models and nowhere else. allow_hosts: further names in the Host header.
+    batch_wait: how long a request for vectors waits for others. batch_texts: texts of one batch.
+    max_sessions, session_idle, session_bytes: of conversations kept; the bytes are the memory that all hold together.
+    write_timeout: over so long a client has to take 16 KiB of its answer a second.
+    grace: for requests at work when the service is stopped. access_log: whether `serve` logs every request.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +48,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     max_body: int = 8 << 20
     max_buffered: int = 128 << 20
+    head_timeout: float = 10.0
     body_timeout: float = 15.0
     timeout: float = 60.0
     concurrency: int = 2
@@ -49,22 +63,22 @@ class Settings:
     batch_texts: int = 256
     max_sessions: int = 64
     session_idle: float = 1800.0
-    session_bytes: int = 32 << 20
+    session_bytes: int = 512 << 20
+    write_timeout: float = 20.0
     grace: float = 20.0
+    access_log: bool = False
 
     def __post_init__(self) -> None:
-        whole = ("max_body", "max_buffered", "concurrency", "max_connections", "max_documents", "batch_texts")
-        for name in (*whole, "max_sessions", "session_bytes", "waiting"):
-            least = 0 if name == "waiting" else 1
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SettingsError(f"{name} is {value!r}; allowed: a whole number, {least} or more")
-        for name in ("body_timeout", "timeout", "session_idle", "grace", "batch_wait"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
-                raise SettingsError(f"{name} is {value!r}; allowed: seconds, above 0")
-        if not 0 <= self.port < 65536:
-            raise SettingsError(f"port is {self.port}; allowed: 0 (any free one) to 65535")
+        for name in _COUNTS:
+            whole(name, getattr(self, name), 0 if name == "waiting" else 1, 1 << 40)
+        for name in _SECONDS:
+            number(name, getattr(self, name), 0.001, 1e6)
+        whole("port", self.port, 0, 65_535)
+        for name in self.allow_hosts:
+            if not _HOST_NAME.fullmatch(name):
+                raise SettingsError(
+                    f"allow_hosts holds {name!r}; allowed: a name, an address, or *.name for all below it"
+                )
         self._check_key()
 
     def _check_key(self) -> None:
@@ -84,6 +98,11 @@ class Settings:
             )
 
     @property
+    def max_values(self) -> int:
+        """JSON values of one request at most: ten times the documents, which are three texts and an object each."""
+        return 10 * max(self.max_documents, 10_000)
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         if self.host == "localhost":
@@ -94,7 +113,7 @@ class Settings:
             return False
 
     def check_model(self, name: str) -> None:
-        """Raises UnknownNameError unless a client may ask for this model. Compared as text: no file is looked at."""
+        """Raises UnknownNameError unless a client may ask for this model. Names are compared as text alone."""
         if name in MODELS or name in self.allow_models:
             return
         if self.allow_remote_models and _remote_name(name):
@@ -108,14 +127,20 @@ class Settings:
         return tuple(name for name in self.allow_models if "@" not in name and "?" not in name)
 
     def key_for(self, model: str) -> str:
-        """What a remote model is sent as its key. Never this service's own."""
+        """The key that is sent to a remote model: never this service's own."""
         return self.model_key or "" if model in self.allow_models else ""
 
 
+def check_environment() -> None:
+    """Raises SettingsError when the variable of the API key is there and blank: an empty key would be no key."""
+    if not os.environ.get(KEY_VARIABLE, "key").strip():
+        raise SettingsError(f"{KEY_VARIABLE} is empty; set it to a key, or unset it to serve this machine alone")
+
+
 def _remote_name(name: str) -> bool:
-    """A URL, or a hub name that is no path of this machine."""
+    """Whether it is a URL, or a hub name (owner/model) that is no path of this machine."""
     if name.lower().startswith(("http://", "https://")):
         return True
     parts = name.split("/")
-    plain = len(parts) == 2 and all(p and p[0].isalnum() and ".." not in p for p in parts)
-    return plain and "\\" not in name and not os.path.exists(name)
+    two_names = len(parts) == 2 and all(p and p[0].isalnum() and ".." not in p for p in parts)
+    return two_names and "\\" not in name and not os.path.exists(name)

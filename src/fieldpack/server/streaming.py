@@ -1,73 +1,68 @@
-"""Server-sent events of one piece of work: its stages as they end, then its result, or the problem that ended it."""
+"""Server-sent events of one piece of work: each stage as it ends, then the result, or the problem that ended it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
-from fieldpack.server.gate import Gate
-from fieldpack.server.problems import Problem, problem_of
+from fieldpack.server.problems import Problem, log_failure, problem_of
 
-log = logging.getLogger("fieldpack.server")
 _ALIVE = 10.0
-"""Seconds of silence after which a comment keeps proxies from closing the stream."""
+"""Seconds of silence after which a comment is sent, so that proxies do not close the stream."""
 
 
-def events(gate: Gate, work: Callable[[Callable[[str], None]], bytes]) -> AsyncIterator[bytes]:
-    """Starts `work` at once, so that a full gate is refused with its own status, and gives its events.
+class Stages:
+    """Names of stages, reported by a worker thread and read on the event loop."""
 
-    Events: `progress` {"stage": "segment" | "words" | "count" | "relevance" | "pack" | "render"}, then `result`
-    with what `work` returned, or `problem`.
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def report(self, stage: str | None) -> None:
+        """Adds a stage that has ended; None says that no more will come. May be called from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, stage)
+
+    async def next(self) -> str | None:
+        """The next stage, or None after the last. Raises TimeoutError after a time of silence."""
+        return await asyncio.wait_for(self._queue.get(), _ALIVE)
+
+
+async def events(task: asyncio.Task[bytes], stages: Stages) -> AsyncIterator[bytes]:
+    """The events of `task`, which reports its stages to `stages`.
+
+    They are `progress` {"stage": "queued" | "segment" | "words" | "count" | "relevance" | "pack" | "render"}, then
+    `result` with what the task returns, or `problem`. A task whose events nobody reads any more is cancelled.
     """
-    loop = asyncio.get_running_loop()
-    stages: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def tell(stage: str | None) -> None:
-        loop.call_soon_threadsafe(stages.put_nowait, stage)
-
-    future = gate.start(lambda: work(tell))
-    future.add_done_callback(lambda _: tell(None) if not loop.is_closed() else None)
-
-    async def stream() -> AsyncIterator[bytes]:
-        end = loop.time() + gate.timeout
-        try:
-            yield event("progress", b'{"stage":"queued"}')
-            while loop.time() < end:
-                try:
-                    stage = await asyncio.wait_for(stages.get(), min(_ALIVE, max(end - loop.time(), 0.01)))
-                except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                if stage is None:
-                    yield await _last(asyncio.wrap_future(future))
-                    return
-                yield event("progress", json.dumps({"stage": stage}).encode())
-            yield _problem(Problem("timeout", f"the work took more than {gate.timeout:g} s", gate.retry_after()))
-        finally:
-            future.cancel()
-
-    return stream()
-
-
-async def _last(future: asyncio.Future[bytes]) -> bytes:
+    task.add_done_callback(lambda _: stages.report(None))
     try:
-        return event("result", await future)
-    except asyncio.CancelledError:
-        return _problem(Problem("stopping", "the service is being stopped", 5))
+        yield event("progress", b'{"stage":"queued"}')
+        while True:
+            try:
+                stage = await stages.next()
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if stage is None:
+                yield await _last(task)
+                return
+            yield event("progress", json.dumps({"stage": stage}).encode())
+    finally:
+        task.cancel()
+
+
+async def _last(task: asyncio.Task[bytes]) -> bytes:
+    try:
+        return event("result", await task)
     except Exception as error:
-        found = problem_of(error)
-        if found is None:
-            log.error("%s in a stream", type(error).__name__)
-            found = Problem("internal", "the service failed and has logged where; the fault is not in your request")
-        return _problem(found)
-
-
-def _problem(problem: Problem) -> bytes:
-    return event("problem", json.dumps(problem.to_dict()).encode())
+        problem = problem_of(error)
+        if problem is None:
+            log_failure(error, "a stream")
+            problem = Problem.internal()
+        return event("problem", json.dumps(problem.to_dict()).encode())
 
 
 def event(name: str, data: bytes) -> bytes:
-    """JSON holds no raw line breaks, so one data line is enough."""
+    """One event. `data` is JSON, which holds no raw line breaks, so one data line is enough."""
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

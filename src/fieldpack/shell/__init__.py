@@ -7,6 +7,8 @@ from fieldpack.shell.check import check as check
 from fieldpack.shell.check import load as load
 from fieldpack.shell.check import run as run
 from fieldpack.shell.compile import compile as compile
+from fieldpack.shell.configure import Configured as Configured
+from fieldpack.shell.configure import configure as configure
 from fieldpack.shell.dump import dump as dump
 from fieldpack.shell.nodes import Shell as Shell
 from fieldpack.shell.parse import parse as parse

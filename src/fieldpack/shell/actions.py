@@ -23,11 +23,11 @@ def steps(actions: Mapping[str, Table], allowed: Iterable[str]) -> Kind:
         if not isinstance(node, List | Chain | Shell):
             raise Wrong(f"is {describe(node)}")
         entries = node.entries if isinstance(node, List) else (Entry(None, node),)
-        found: list[Step] = []
+        listed: list[Step] = []
         for value in (v for e in entries for v in (e.value.parts if isinstance(e.value, Chain) else (e.value,))):
             step = read_step(problems, value, table)
-            found.extend((step,) if step else ())
-        return tuple(found)
+            listed.extend((step,) if step else ())
+        return tuple(listed)
 
     return Kind("a list of actions [/name{...}, ...]", read_steps)
 

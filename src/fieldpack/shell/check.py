@@ -1,5 +1,5 @@
-"""What `fieldpack shell check` and `fieldpack shell run` say of a text: a protocol shell, a prompt with shells, or a
-fractal.json."""
+"""Checking and compiling a text (`fieldpack shell check`, `fieldpack shell run`): a protocol shell, a prompt with
+shells, or a fractal.json."""
 
 from __future__ import annotations
 
@@ -36,42 +36,43 @@ class Diagnostic(NamedTuple):
 
 
 def check(text: str) -> list[Diagnostic]:
-    """What is wrong with a text, in its order; [] when it parses and compiles. Raises nothing on any text.
+    """The problems of a text, in its order; [] when it parses and compiles. Raises nothing on any text.
 
     At most 100 errors, and 100 warnings a shell.
     """
     if is_json(text):
         return _check_fractal(text)
     shells: list[Shell] = []
-    found: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     try:
         for shell in each(text):
             shells.append(shell)
     except ShellSyntaxError as error:
         message = str(error).partition(": ")[2]
-        found.append(Diagnostic(error.line, error.column, "error", message))
+        diagnostics.append(Diagnostic(error.line, error.column, "error", message))
     except InputError as error:
-        found.append(Diagnostic(0, 0, "error", str(error)))
-    if not shells and not found:
-        found.append(Diagnostic(1, 1, "error", "no shell found; expected '/' and a name, as in /token.budget{...}"))
+        diagnostics.append(Diagnostic(0, 0, "error", str(error)))
+    if not shells and not diagnostics:
+        diagnostics.append(
+            Diagnostic(1, 1, "error", "no shell found; expected '/' and a name, as in /token.budget{...}")
+        )
     for shell in shells:
-        found.extend(islice(_warnings(shell), MAX_PROBLEMS))
+        diagnostics.extend(islice(_warnings(shell), MAX_PROBLEMS))
     ours = [shell for shell in shells if shell.name in SHELLS or shell.name in ACTIONS]
     if ours:
-        found += [Diagnostic(p.line, p.column, "error", str(p).partition(": ")[2]) for p in compile_all(ours)[1]]
-    return sorted(found, key=lambda d: (d.line, d.column))
+        diagnostics += [Diagnostic(p.line, p.column, "error", str(p).partition(": ")[2]) for p in compile_all(ours)[1]]
+    return sorted(diagnostics, key=lambda d: (d.line, d.column))
 
 
 def run(text: str) -> dict[str, Any]:
-    """What a text compiles to, as plain JSON values: `shells`, `settings`, `packer` (its options) and, where the
-    budget has a total, `allocation`. Raises what `parse_many`, `compile` or `fractal.load` raise.
+    """The settings of a text as JSON values: `shells`, `settings`, `packer` (its options) and, where the budget has a
+    total, `allocation`. Raises the errors of `parse_many`, `compile` and `fractal.load`.
     """
     settings = load(text)
-    told = plain(settings)
     answer: dict[str, Any] = {
         "shells": list(settings.shells),
-        "settings": told,
-        "packer": plain(settings.packer_options()),
+        "settings": as_json(settings),
+        "packer": as_json(settings.packer_options()),
     }
     if settings.budget and settings.budget.total_tokens is not None:
         answer["allocation"] = settings.budget.allocate()
@@ -84,24 +85,24 @@ def load(text: str) -> ShellSettings:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is meant as fractal.json: no shell and no prompt begins with a brace."""
+    """Whether a text is a fractal.json: no shell and no prompt begins with a brace."""
     return isinstance(text, str) and text.lstrip("\ufeff \t\r\n").startswith("{")
 
 
-def plain(value: Any) -> Any:
-    """Settings as JSON values: records as objects without what is not said, conditions as their text."""
+def as_json(value: Any) -> Any:
+    """Settings as JSON values: records as objects without their empty fields, conditions as their text."""
     if isinstance(value, Condition):
         return value.text
     if is_dataclass(value):
-        told = {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.compare}
-        return {key: item for key, item in told.items() if item is not None and item not in ("", [], {})}
+        entries = {f.name: as_json(getattr(value, f.name)) for f in fields(value) if f.compare}
+        return {key: item for key, item in entries.items() if item is not None and item not in ("", [], {})}
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _warnings(shell: Shell) -> Iterator[Diagnostic]:
-    """What parses but is likely a slip, and shells that are only notation here."""
+    """Likely slips in a text that parses, and shells that do not compile."""
     line, column = shell.span.line, shell.span.column
     if shell.name not in SHELLS and shell.name not in ACTIONS:
         known = ", ".join(f"/{name}" for name in SHELLS)

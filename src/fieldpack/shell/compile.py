@@ -1,9 +1,9 @@
-"""Shells to settings. Nothing is run: records come out, and whatever has no meaning is an error with its place."""
+"""Shells to settings. Nothing is run: records come out, and a part without a meaning is an error with its place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +23,6 @@ from fieldpack.shell.kinds import (
 )
 from fieldpack.shell.nodes import Entry, Map, Number, Shell, Value
 from fieldpack.shell.settings import (
-    RESIDUE_SHARES,
     SECTIONS,
     AttractorSettings,
     BudgetSettings,
@@ -65,7 +64,7 @@ def compile_all(shell: Shell | Sequence[Shell]) -> tuple[ShellSettings, list[She
         _check_targets(problems, settings)
     except Stop:
         pass
-    return settings, sorted(problems.found, key=lambda p: (p.line, p.column))
+    return settings, sorted(problems.errors, key=lambda p: (p.line, p.column))
 
 
 def _check_targets(problems: Problems, settings: ShellSettings) -> None:
@@ -98,12 +97,12 @@ def _with_steps(settings: ShellSettings, steps: Iterable[Step]) -> ShellSettings
     """Steps beside a field: those that are about the field set it, the others are kept in order."""
     for step in steps:
         if step.action.startswith(("boundary.", "optimize.")):
-            told = settings.field or FieldShellSettings()
+            field = settings.field or FieldShellSettings()
             if step.action.startswith("boundary."):
-                told = replace(told, rules=(*told.rules, step))
+                field = replace(field, rules=(*field.rules, step))
             else:
-                told = replace(told, steps=(*told.steps, step))
-            settings = replace(settings, field=field_from_actions(told))
+                field = replace(field, steps=(*field.steps, step))
+            settings = replace(settings, field=field_from_actions(field))
         else:
             settings = replace(settings, steps=(*settings.steps, step))
     return settings
@@ -139,16 +138,16 @@ def _with_budget(
     total = sections.pop("total_tokens", values.get("total_tokens"))
     span = shell.get("allocations") or shell.get("budget") or shell
     try:
-        shares, tokens, total = split_sections(sections, total)
+        split = split_sections(sections, total)
     except SettingsError as error:
         problems.add(span.span, str(error))
         return settings
     budget = BudgetSettings(
-        values.get("intent", ""),
-        total,
-        shares,
-        tokens,
-        values.get("management_rules", ()),
+        intent=values.get("intent", ""),
+        total_tokens=split.total,
+        shares=split.shares,
+        tokens=split.tokens,
+        rules=values.get("management_rules", ()),
         **values.get("monitoring", {}),
     )
     return replace(settings, budget=budget, intent=settings.intent or budget.intent)
@@ -174,9 +173,9 @@ def _sections(besides: tuple[str, ...]) -> Kind:
     def read_sections(problems: Problems, node: Value) -> dict[str, float]:
         if not isinstance(node, Map):
             raise Wrong(f"is {describe(node)}")
-        found: dict[str, float] = {}
+        sections: dict[str, float] = {}
         meant: set[str] = set()
-        before = len(problems.found)
+        before = len(problems.errors)
         for entry in node.entries:
             value = one(problems, entry, (*SECTIONS, *besides))
             section = SECTIONS.get(entry.key or "", entry.key or "")
@@ -184,31 +183,39 @@ def _sections(besides: tuple[str, ...]) -> Kind:
                 problems.add(entry.span, f"the section {section!r} is given twice (by one of its names); keep one")
             elif value is not None and entry.key is not None:
                 meant.add(section)
-                found[entry.key] = value
-        return found if len(problems.found) == before else {}  # a sum of what is left would be a second complaint
+                sections[entry.key] = value
+        # A sum of the sections that are left would be a second complaint.
+        return sections if len(problems.errors) == before else {}
 
     return Kind("a map of sections {system=0.15, history=0.4, ...}", read_sections)
 
 
-def split_sections(
-    sections: dict[str, float], total: int | None
-) -> tuple[MappingProxyType[str, float] | None, MappingProxyType[str, int] | None, int | None]:
-    """(shares, tokens, total): one of the first two. SettingsError where they are mixed or do not sum up."""
+@dataclass(frozen=True)
+class Split:
+    """The sections of a budget: `shares` that sum to 1, or `tokens` that sum to `total`; None for the other."""
+
+    shares: Mapping[str, float] | None
+    tokens: Mapping[str, int] | None
+    total: int | None
+
+
+def split_sections(sections: Mapping[str, float], total: int | None) -> Split:
+    """Sections with numbers as shares or tokens. SettingsError where the two are mixed or do not sum up."""
     if not sections:
-        return None, None, total
+        return Split(None, None, total)
     whole = sum(sections.values())
     if all(value <= 1 for value in sections.values()):
         if abs(whole - 1) > _TOLERANCE:
             raise SettingsError(f"the shares sum to {whole:.6g}; they must sum to 1{_repair(1 - whole, sections)}")
-        return MappingProxyType({k: float(v) for k, v in sections.items()}), None, total
+        return Split(MappingProxyType({k: float(v) for k, v in sections.items()}), None, total)
     if any(value != int(value) or 0 < value < 1 for value in sections.values()):
         raise SettingsError("shares (at most 1) and numbers of tokens are mixed; use one of them for all sections")
     if total is not None and whole != total:
         raise SettingsError(f"the sections sum to {whole:g} tokens of {total}{_repair(total - whole, sections)}")
-    return None, MappingProxyType({k: int(v) for k, v in sections.items()}), int(whole)
+    return Split(None, MappingProxyType({k: int(v) for k, v in sections.items()}), int(whole))
 
 
-def _repair(missing: float, sections: dict[str, float]) -> str:
+def _repair(missing: float, sections: Mapping[str, float]) -> str:
     if missing <= 0:
         return f": take {-missing:.6g} away"
     return f": add {missing:.6g} to one" + ("" if "reserve" in sections else f", or reserve={missing:.6g}")
@@ -222,7 +229,7 @@ def _field(problems: Problems, settings: ShellSettings, shell: Shell) -> ShellSe
         problems.add(shell.span, "/field.manage comes after other settings of the field; keep one")
     values = read_map(problems, shell.body, SHELLS["field.manage"], "/field.manage")
     boundaries, residue = values.get("boundaries", {}), values.get("residue_handling", {})
-    told = FieldShellSettings(
+    field = FieldShellSettings(
         intent=values.get("intent", ""),
         attractors=_attractors(problems, shell, values.get("attractors", ())),
         permeability=boundaries.get("permeability"),
@@ -230,43 +237,37 @@ def _field(problems: Problems, settings: ShellSettings, shell: Shell) -> ShellSe
         rules=boundaries.get("rules", ()),
         residue_tracking=residue.get("tracking"),
         residue_strategy=residue.get("preservation_strategy"),
-        residue_share=residue_share(residue.get("tracking"), residue.get("priority"), residue.get("share")),
+        residue_priority=residue.get("priority"),
         residue_min_strength=residue.get("min_strength"),
         steps=values.get("token_optimization", ()),
     )
-    return replace(settings, field=field_from_actions(told), intent=settings.intent or told.intent)
+    return replace(settings, field=field_from_actions(field), intent=settings.intent or field.intent)
 
 
 def _attractors(problems: Problems, shell: Shell, values: Iterable[dict[str, Any]]) -> tuple[AttractorSettings, ...]:
-    found: dict[str, AttractorSettings] = {}
+    attractors: dict[str, AttractorSettings] = {}
     span = (shell.get("attractors") or shell).span
     for value in values:
         name = value.get("name", " ".join(value.get("keywords", ())))
         if not name:
             problems.add(span, "an attractor needs a name or keywords")
-        elif name in found:
+        elif name in attractors:
             problems.add(span, f"two attractors are named {name[:60]!r}; rename one")
         else:
-            found[name] = AttractorSettings(name, value.get("strength", 1.0), value.get("keywords", ()))
-    return tuple(found.values())
+            attractors[name] = AttractorSettings(name, value.get("strength", 1.0), value.get("keywords", ()))
+    return tuple(attractors.values())
 
 
-def residue_share(tracking: bool | None, priority: str | None, share: float | None) -> float | None:
-    """The share of the packing budget kept for residue: given, else by its priority, none when it is not tracked."""
-    if tracking is False:
-        return 0.0
-    return share if share is not None or priority is None else RESIDUE_SHARES[priority.replace("medium", "normal")]
-
-
-def field_from_actions(told: FieldShellSettings) -> FieldShellSettings:
+def field_from_actions(field: FieldShellSettings) -> FieldShellSettings:
     """The numbers that the field's own actions set."""
     setters: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "boundary.adapt": lambda o: {"resonance_change": o.get("threshold")},
         "boundary.filter": lambda o: {"min_score": o.get("min_score")},
         "optimize.by_attractor": lambda o: {"top_n": None if o.get("keep") == "all" else o.get("top_n")},
         "optimize.preserve_residue": lambda o: {"residue_min_strength": o.get("min_strength")},
         "optimize.amplify_resonance": lambda o: {"resonance_target": o.get("target")},
     }
-    for step in (*told.rules, *told.steps):
+    for step in (*field.rules, *field.steps):
         if step.action in setters:
-            told = replace(told, **setters[step.action](dict(step.options)))
-    return told
+            field = replace(field, **setters[step.action](dict(step.options)))
+    return field

@@ -1,10 +1,10 @@
-"""What the schema of fractal.json cannot say: sums, sections that do not exist, nesting below the depth, growth."""
+"""Checks of fractal.json beyond its schema: sums, sections that do not exist, nesting below the depth, growth."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from fieldpack.errors import SettingsError
 from fieldpack.shell.compile import split_sections
@@ -21,7 +21,7 @@ def contradictions(manager: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _sections(allocation, f"{_ROOT}.allocation")
     yield from _sections(strategies, f"{_ROOT}.strategies")
     try:
-        split_sections(dict(allocation), manager.get("total_tokens"))
+        split_sections(allocation, manager.get("total_tokens"))
     except SettingsError as error:
         yield f"{_ROOT}.allocation", str(error)
     shared = {SECTIONS.get(name, name) for name in allocation}
@@ -32,9 +32,9 @@ def contradictions(manager: Mapping[str, Any]) -> Iterator[Problem]:
     depth = manager.get("recursion", {}).get("depth")
     nodes = 0
     for name, strategy in strategies.items():
-        for path, section, level, node in _raw_nodes(f"{_ROOT}.strategies.{name}", name, strategy):
-            nodes += 1 + (int(depth or 0) - level) * bool(node.get("recursion"))
-            yield from _node_problems(path, section, level, node, depth)
+        for node in _raw_nodes(f"{_ROOT}.strategies.{name}", strategy):
+            nodes += 1 + (int(depth or 0) - node.level) * bool(node.keys.get("recursion"))
+            yield from _node_problems(name, node, depth)
     if nodes > MAX_NODES:
         yield f"{_ROOT}.strategies", f"grows to {nodes} nodes; at most {MAX_NODES} are allowed"
 
@@ -44,34 +44,41 @@ def _sections(names: Mapping[str, Any], path: str) -> Iterator[Problem]:
     user's."""
     meant: dict[str, str] = {}
     for name in names:
-        near = difflib.get_close_matches(name, SECTIONS, n=1, cutoff=0.75)
-        if name not in SECTIONS and near:
-            yield f"{path}.{name}", f"unknown section; did you mean {near[0]!r}?"
+        nearest = difflib.get_close_matches(name, SECTIONS, n=1, cutoff=0.75)
+        if name not in SECTIONS and nearest:
+            yield f"{path}.{name}", f"unknown section; did you mean {nearest[0]!r}?"
         section = SECTIONS.get(name, name)
         if section in meant:
             yield f"{path}.{name}", f"is the same section as {meant[section]!r}; keep one"
         meant[section] = name
 
 
-def _raw_nodes(
-    path: str, section: str, strategy: Mapping[str, Any]
-) -> Iterator[tuple[str, str, int, Mapping[str, Any]]]:
-    stack = [(path, 0, strategy)]
+class _RawNode(NamedTuple):
+    """A node as it is written: its JSON path, its levels below the section, its own keys."""
+
+    path: str
+    level: int
+    keys: Mapping[str, Any]
+
+
+def _raw_nodes(path: str, strategy: Mapping[str, Any]) -> Iterator[_RawNode]:
+    """The node of a section and all nodes below it, from the top."""
+    stack = [_RawNode(path, 0, strategy)]
     while stack:
-        at, level, node = stack.pop()
-        yield at, section, level, node
-        below = [(f"{at}.children.{name}", level + 1, child) for name, child in node.get("children", {}).items()]
+        node = stack.pop()
+        yield node
+        children = node.keys.get("children", {}).items()
+        below = [_RawNode(f"{node.path}.children.{name}", node.level + 1, child) for name, child in children]
         stack.extend(reversed(below))
 
 
-def _node_problems(
-    path: str, section: str, level: int, node: Mapping[str, Any], depth: int | None
-) -> Iterator[Problem]:
-    if depth is None and (node.get("recursion") or level):
+def _node_problems(section: str, node: _RawNode, depth: int | None) -> Iterator[Problem]:
+    path, level = node.path, node.level
+    if depth is None and (node.keys.get("recursion") or level):
         yield path, f"goes below its section, but {_ROOT}.recursion.depth is not given (0 to 8)"
     elif level > (depth or 0):
         yield path, f"is {level} levels below its section; recursion.depth allows {depth}"
-    if "strategies" in node and SECTIONS.get(section, section) != "history":
+    if "strategies" in node.keys and SECTIONS.get(section, section) != "history":
         yield (
             f"{path}.strategies",
             f"window, summarize and key_value work on history, not on {section!r}; use compression",

@@ -16,7 +16,7 @@ def dump(shell: Value, canonical: bool = False) -> str:
     """The text of a shell (or of any value in one).
 
     Of a parsed tree it is the very same text, comments and spacing included. A leaf that was replaced is written
-    canonically and leaves the rest as it was; a container whose number of entries changed is laid out anew (its own
+    canonically and leaves the rest as it was; a container whose number of entries changed is laid out again (its own
     comments go, those of its children stay). With `canonical` all of it is laid out in one form: four blanks, one
     entry a line unless all fit in 100 columns, `key=value`, double quotes; comments stay. Raises InputError for a
     hand-made tree that no text can say.
@@ -49,7 +49,7 @@ def _as_written(shell: Value) -> str:
 
 
 def _leaf(node: Value, pieces: list[str]) -> str:
-    """A leaf, or a container that is laid out anew at the indentation of the line it stands in."""
+    """A leaf, or a container that is laid out again at the indentation of its line."""
     if isinstance(node, Map | List | Chain | Shell):
         line = "".join(pieces).rpartition("\n")[2]
         return block(node, line[: len(line) - len(line.lstrip())], len(line))
@@ -74,11 +74,11 @@ def _parts(node: Entry | Map | List | Chain | Shell) -> list[Value | Entry | str
 
 
 def _head(entry: Entry) -> str:
-    """The key as it was written where that still says it, else the canonical one."""
+    """The key as it was written where it still has that value, else the canonical one."""
     canonical = key_text(entry)
     match = scan.KEY.match(entry.head) or scan.QUOTED.match(entry.head)
     if entry.key is None or not match:
         return canonical
     quoted = match[0][0] in "\"'“"
-    said = scan.unquote(match[0]) if quoted else match[0]
-    return entry.head if (said, quoted) == (entry.key, entry.quoted) else canonical
+    key = scan.unquote(match[0]) if quoted else match[0]
+    return entry.head if (key, quoted) == (entry.key, entry.quoted) else canonical

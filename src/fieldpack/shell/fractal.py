@@ -1,11 +1,10 @@
-"""fractal.json: sections that say what is done about them, level below level, compiled to the settings that shells
-compile to.
+"""fractal.json: what is done about each section, in nodes that nest, compiled to the same settings as shells.
 
-Inheritance: a node takes from the node above each of compression, priority, strategies, filtering and threshold that
-it does not say itself. `children` are nodes below. A node with `"recursion": true` is its own child at each of
+Inheritance: a node takes compression, priority, strategies, filtering and threshold from the node above where it has
+none of its own. `children` are nodes below. A node with `"recursion": true` is its own child at each of
 `recursion.depth` levels; then one of its `strategies` holds at each level (the last for the levels that are left),
-applied to what the level above lets go. Without recursion all its strategies hold at the node's own level. `recursion`
-and `children` are not inherited.
+applied to the text that the level above leaves out. Without recursion all its strategies hold at the node's own level.
+`recursion` and `children` are not inherited.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any
 from fieldpack.errors import InputError
 from fieldpack.shell import schema
 from fieldpack.shell.actions import make_step
-from fieldpack.shell.compile import field_from_actions, residue_share, split_sections
+from fieldpack.shell.compile import field_from_actions, split_sections
 from fieldpack.shell.consistency import contradictions
 from fieldpack.shell.kinds import MAX_PROBLEMS
 from fieldpack.shell.settings import (
@@ -62,9 +61,9 @@ class FractalNode:
 
 @dataclass(frozen=True)
 class FractalSettings:
-    """What a fractal.json says: its nodes by section, and the `settings` that a shell saying the same would give.
+    """A fractal.json: its nodes by section, and the `settings` that an equal shell would give.
 
-    `notes` name what it says to no effect: a threshold that nothing filters by, a priority of nothing.
+    `notes` name keys without an effect: a threshold that nothing filters by, a priority of nothing.
     """
 
     version: str
@@ -109,47 +108,53 @@ def json_schema() -> dict[str, Any]:
 
 
 def _build(value: Any) -> FractalSettings:
-    found = list(islice(schema.problems(value, json_schema(), json_schema()), MAX_PROBLEMS))
-    if not found:
-        found = list(islice(contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
-    if found:
-        raise FractalError([f"{path}: {problem}" for path, problem in found])
+    problems = list(islice(schema.problems(value, json_schema(), json_schema()), MAX_PROBLEMS))
+    if not problems:
+        problems = list(islice(contradictions(value["fractalTokenManager"]), MAX_PROBLEMS))
+    if problems:
+        raise FractalError([f"{path}: {problem}" for path, problem in problems])
     manager = value["fractalTokenManager"]
     recursion = manager.get("recursion", {})
     depth = int(recursion.get("depth", 0))
-    nodes = tuple(_node(n, n, 0, depth, s, {}) for n, s in manager.get("strategies", {}).items())
+    nodes = tuple(
+        _node(s, {}, path=name, section=name, level=0, depth=depth) for name, s in manager.get("strategies", {}).items()
+    )
     return FractalSettings(
-        manager.get("version", ""),
-        manager.get("description", ""),
-        depth,
-        nodes,
-        _settings(manager, nodes),
-        tuple(_notes(manager, nodes)),
+        version=manager.get("version", ""),
+        description=manager.get("description", ""),
+        depth=depth,
+        nodes=nodes,
+        settings=_settings(manager, nodes),
+        notes=tuple(_notes(manager, nodes)),
     )
 
 
 def _node(
-    path: str, section: str, level: int, depth: int, own: Mapping[str, Any], above: Mapping[str, Any]
+    own: Mapping[str, Any], above: Mapping[str, Any], *, path: str, section: str, level: int, depth: int
 ) -> FractalNode:
     """A node with what it inherits, its children, and, when it recurs, itself at the levels below."""
-    told = {key: own.get(key, above.get(key)) for key in _INHERITED}
-    below = [_node(f"{path}/{n}", section, level + 1, depth, c, told) for n, c in own.get("children", {}).items()]
-    strategies: tuple[str, ...] = tuple(told["strategies"] or ())
+    keys = {key: own.get(key, above.get(key)) for key in _INHERITED}
+    below = [
+        _node(child, keys, path=f"{path}/{name}", section=section, level=level + 1, depth=depth)
+        for name, child in own.get("children", {}).items()
+    ]
+    strategies: tuple[str, ...] = tuple(keys["strategies"] or ())
     recurs = bool(own.get("recursion"))
     if recurs and level < depth:
         base = path.removesuffix(f"/{level}")  # history/1 recurs as history/2
         rest = {"strategies": strategies[1:] or strategies, "recursion": True}
-        below.insert(0, _node(f"{base}/{level + 1}", section, level + 1, depth, rest, told))
+        again = _node(rest, keys, path=f"{base}/{level + 1}", section=section, level=level + 1, depth=depth)
+        below.insert(0, again)
     return FractalNode(
-        path,
-        section,
-        level,
-        told["compression"],
-        told["priority"],
-        strategies[:1] if recurs else strategies,
-        told["filtering"],
-        told["threshold"],
-        tuple(below),
+        path=path,
+        section=section,
+        level=level,
+        compression=keys["compression"],
+        priority=keys["priority"],
+        strategies=strategies[:1] if recurs else strategies,
+        filtering=keys["filtering"],
+        threshold=keys["threshold"],
+        children=tuple(below),
     )
 
 
@@ -180,10 +185,13 @@ def _settings(manager: Mapping[str, Any], nodes: tuple[FractalNode, ...]) -> She
         monitoring["optimize_automatically"] = manager["recursion"]["self_optimization"]
     budget = None
     if allocation or monitoring or "total_tokens" in manager:
-        shares, _, total = split_sections(dict(allocation or {}), manager.get("total_tokens"))
-        budget = BudgetSettings(description, int(total) if total else None, shares, None, steps, **monitoring)
+        split = split_sections(allocation or {}, manager.get("total_tokens"))
+        total = int(split.total) if split.total else None
+        budget = BudgetSettings(intent=description, total_tokens=total, shares=split.shares, rules=steps, **monitoring)
     field = _field(manager["field"]) if "field" in manager else None
-    return ShellSettings(budget, field, () if budget else steps, description, ("fractal.json",))
+    return ShellSettings(
+        budget=budget, field=field, steps=() if budget else steps, intent=description, shells=("fractal.json",)
+    )
 
 
 def _notes(manager: Mapping[str, Any], nodes: tuple[FractalNode, ...]) -> Iterator[str]:
@@ -198,18 +206,22 @@ def _notes(manager: Mapping[str, Any], nodes: tuple[FractalNode, ...]) -> Iterat
         yield f"field.resonance: target {resonance['target']:g} has no effect without amplification"
     if resonance.get("amplification") and "target" not in resonance:
         yield "field.resonance: amplification has no effect without a target"
+    attractors = manager.get("field", {}).get("attractors", {})
+    if "influence" in attractors and not attractors.get("seeds"):
+        yield f"field.attractors: influence {attractors['influence']:g} has no effect without seeds"
 
 
-def _field(told: Mapping[str, Any]) -> FieldShellSettings:
-    attractors, resonance = told.get("attractors", {}), told.get("resonance", {})
-    boundaries, residue = told.get("boundaries", {}), told.get("residue", {})
+def _field(field: Mapping[str, Any]) -> FieldShellSettings:
+    attractors, resonance = field.get("attractors", {}), field.get("resonance", {})
+    boundaries, residue = field.get("boundaries", {}), field.get("residue", {})
     seeds = [
         AttractorSettings(s["name"], float(s.get("strength", 1)), tuple(s.get("keywords", ())))
         for s in attractors.get("seeds", ())
     ]
     rules, steps = [], []
-    if boundaries.get("adaptive"):
-        rules.append(make_step("boundary.adapt", {"trigger": "resonance_change"}))
+    change = {"threshold": boundaries["resonance_change"]} if "resonance_change" in boundaries else {}
+    if boundaries.get("adaptive") or change:
+        rules.append(make_step("boundary.adapt", {"trigger": "resonance_change", **change}))
     if "min_score" in boundaries:
         rules.append(
             make_step("boundary.filter", {"method": "attractor_relevance", "min_score": boundaries["min_score"]})
@@ -229,7 +241,8 @@ def _field(told: Mapping[str, Any]) -> FieldShellSettings:
             gradient=boundaries.get("gradient", 0.0 if boundaries.get("adaptive") is False else None),
             rules=tuple(rules),
             residue_tracking=residue.get("tracking"),
-            residue_share=residue_share(residue.get("tracking"), None, residue.get("share")),
+            residue_strategy=residue.get("preservation_strategy"),
+            residue_priority=residue.get("priority"),
             steps=tuple(steps),
         )
     )

@@ -1,4 +1,4 @@
-"""What may stand as a value: each kind reads one node and says what is wrong with it, where, and what is allowed."""
+"""Kinds of values: each reads one node, or says what is wrong with it, where, and what is allowed."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ class Problems:
     """The problems of one text in the order they are met; after MAX_PROBLEMS reading stops."""
 
     def __init__(self) -> None:
-        self.found: list[ShellSettingsError] = []
-        self.own_sections: list[
-            tuple[Span, str]
-        ] = []  # targets that must be sections of the budget: checked at the end
-        self.quoted_at: Span | None = None  # while a step in quotes is read: its own spans count within the quotes
+        self.errors: list[ShellSettingsError] = []
+        self.own_sections: list[tuple[Span, str]] = []
+        """Targets that must be sections of the budget: checked at the end."""
+        self.quoted_at: Span | None = None
+        """The place of a quoted step while it is read: spans within it count from its quote."""
 
     def add(self, span: Span, message: str) -> None:
         place = self.quoted_at or span
-        self.found.append(ShellSettingsError(message, place.line, place.column))
-        if len(self.found) >= MAX_PROBLEMS:
+        self.errors.append(ShellSettingsError(message, place.line, place.column))
+        if len(self.errors) >= MAX_PROBLEMS:
             raise Stop
 
 
 class Stop(Exception):
-    """Enough problems."""
+    """MAX_PROBLEMS were found."""
 
 
 class Wrong(Exception):
-    """The node does not fit the kind; the message says what was found."""
+    """The node does not fit the kind; the message describes the node."""
 
 
 Table = Mapping[str, "Kind"]
@@ -90,8 +90,9 @@ def read_map(problems: Problems, node: Map | None, table: Table, where: str) -> 
     seen: set[str] = set()
     for entry in node.entries if node else ():
         if entry.key is None:
-            found = describe(entry.value)
-            problems.add(entry.span, f"{found} stands in {where} without a key; expected key=value with {names(table)}")
+            value_text = describe(entry.value)
+            expected = f"expected key=value with {names(table)}"
+            problems.add(entry.span, f"{value_text} stands in {where} without a key; {expected}")
         elif entry.key in seen:
             problems.add(entry.span, f"{where} says {entry.key!r} twice; keep one")
         elif entry.key not in table:
@@ -104,11 +105,11 @@ def read_map(problems: Problems, node: Map | None, table: Table, where: str) -> 
     return values
 
 
-def unknown(what: str, found: str, known: Iterable[str], where: str = "") -> str:
-    """A message that names the nearest known one."""
-    near = difflib.get_close_matches(found[:60], sorted(known), n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {short(found)!r}{f' in {where}' if where else ''}{hint} (known: {names(known)})"
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> str:
+    """The message for an unknown name of a `what`; it gives the nearest known one and all known ones."""
+    nearest = difflib.get_close_matches(name[:60], sorted(known), n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"unknown {what} {short(name)!r}{f' in {where}' if where else ''}{hint} (known: {names(known)})"
 
 
 def names(known: Iterable[str]) -> str:
@@ -196,19 +197,29 @@ def _texts(problems: Problems, node: Value) -> tuple[str, ...]:
     return tuple(_text(problems, entry.value) for entry in node.entries)
 
 
+def refused(instead: str) -> Kind:
+    """A key that nothing obeys; `instead` names the nearest that something does."""
+
+    def read_refused(_: Problems, node: Value) -> Any:
+        raise Wrong("has no effect")
+
+    return Kind(instead, read_refused)
+
+
 FLAG = Kind("true or false", _flag)
 TEXT = Kind("a text", _text)
 TEXTS = Kind("a text or a list of texts", _texts)
 
 
-def choice(*options: str) -> Kind:
-    """One of these words, in quotes or not."""
+def choice(words: str) -> Kind:
+    """One of these words (a text with spaces between them), in quotes or not."""
+    options = words.split()
 
     def read_choice(problems: Problems, node: Value) -> str:
         value = _text(problems, node).strip().lower().replace(" ", "_").replace("-", "_")
         if value not in options:
-            near = difflib.get_close_matches(value[:60], options, n=1, cutoff=0.5)
-            raise Wrong(f"is {describe(node)}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+            nearest = difflib.get_close_matches(value[:60], options, n=1, cutoff=0.5)
+            raise Wrong(f"is {describe(node)}" + (f" (did you mean {nearest[0]!r}?)" if nearest else ""))
         return value
 
     return Kind(f"one of {', '.join(options)}", read_choice)
@@ -253,7 +264,7 @@ def records(table: Table, where: str) -> Kind:
         if not isinstance(node, List):
             raise Wrong(f"is {describe(node)}")
         kind = record(table, where)
-        found = [read(problems, kind, entry.value, where) for entry in node.entries]
-        return tuple(value for value in found if value is not None)
+        values = [read(problems, kind, entry.value, where) for entry in node.entries]
+        return tuple(value for value in values if value is not None)
 
     return Kind("a list of maps [{...}, ...]", read_records)

@@ -21,8 +21,8 @@ def top(shell: Shell) -> str:
     text = before + name_text(shell) + (_lines(shell.body, "") if shell.body else "")
     if not scan.TRIVIA.fullmatch(after):
         return text + after
-    here, below = _sides(after)
-    return "\n".join((text + _behind(here), *below)) + "\n"
+    same_line, below = _sides(after)
+    return "\n".join((text + _after(same_line), *below)) + "\n"
 
 
 def block(value: Value, indent: str, used: int) -> str:
@@ -90,7 +90,7 @@ def _inline_entry(entry: Entry) -> str | None:
 
 
 def _lines(value: Map | List, indent: str) -> str:
-    """One entry a line; a comment stands behind the entry it stood behind, or before the one that it stood above."""
+    """One entry a line; a comment stays on the line of its entry, or above the entry that it stood above."""
     opening, closing = "{}" if isinstance(value, Map) else "[]"
     gaps = value.gaps if len(value.gaps) == len(value.entries) + 1 else [""] * (len(value.entries) + 1)
     inner = indent + _STEP
@@ -99,8 +99,8 @@ def _lines(value: Map | List, indent: str) -> str:
         key = key_text(entry)
         lines += [f"{inner}{c}" for c in _loose(entry)]
         comma = "," if i < len(value.entries) - 1 else ""
-        here, below = _sides(gaps[i + 1])
-        lines.append(f"{inner}{key}{block(entry.value, inner, len(inner) + len(key) + 1)}{comma}{_behind(here)}")
+        same_line, below = _sides(gaps[i + 1])
+        lines.append(f"{inner}{key}{block(entry.value, inner, len(inner) + len(key) + 1)}{comma}{_after(same_line)}")
         lines += [f"{inner}{c}" for c in below]
     return opening + closing if len(lines) == 1 else "\n".join((*lines, indent + closing))
 
@@ -122,13 +122,13 @@ def _comments(gap: str) -> list[str]:
 
 
 def _sides(gap: str) -> tuple[list[str], list[str]]:
-    """The comments of a gap that stand on the line of what precedes it, and the others."""
-    here: list[str] = []
+    """The comments of a gap on the line of the entry before it, and the other comments."""
+    same_line: list[str] = []
     below: list[str] = []
     for match in scan.COMMENT.finditer(gap):
-        (below if "\n" in gap[: match.start()] else here).append(match[0].rstrip())
-    return here, below
+        (below if "\n" in gap[: match.start()] else same_line).append(match[0].rstrip())
+    return same_line, below
 
 
-def _behind(comments: list[str]) -> str:
+def _after(comments: list[str]) -> str:
     return "".join(f"  {c}" for c in comments)

@@ -91,7 +91,7 @@ class _Parser:
     # -- places and errors
 
     def skip(self, pos: int) -> int:
-        """The offset behind blanks and comments."""
+        """The offset after blanks and comments."""
         match = scan.TRIVIA.match(self.text, pos)
         return match.end() if match else pos
 
@@ -113,22 +113,22 @@ class _Parser:
         raise ShellSyntaxError(message, place.line, place.column, expected)
 
     def unexpected(self, expected: tuple[str, ...]) -> NoReturn:
-        """Say what stands at the current place, and which bracket or quote may be the cause."""
+        """Raises the error for the text at the current place; it names a bracket or quote that may be the cause."""
         if self.text.startswith("/*", self.pos):
             self.fail_at(self.pos, "this comment is not closed", ("'*/'",))
         frame = self.frames[-1] if self.frames else None
         if self.pos >= len(self.text):
-            found = "the text ends"
+            message = "the text ends"
         elif run := scan.NAME.match(self.text, self.pos) or scan.KEY.match(self.text, self.pos):
-            found = f"found {run[0][:40]!r}"
+            message = f"found {run[0][:40]!r}"
         else:
-            found = f"found {self.text[self.pos]!r}"
+            message = f"found {self.text[self.pos]!r}"
         if frame and (self.pos >= len(self.text) or self.text[self.pos] in "}]".replace(_CLOSE[frame.bracket], "")):
             place = self.lines.span(frame.start, frame.start)
-            found += f", but the {frame.bracket!r} of line {place.line}, column {place.column} is still open"
+            message += f", but the {frame.bracket!r} of line {place.line}, column {place.column} is still open"
         if self.long_string:
-            found += f" (a string runs over lines from line {self.long_string.line}: is its closing quote missing?)"
-        self.fail_at(self.pos, found, expected)
+            message += f" (a string runs over lines from line {self.long_string.line}: is its closing quote missing?)"
+        self.fail_at(self.pos, message, expected)
 
     def end_of_text(self, pos: int) -> None:
         """After a lone shell: comments, or the rest of a prompt; no further shell and no stray bracket."""
@@ -196,10 +196,10 @@ class _Parser:
     def read_key(self, frame: _Frame) -> None:
         """The key of an item and its `=` or `:`, where there is one."""
         frame.key, frame.quoted, frame.head = None, False, ""
-        found = scan.key_at(self.text, self.pos)
-        if not found:
+        key_and_assign = scan.key_at(self.text, self.pos)
+        if not key_and_assign:
             return
-        match, assign = found
+        match, assign = key_and_assign
         frame.quoted = match[0][0] in "\"'“"
         frame.key = self.unquoted(match[0]) if frame.quoted else match[0]
         self.pos = self.skip(assign.end())
@@ -259,8 +259,8 @@ class _Parser:
             return
         *words, last = raw.split()
         if words:
-            found = f"found {last[:40]!r} and {assign[0]!r} behind {' '.join(words)[:40]!r}"
-            self.fail_at(start + raw.rindex(last), found, ("','",))
+            message = f"found {last[:40]!r} and {assign[0]!r} behind {' '.join(words)[:40]!r}"
+            self.fail_at(start + raw.rindex(last), message, ("','",))
         expected = ("','", "a key (quote what is not a name)")
         self.fail_at(assign.start(), f"found {assign[0]!r} behind {raw[:40]!r}", expected)
 

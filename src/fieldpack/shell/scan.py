@@ -64,15 +64,16 @@ class Lines:
 
 
 def check_text(text: str) -> None:
-    """Refuse what cannot be a shell file: no text, too much of it, or lone surrogates. Raises InputError /
-    ShellSyntaxError."""
+    """Raises InputError for a value that is no text, ShellSyntaxError for one too long or with lone surrogates."""
     if not isinstance(text, str):
         raise InputError(f"a shell is text; found {type(text).__name__}")
     if len(text) > MAX_CHARS:
         raise ShellSyntaxError(f"the text has {len(text)} characters; at most {MAX_CHARS} are read", 1, 1)
-    if found := SURROGATE.search(text):
-        span = Lines(text).span(found.start(), found.end())
-        raise ShellSyntaxError(f"U+{ord(found[0]):04X} is half of a surrogate pair, not text", span.line, span.column)
+    if surrogate := SURROGATE.search(text):
+        span = Lines(text).span(surrogate.start(), surrogate.end())
+        raise ShellSyntaxError(
+            f"U+{ord(surrogate[0]):04X} is half of a surrogate pair, not text", span.line, span.column
+        )
 
 
 def unquote(raw: str) -> str:
@@ -101,7 +102,8 @@ def quote(value: str) -> str:
 
 
 def bare(raw: str, span: Span = NOWHERE) -> Leaf:
-    """What a bare text is: number, true/false, null, placeholder or word. ValueError on a number that is not finite."""
+    """The leaf of a bare text: number, true/false, null, placeholder or word. ValueError on a number that is not
+    finite."""
     if NUMBER.fullmatch(raw):
         return _number(raw, span)
     if raw in _TRUE or raw in _FALSE:
@@ -125,7 +127,7 @@ def _number(raw: str, span: Span) -> Number:
 
 
 def is_fresh(leaf: Leaf) -> bool:
-    """Whether the text that the leaf was read from still says its value."""
+    """Whether the text that the leaf was read from still has its value."""
     return bool(leaf.raw) and _reads_as(leaf.raw, leaf)
 
 

@@ -38,7 +38,7 @@ def problems(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], pat
         yield path, f"is {_short(value)}; expected {_article(schema['type'])}"
         return
     if "enum" in schema and value not in schema["enum"]:
-        yield path, f"is {_short(value)}{_near(value, schema['enum'])}; expected one of {', '.join(schema['enum'])}"
+        yield path, f"is {_short(value)}{_nearest(value, schema['enum'])}; expected one of {', '.join(schema['enum'])}"
     if isinstance(value, Mapping):
         yield from _object(value, schema, root, path)
     elif isinstance(value, list):
@@ -66,7 +66,7 @@ def _object(
         if key in known:
             yield from problems(item, known[key], root, below)
         elif schema.get("additionalProperties") is False:
-            yield below, f"unknown key{_near(key, known)}; known: {', '.join(sorted(known))}"
+            yield below, f"unknown key{_nearest(key, known)}; known: {', '.join(sorted(known))}"
         elif isinstance(rest := schema.get("additionalProperties"), Mapping):
             yield from problems(item, rest, root, below)
 
@@ -85,14 +85,14 @@ def _string(value: str, schema: Mapping[str, Any], path: str) -> Iterator[Proble
         yield path, f"is {_short(value)}; expected the pattern {schema['pattern']}"
 
 
-def _size(found: int, low: int, high: int | None, what: str, path: str) -> Iterator[Problem]:
-    if found < low or (high is not None and found > high):
-        yield path, f"has {found} {what}; expected {f'at least {low}' if found < low else f'at most {high}'}"
+def _size(count: int, low: int, high: int | None, what: str, path: str) -> Iterator[Problem]:
+    if count < low or (high is not None and count > high):
+        yield path, f"has {count} {what}; expected {f'at least {low}' if count < low else f'at most {high}'}"
 
 
-def _near(found: Any, known: Any) -> str:
-    near = difflib.get_close_matches(str(found)[:60], [str(k) for k in known], n=1, cutoff=0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+def _nearest(value: Any, known: Any) -> str:
+    matches = difflib.get_close_matches(str(value)[:60], [str(k) for k in known], n=1, cutoff=0.5)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def _short(value: Any) -> str:

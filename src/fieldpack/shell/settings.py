@@ -1,28 +1,25 @@
-"""What shells and fractal.json compile to: frozen records that a packer, a memory or a planner can be set up from."""
+"""Compiled shells and fractal.json: frozen records that a packer, a memory or a planner can be set up from."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as record_field
 from fractions import Fraction
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from fieldpack.errors import InputError, SettingsError
-from fieldpack.shell.condition import Condition
+from fieldpack.errors import SettingsError
+from fieldpack.shell.steps import FILTERS as FILTERS
+from fieldpack.shell.steps import SECTIONS as SECTIONS
+from fieldpack.shell.steps import Monitoring as Monitoring
+from fieldpack.shell.steps import Step as Step
+from fieldpack.shell.steps import due
 
-_DATA = Path(__file__).resolve().parents[1] / "data"
-_ALLOCATIONS: dict[str, Any] = json.loads((_DATA / "allocations.json").read_text("utf-8"))
-_ALIASES: dict[str, list[str]] = _ALLOCATIONS["aliases"]
-SECTIONS = {name: section for section, names in _ALIASES.items() for name in (section, *names)} | {"tools": "tools"}
-"""The names that a section of the budget may go by, and the one that they mean: those of the budget planner."""
-
-RESIDUE_SHARES = {"low": 0.05, "normal": 0.1, "high": 0.2}
-"""Share of the packing budget that residue may take, by its priority: a setting of this project, not of the design
-text."""
+RESIDUE_WEIGHTS = {"low": 0.5, "normal": 1.0, "medium": 1.0, "high": 2.0}
+"""Log odds that carried residue adds, by its priority: a setting of this project, not of the design text. 1.0 is the
+packer's own default."""
+_FOR_EVER = 1000.0
+"""Half-life in turns of residue that is retained: the longest that the field takes."""
 
 
 class ShellSettingsError(SettingsError):
@@ -31,23 +28,6 @@ class ShellSettingsError(SettingsError):
     def __init__(self, message: str, line: int, column: int) -> None:
         self.line, self.column = line, column
         super().__init__(f"line {line}, column {column}: {message}")
-
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Step:
-    """One action, such as `/history.summarize{...}`: `options` without `when`; `when` None means always.
-
-    `section` is what it works on (the option `target`, else the section that the action is named after), or "".
-    """
-
-    action: str
-    options: Mapping[str, Any] = record_field(default_factory=_nothing)
-    when: Condition | None = None
-    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +43,11 @@ class BudgetSettings:
     track_usage: bool = True
     alert_threshold: float = 0.9
     optimize_automatically: bool = False
+
+    @property
+    def monitoring(self) -> Monitoring:
+        """How usage is watched, as `due` takes it."""
+        return Monitoring(self.track_usage, self.alert_threshold, self.optimize_automatically)
 
     def allocate(self, total_tokens: int | None = None) -> dict[str, int]:
         """Tokens by section, whole numbers that sum to the total: the planner's own rule of largest remainders.
@@ -80,43 +65,8 @@ class BudgetSettings:
 
     def due(self, usage: Mapping[str, int], total_tokens: int | None = None) -> tuple[Step, ...]:
         """The rules that apply when the sections hold so many tokens (sections by any of their names; absent ones hold
-        0)."""
-        return due(self.rules, usage, self.allocate(total_tokens), self.alert_threshold)
-
-
-def due(
-    steps: tuple[Step, ...], usage: Mapping[str, int], allocation: Mapping[str, int], alert_threshold: float = 0.9
-) -> tuple[Step, ...]:
-    """The steps whose condition holds, in order.
-
-    In a condition a section's name is its tokens; `tokens` (or `usage`) and `allocation` are those of the section that
-    the step works on, or of all sections; `total` is the sum of the allocation, `remaining` what is left of it.
-    """
-    used, allotted = _by_section(usage), _by_section(allocation)
-    values: dict[str, float] = {name: used.get(section, 0) for name, section in SECTIONS.items()}
-    values.update({name: float(tokens) for name, tokens in usage.items()})
-    values["total"] = values["budget"] = sum(allotted.values())
-    values["remaining"] = values["total"] - sum(used.values())
-    values["alert_threshold"] = alert_threshold
-    found = []
-    for step in steps:
-        section = SECTIONS.get(step.section, step.section)
-        tokens = used.get(section, 0) if section else sum(used.values())
-        share = allotted.get(section, 0) if section else values["total"]
-        here = values | {"tokens": tokens, "usage": tokens, "allocation": share}
-        if step.when is None or step.when.evaluate(here):
-            found.append(step)
-    return tuple(found)
-
-
-def _by_section(tokens: Mapping[str, int]) -> dict[str, int]:
-    totals: dict[str, int] = {}
-    for name, count in tokens.items():
-        if count < 0:
-            raise InputError(f"the section {name!r} cannot hold {count} tokens")
-        section = SECTIONS.get(name, name)
-        totals[section] = totals.get(section, 0) + count
-    return totals
+        0): see `fieldpack.shell.steps.due`."""
+        return due(self.rules, usage, self.allocate(total_tokens), self.monitoring)
 
 
 @dataclass(frozen=True)
@@ -129,13 +79,13 @@ class AttractorSettings:
 
     @property
     def text(self) -> str:
-        """What stands for it as an extra query: its keywords, else its name in words."""
+        """The text of its query: the keywords, else its name in words."""
         return " ".join(self.keywords) or self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)
 class FieldShellSettings:
-    """`/field.manage`; None where the shell says nothing and the packer's own setting holds."""
+    """`/field.manage`; None where the shell has no such key and the packer's own setting holds."""
 
     intent: str = ""
     attractors: tuple[AttractorSettings, ...] = ()
@@ -143,20 +93,31 @@ class FieldShellSettings:
     influence: float | None = None  # weight of attractors in [0, 1] (fractal.json)
     permeability: float | None = None  # in [0.1, 0.9]
     gradient: float | None = None  # in [0, 1]; 0: the boundary does not adapt
+    resonance_change: float | None = None  # in [0.001, 1]: the change that moves the boundary by most of the gradient
     rules: tuple[Step, ...] = ()
     min_score: float | None = None  # in [0, 1]
     residue_tracking: bool | None = None
-    residue_strategy: str | None = None
-    residue_share: float | None = None  # in [0, 1]
+    residue_strategy: str | None = None  # compress_and_retain, retain, discard
+    residue_priority: str | None = None  # low, normal, medium, high
     residue_min_strength: float | None = None  # in [0, 1]
     top_n: int | None = None
     resonance_target: float | None = None  # in [0, 1]
     steps: tuple[Step, ...] = ()
 
+    @property
+    def most_attractors(self) -> int | None:
+        """Attractors that the field detects at most: 0 without detection."""
+        return 0 if self.detection is False else self.top_n
+
+    @property
+    def keeps_residue(self) -> bool:
+        """Whether pieces of earlier packs are carried to the next turn."""
+        return self.residue_tracking is not False and self.residue_strategy != "discard"
+
 
 @dataclass(frozen=True)
 class ShellSettings:
-    """All that the shells of one text say. `steps` are the actions outside a budget's rules and a field."""
+    """The settings of all shells of one text. `steps` are the actions outside a budget's rules and a field."""
 
     budget: BudgetSettings | None = None
     field: FieldShellSettings | None = None
@@ -165,24 +126,29 @@ class ShellSettings:
     shells: tuple[str, ...] = record_field(default=(), compare=False)
 
     def packer_options(self) -> dict[str, Any]:
-        """Plain settings for a packer; None (or []) where the shell says nothing.
+        """Settings for a packer as JSON values; None (or []) where the shell has no such key. `configure` obeys all.
 
-        budget (tokens), permeability, gradient, attractors [(text, weight)], min_relevance, top_n_attractors,
-        residue_min_strength, residue_share, resonance_target.
+        budget: tokens. attractors: [(text, weight)], queries beside the caller's. min_relevance in [0, 1].
+        permeability, gradient, resonance_change: of the boundary. top_n_attractors: detected at most. resonance_target:
+        pull of the query on the attractors, in [0, 1]. residue_fragments, residue_half_life, residue_min_strength: what
+        is carried to the next turn, at most, how long, and how weak. residue_weight: log odds that it adds.
         """
-        told = self.field or FieldShellSettings()
-        chosen = sorted(told.attractors, key=lambda a: -a.strength)[: told.top_n]
-        influence = 1.0 if told.influence is None else told.influence
+        field = self.field or FieldShellSettings()
+        chosen = sorted(field.attractors, key=lambda a: -a.strength)[: field.top_n]
+        influence = 1.0 if field.influence is None else field.influence
         return {
             "budget": self.budget.total_tokens if self.budget else None,
-            "permeability": told.permeability,
-            "gradient": told.gradient,
+            "permeability": field.permeability,
+            "gradient": field.gradient,
+            "resonance_change": field.resonance_change,
             "attractors": [(a.text, a.strength * influence) for a in chosen],
-            "min_relevance": told.min_score if told.min_score is not None else self._threshold(),
-            "top_n_attractors": told.top_n,
-            "residue_min_strength": told.residue_min_strength,
-            "residue_share": told.residue_share,
-            "resonance_target": told.resonance_target,
+            "min_relevance": field.min_score if field.min_score is not None else self._threshold(),
+            "top_n_attractors": field.most_attractors,
+            "resonance_target": field.resonance_target,
+            "residue_fragments": None if field.keeps_residue else 0,
+            "residue_half_life": _FOR_EVER if field.residue_strategy == "retain" else None,
+            "residue_min_strength": field.residue_min_strength,
+            "residue_weight": RESIDUE_WEIGHTS[field.residue_priority] if field.residue_priority else None,
         }
 
     def _threshold(self) -> float | None:
@@ -194,12 +160,5 @@ class ShellSettings:
     def due(self, usage: Mapping[str, int], total_tokens: int | None = None) -> tuple[Step, ...]:
         """The steps and rules that apply when the sections hold so many tokens; see `BudgetSettings.due`."""
         if self.budget is None:
-            return due(self.steps, usage, {"context": total_tokens or 0})
-        allocation = self.budget.allocate(total_tokens)
-        return due((*self.budget.rules, *self.steps), usage, allocation, self.budget.alert_threshold)
-
-
-FILTERS = frozenset(
-    f"{section}.{verb}" for section in ("input", "current", "context") for verb in ("filter", "optimize", "prioritize")
-)
-"""Actions whose `threshold` is a least relevance, not a share of the allocation."""
+            return due(self.steps, usage, {"context": total_tokens or 0}, Monitoring())
+        return due((*self.budget.rules, *self.steps), usage, self.budget.allocate(total_tokens), self.budget.monitoring)

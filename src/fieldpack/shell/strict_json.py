@@ -1,4 +1,4 @@
-"""JSON text that means one thing: no key twice, no NaN, no huge number, no deep nesting, no more than a megabyte."""
+"""Strict JSON: no key twice, no NaN, no huge number, no deep nesting, no more than a megabyte."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def _fail(text: str, position: int, message: str) -> NoReturn:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise FractalError([f"the key {twice[:60]!r} stands twice in one object"])
-    return found
+    return value
 
 
 def _integer(digits: str) -> int:

@@ -1,4 +1,4 @@
-"""Settings as fractal.json: it loads to the same settings; what it has no words for is listed, never dropped."""
+"""Settings as fractal.json: it loads to the same settings; those that it has no key for are listed, never dropped."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ _DEFAULTS = BudgetSettings()
 
 
 class AsFractal(NamedTuple):
-    """A fractal.json object that loads to the settings; `unsaid` is what it has no words for."""
+    """A fractal.json object that loads to the settings; `unsaid` lists the settings that it has no key for."""
 
     value: dict[str, Any]
     unsaid: tuple[str, ...]
 
 
 def to_fractal(source: ShellSettings | Shell | Sequence[Shell]) -> AsFractal:
-    """The fractal.json object that says what shells (or compiled settings) say. Raises ShellSettingsError as `compile`
-    does."""
+    """The fractal.json object for shells (or compiled settings). Raises ShellSettingsError as `compile` does."""
     settings = source if isinstance(source, ShellSettings) else compile_shells(source)
     unsaid: list[str] = []
     manager: dict[str, Any] = {}
@@ -51,14 +50,14 @@ def _manager_budget(budget: BudgetSettings, manager: dict[str, Any], unsaid: lis
     """Fill in the budget; gives the name in the allocation of each section that has a share (None: no allocation)."""
     if budget.total_tokens is not None:
         manager["total_tokens"] = budget.total_tokens
-    told = budget.shares or budget.tokens
-    if told:
-        whole = sum(told.values()) if budget.tokens else 1
-        manager["allocation"] = {name: amount / whole for name, amount in told.items()}
+    sections = budget.shares or budget.tokens
+    if sections:
+        whole = sum(sections.values()) if budget.tokens else 1
+        manager["allocation"] = {name: amount / whole for name, amount in sections.items()}
         if _refused(manager["allocation"]):
             unsaid.append("allocation: a section's name that fractal.json does not allow")
             del manager["allocation"]
-            told = None
+            sections = None
     monitoring = {
         name: getattr(budget, name)
         for name in ("track_usage", "alert_threshold")
@@ -70,7 +69,7 @@ def _manager_budget(budget: BudgetSettings, manager: dict[str, Any], unsaid: lis
         manager["recursion"] = {"self_optimization": True}
     if budget.intent not in ("", manager.get("description")):
         unsaid.append(f"intent of the budget: {budget.intent!r}")
-    return {SECTIONS.get(name, name): name for name in told} if told else None
+    return {SECTIONS.get(name, name): name for name in sections} if sections else None
 
 
 def _refused(allocation: Mapping[str, float]) -> bool:
@@ -92,10 +91,10 @@ def _manager_strategies(
             by_section.setdefault(section, []).append(step)
         else:
             unsaid.append(_words(step))
-    depth = max((s.options.get("level", 0) for found in by_section.values() for s in found), default=0)
-    for section, found in by_section.items():
+    depth = max((s.options.get("level", 0) for group in by_section.values() for s in group), default=0)
+    for section, group in by_section.items():
         name = sections[section] if sections else section
-        strategy, rest = _strategy(name, found, depth)
+        strategy, rest = _strategy(name, group, depth)
         unsaid += [_words(step) for step in rest]
         if strategy:
             manager.setdefault("strategies", {})[name] = strategy
@@ -136,10 +135,10 @@ def _strategy(name: str, steps: list[Step], depth: int) -> tuple[dict[str, Any],
                     node.setdefault(extra, step.options[extra])
         alone = {"allocation": {name: 1}, "strategies": {name: node}, "recursion": {"depth": depth}}
         budget = load({"fractalTokenManager": alone}).settings.budget
-        got = budget.rules if budget else ()
-        wanted, given = Counter(map(meaning, steps)), Counter(map(meaning, got))
-        if not given - wanted and (recursion is False or given == wanted) and (not recursion or depth):
-            left = wanted - given
+        loaded = budget.rules if budget else ()
+        wanted, actual = Counter(map(meaning, steps)), Counter(map(meaning, loaded))
+        if not actual - wanted and (recursion is False or actual == wanted) and (not recursion or depth):
+            left = wanted - actual
             return node, [s for s in steps if meaning(s) in left]
     return {}, steps
 
@@ -155,28 +154,32 @@ def _words(step: Step) -> str:
     return dump(step_shell(step))
 
 
-def _manager_field(told: FieldShellSettings, unsaid: list[str]) -> dict[str, Any]:
-    seeds = [{"name": a.name, "strength": a.strength, "keywords": list(a.keywords)} for a in told.attractors]
+def _manager_field(settings: FieldShellSettings, unsaid: list[str]) -> dict[str, Any]:
+    seeds = [{"name": a.name, "strength": a.strength, "keywords": list(a.keywords)} for a in settings.attractors]
     field: dict[str, dict[str, Any]] = {
         "attractors": {
-            "detection": told.detection,
-            "influence": told.influence,
-            "top_n": told.top_n,
+            "detection": settings.detection,
+            "influence": settings.influence,
+            "top_n": settings.top_n,
             "seeds": seeds or None,
         },
-        "resonance": {"target": told.resonance_target},
-        "boundaries": {"permeability": told.permeability, "gradient": told.gradient, "min_score": told.min_score},
+        "resonance": {"target": settings.resonance_target},
+        "boundaries": {
+            "permeability": settings.permeability,
+            "gradient": settings.gradient,
+            "resonance_change": settings.resonance_change,
+            "min_score": settings.min_score,
+        },
         "residue": {
-            "tracking": told.residue_tracking,
-            "share": told.residue_share if told.residue_tracking is not False else None,
-            "min_strength": told.residue_min_strength,
+            "tracking": settings.residue_tracking,
+            "preservation_strategy": settings.residue_strategy,
+            "priority": settings.residue_priority,
+            "min_strength": settings.residue_min_strength,
         },
     }
-    if told.resonance_target is not None:
+    if settings.resonance_target is not None:
         field["resonance"]["amplification"] = True
-    if told.residue_strategy:
-        unsaid.append(f"residue_handling.preservation_strategy {told.residue_strategy}")
-    for step in (*told.rules, *told.steps):
+    for step in (*settings.rules, *settings.steps):
         if step.action == "boundary.adapt":
             field["boundaries"]["adaptive"] = True
         unsaid += _unsaid_of(step)
@@ -187,10 +190,10 @@ def _manager_field(told: FieldShellSettings, unsaid: list[str]) -> dict[str, Any
 def _unsaid_of(step: Step) -> list[str]:
     """The options of a field's action that fractal.json has no key for."""
     options = dict(step.options)
-    said: dict[str, dict[str, Any]] = {
-        "boundary.adapt": {"trigger": "resonance_change"},
+    sayable: dict[str, dict[str, Any]] = {
+        "boundary.adapt": {"trigger": "resonance_change", "threshold": options.get("threshold")},
         "boundary.filter": {"method": "attractor_relevance", "min_score": options.get("min_score")},
         "optimize.by_attractor": {"keep": "strongest", "top_n": options.get("top_n")},
     }
-    known = said.get(step.action, options)
+    known = sayable.get(step.action, options)
     return [f"/{step.action}: {key}={value}" for key, value in options.items() if known.get(key) != value]

@@ -1,4 +1,5 @@
-"""Settings as shells: they compile to the same settings; what a shell has no words for is listed, never dropped."""
+"""Settings as shells: they compile to the same settings; settings that a shell has no key for are listed, never
+dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from fieldpack.shell.settings import SECTIONS, BudgetSettings, FieldShellSetting
 
 
 class AsShell(NamedTuple):
-    """Shells that compile to the settings; `unsaid` is what a shell has no words for."""
+    """Shells that compile to the settings; `unsaid` lists the settings that a shell has no key for."""
 
     shells: tuple[Shell, ...]
     unsaid: tuple[str, ...]
@@ -24,8 +25,7 @@ class AsShell(NamedTuple):
 
 
 def to_shell(source: FractalSettings | ShellSettings) -> AsShell:
-    """The shells that say what a fractal.json (or any settings) says. Compiled, they give the same settings but for
-    `unsaid`."""
+    """The shells for a fractal.json (or for any settings). Compiled, they give the same settings but for `unsaid`."""
     settings = source.settings if isinstance(source, FractalSettings) else source
     unsaid: list[str] = []
     shells: list[Shell] = []
@@ -80,26 +80,26 @@ def _budget_shell(budget: BudgetSettings) -> Shell:
     return Shell("token.budget", body)
 
 
-def _field_shell(told: FieldShellSettings, unsaid: list[str]) -> Shell:
-    if told.detection is not None:
-        unsaid.append(f"field.attractors.detection {str(told.detection).lower()}")
-    if told.influence is not None:
-        unsaid.append(f"field.attractors.influence {told.influence:g}: give each attractor its strength instead")
-    attractors = [_map(name=a.name, strength=a.strength, keywords=a.keywords or None) for a in told.attractors]
-    acted = any("min_strength" in step.options for step in told.steps)
-    boundaries = _map(permeability=told.permeability, gradient=told.gradient, rules=_steps(told.rules))
+def _field_shell(settings: FieldShellSettings, unsaid: list[str]) -> Shell:
+    if settings.detection is not None:
+        unsaid.append(f"field.attractors.detection {str(settings.detection).lower()}")
+    if settings.influence is not None:
+        unsaid.append(f"field.attractors.influence {settings.influence:g}: give each attractor its strength instead")
+    attractors = [_map(name=a.name, strength=a.strength, keywords=a.keywords or None) for a in settings.attractors]
+    acted = any("min_strength" in step.options for step in settings.steps)
+    boundaries = _map(permeability=settings.permeability, gradient=settings.gradient, rules=_steps(settings.rules))
     residue = _map(
-        tracking=told.residue_tracking,
-        preservation_strategy=told.residue_strategy,
-        share=told.residue_share if told.residue_tracking is not False else None,
-        min_strength=None if acted else told.residue_min_strength,
+        tracking=settings.residue_tracking,
+        preservation_strategy=settings.residue_strategy,
+        priority=settings.residue_priority,
+        min_strength=None if acted else settings.residue_min_strength,
     )
     body = _map(
-        intent=told.intent or None,
+        intent=settings.intent or None,
         attractors=List(tuple(Entry(None, a) for a in attractors)) if attractors else None,
         boundaries=boundaries if boundaries.entries else None,
         residue_handling=residue if residue.entries else None,
-        token_optimization=_steps(told.steps),
+        token_optimization=_steps(settings.steps),
     )
     return Shell("field.manage", body)
 

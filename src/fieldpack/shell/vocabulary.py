@@ -1,5 +1,4 @@
-"""The shells that compile and the actions they may name: every key, what it may hold. The source is section 9 of the
-text."""
+"""The shells that compile and the actions they may name: every key and its kind of value (design text, section 9)."""
 
 from __future__ import annotations
 
@@ -16,18 +15,17 @@ from fieldpack.shell.kinds import (
     number,
     record,
     records,
+    refused,
 )
 
 MAX_TOKENS = 100_000_000
 SHARE = number(0, 1)
 TOKENS = count(0, MAX_TOKENS)
-PRIORITY = choice("low", "normal", "medium", "high")
+PRIORITY = choice("low normal medium high")
 
 _ALWAYS: Table = {"when": CONDITION, "priority": PRIORITY}
-_SUMMARY = choice("key_points", "summarize", "summary", "extractive", "window", "key_value", "truncate", "progressive")
-_RELEVANCE = choice(
-    "relevance", "relevance_to_context", "relevance_to_query", "relevance_filtering", "attractor_relevance", "recency"
-)
+_SUMMARY = choice("key_points summarize summary extractive window key_value truncate progressive")
+_RELEVANCE = choice("relevance relevance_to_context relevance_to_query relevance_filtering attractor_relevance recency")
 _SELECT: Table = {
     **_ALWAYS,
     "target": SECTION,
@@ -41,10 +39,7 @@ ACTIONS: dict[str, Table] = {
     "context.compress": {
         **_ALWAYS,
         "target": SECTION,
-        "method": choice(
-            *("summarize", "key_points", "extractive", "format", "structure", "truncate"),
-            *("minimal", "progressive", "aggressive"),
-        ),
+        "method": choice("summarize key_points extractive format structure truncate minimal progressive aggressive"),
         "threshold": SHARE,
         "ratio": number(0.01, 1),
         "preserve": TEXTS,
@@ -54,12 +49,7 @@ ACTIONS: dict[str, Table] = {
     "history.manage": {
         **_ALWAYS,
         "method": choice(
-            "summarize_when_exceeds_budget",
-            "window_when_exceeds_budget",
-            "window",
-            "summarize",
-            "key_value",
-            "progressive",
+            "summarize_when_exceeds_budget window_when_exceeds_budget window summarize key_value progressive"
         ),
         "triggers": record({"condition": CONDITION, "action": _SUMMARY}, "triggers"),
         "threshold": SHARE,
@@ -70,17 +60,17 @@ ACTIONS: dict[str, Table] = {
     "system.prune": {**_ALWAYS, "keep": TEXTS, "threshold": SHARE},
     "system.compress": {
         **_ALWAYS,
-        "method": choice("minimal_instructions", "minimal", "progressive", "aggressive", "format", "structure"),
+        "method": choice("minimal_instructions minimal progressive aggressive format structure"),
         "threshold": SHARE,
         "keep": TEXTS,
         "level": count(0, 8),
     },
-    "boundary.adapt": {
-        "trigger": choice("resonance_change", "every_turn", "budget_pressure"),
-        "threshold": SHARE,
+    "boundary.adapt": {"trigger": choice("resonance_change"), "threshold": number(0.001, 1)},
+    "boundary.filter": {
+        "method": choice("relevance relevance_to_context relevance_to_query relevance_filtering attractor_relevance"),
+        "min_score": SHARE,
     },
-    "boundary.filter": {"method": _RELEVANCE, "min_score": SHARE},
-    "optimize.by_attractor": {"keep": choice("strongest", "all"), "top_n": count(1, 1000)},
+    "optimize.by_attractor": {"keep": choice("strongest all"), "top_n": count(1, 1000)},
     "optimize.preserve_residue": {"min_strength": SHARE},
     "optimize.amplify_resonance": {"target": SHARE},
     **{
@@ -102,9 +92,9 @@ _BOUNDARIES: Table = {
 }
 _RESIDUE: Table = {
     "tracking": FLAG,
-    "preservation_strategy": choice("compress_and_retain", "retain", "verbatim", "discard"),
+    "preservation_strategy": choice("compress_and_retain retain discard"),
     "priority": PRIORITY,
-    "share": SHARE,
+    "share": refused("priority=low, normal or high, which sets the weight of residue"),
     "min_strength": SHARE,
 }
 _HEAD: Table = {"intent": TEXT, "version": TEXT}

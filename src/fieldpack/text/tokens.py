@@ -23,7 +23,7 @@ import numpy as np
 from fieldpack.assets import verified
 from fieldpack.errors import AssetError, InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
-from fieldpack.text.prefix import bisect, fit
+from fieldpack.text.truncate import bisect, fit
 from fieldpack.types import Document, IntArray
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class TiktokenTokenizer:
         return fit(self.count, text, max_tokens, lambda head: _ends(encoding, head, max_tokens))
 
 
-def meanwhile(tokenizer: Tokenizer, texts: Sequence[str]) -> Callable[[], IntArray]:
+def count_in_background(tokenizer: Tokenizer, texts: Sequence[str]) -> Callable[[], IntArray]:
     """Starts counting many texts on another core, where the tokenizer is one of those here that work without holding
     the interpreter; the function that comes back waits for the counts, or counts then."""
     if len(texts) < _MANY or not isinstance(tokenizer, TiktokenTokenizer | HuggingFaceTokenizer):

@@ -1,0 +1,99 @@
+"""From what the command line names to what the library takes: documents, a packer, pins, texts."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fieldpack.errors import InputError
+from fieldpack.pipeline import ContextPacker
+from fieldpack.protocols import Progress
+from fieldpack.request import Pin
+from fieldpack.text.read import read as read_files
+from fieldpack.text.records import stream_records
+from fieldpack.types import Document
+
+Query = str | tuple[str, float]
+
+
+def documents_of(
+    paths: Sequence[str], errors: str, on_skip: Callable[[str, str], None], names: Sequence[str] | None = None
+) -> tuple[Document, ...]:
+    """The documents of files and folders; `names` replaces their ids. Raises InputError where there are none."""
+    documents = read_files(paths, stdin=sys.stdin, encoding_errors=errors, on_skip=on_skip)
+    if names is not None:
+        documents = tuple(replace(d, id=name) for d, name in zip(documents, names, strict=True))
+    if not documents:
+        raise InputError(f"no readable documents in {', '.join(paths)}; give text files, or folders that hold some")
+    return documents
+
+
+def streamed_documents(errors: str) -> Iterator[Document]:
+    """The documents of JSON Lines on standard input, one by one."""
+    lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8", errors, newline="\n")
+    try:
+        yield from stream_records(lines, "-")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"standard input is not UTF-8 ({error.reason}); convert it, or say --encoding-errors replace"
+        ) from error
+    finally:
+        lines.detach()
+
+
+def packer_of(
+    model: str, encoding: str, cache: Path | None, progress: Progress | None, **settings: Any
+) -> ContextPacker:
+    """A packer from the names of its model and encoding. settings: further fields of ContextPacker."""
+    from fieldpack.embed.service import EmbeddingService
+
+    service = EmbeddingService(model, cache=cache, progress=progress)
+    return ContextPacker(embedder=service, tokenizer=encoding, **settings)
+
+
+def pins_of(texts: Sequence[str], documents: Sequence[Document]) -> list[Pin]:
+    """Pins from ID or ID:START:END; an id may itself hold colons."""
+    ids = {d.id for d in documents}
+    pins: list[Pin] = []
+    for text in texts:
+        name, _, end = text.rpartition(":")
+        document, _, start = name.rpartition(":")
+        if text not in ids and document in ids and start.isdigit() and end.isdigit():
+            pins.append((document, int(start), int(end)))
+        else:
+            pins.append(text)
+    return pins
+
+
+def with_boundary(path: Path, packer: ContextPacker) -> ContextPacker:
+    """The packer with the boundary of a file that `fieldpack calibrate --out` wrote."""
+    try:
+        value = json.loads(read_text(str(path)))["min_relevance"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no boundary file; make one with fieldpack calibrate --out") from error
+    return replace(packer, min_relevance=value)
+
+
+def read_text(name: str) -> str:
+    """The text of a UTF-8 file, or of standard input for "-". Raises InputError."""
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 file. Raises InputError."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,245 @@
+"""The options of every verb, one record each. `takes` turns a verb with such a record into a function for typer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+R = TypeVar("R")
+
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="static | minilm | cascade | a folder, hub name or URL.")]
+Encoding = Annotated[
+    str, typer.Option("--encoding", "-e", help="Tokens of: o200k_base, cl100k_base, a model name, a tokenizer.json.")
+]
+Unit = Annotated[str, typer.Option(help="auto | paragraph | sentence")]
+Budget = Annotated[int | None, typer.Option("--budget", "-b", help="Tokens at most, counted on the final text.")]
+Errors = Annotated[str, typer.Option("--encoding-errors", help="Bytes that are no UTF-8: strict | replace | ignore.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Report = Annotated[Path | None, typer.Option("--report", help="Also write a self-contained HTML report.")]
+Ray = Annotated[str | None, typer.Option("--ray", help="Work on a Ray cluster: HOST:PORT of its head, auto, or local.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes on the cluster; as many as it holds.")]
+
+
+def takes(record: type[R]) -> Callable[[Callable[[R], None]], Callable[..., None]]:
+    """For a verb with one parameter, a dataclass: the verb as a function with one keyword for each field of it."""
+    hints = get_type_hints(record, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            f.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if f.default is MISSING else f.default,
+            annotation=hints[f.name],
+        )
+        for f in fields(record)  # type: ignore[arg-type]
+    ]
+
+    def decorate(verb: Callable[[R], None]) -> Callable[..., None]:
+        def run(**values: Any) -> None:
+            verb(record(**values))
+
+        run.__name__, run.__doc__ = verb.__name__, verb.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {}
+        return run
+
+    return decorate
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackerOptions:
+    """The settings of a packer, for the verbs that pack."""
+
+    model: Model = "static"
+    encoding: Encoding = "o200k_base"
+    unit: Unit = "auto"
+    order: Annotated[str, typer.Option(help="source | edges | relevance")] = "source"
+    cite: Annotated[bool, typer.Option("--cite", help="Head each source with its number, title and id.")] = False
+    titles: Annotated[bool, typer.Option("--titles", help="Head each source with its bare title.")] = False
+    min_relevance: Annotated[float, typer.Option(help="Leave out what is less probable, 0 to 1.")] = 0.0
+    allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Cut the best segment when none fits.")] = False
+    cache: Annotated[Path | None, typer.Option(help="SQLite file that keeps vectors between runs.")] = None
+    boundary: Annotated[Path | None, typer.Option(help="A file of `fieldpack calibrate`: sets --min-relevance.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is packed: documents, queries and the budget."""
+
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")
+    ] = None
+    query: Annotated[
+        list[str] | None, typer.Option("--query", "-q", help="What the evidence is for; may be repeated.")
+    ] = None
+    budget: Budget = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackOptions(PackerOptions, Question):
+    """Of `fieldpack pack`. The hidden options were those of many packs, which `fieldpack batch` makes now."""
+
+    pin: Annotated[list[str] | None, typer.Option(help="ID or ID:START:END that must be in; may be repeated.")] = None
+    shell: Annotated[Path | None, typer.Option(help="Pack by a protocol shell or fractal.json.")] = None
+    encoding_errors: Errors = "strict"
+    as_json: Json = False
+    explain: Annotated[bool, typer.Option("--explain", help="Show scores as bars, and every reason.")] = False
+    report: Report = None
+    index: Annotated[
+        Path | None, typer.Option("--index", help="A folder of `fieldpack index`, in place of PATH...")
+    ] = None
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read JSON Lines from standard input one by one: any number fits.")
+    ] = False
+    tasks: Annotated[Path | None, typer.Option("--tasks", hidden=True)] = None
+    output: Annotated[Path | None, typer.Option("--output", "-o", hidden=True)] = None
+    ray: Annotated[str | None, typer.Option("--ray", hidden=True)] = None
+    workers: Annotated[int | None, typer.Option("--workers", hidden=True)] = None
+    batch: Annotated[int, typer.Option(hidden=True)] = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """What is packed many times: a file of tasks, and the budget of those that name none."""
+
+    tasks: Annotated[
+        Path, typer.Argument(metavar="TASKS", help="A .jsonl or .parquet file of tasks (docs/cluster.md).")
+    ]
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the rows.")]
+    budget: Annotated[
+        int | None, typer.Option("--budget", "-b", help="Tokens at most, for tasks that name no budget.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions(PackerOptions, Tasks):
+    """Of `fieldpack batch`."""
+
+    index: Annotated[
+        Path | None, typer.Option("--index", help="A folder of `fieldpack index`, for tasks without documents.")
+    ] = None
+    as_json: Json = False
+    explain: Annotated[bool, typer.Option("--explain", help="Rows name dropped segments too, with reasons.")] = False
+    ray: Ray = None
+    workers: Workers = None
+    batch: Annotated[int, typer.Option(help="Tasks in a shard of --output: what a stopped run may lose.")] = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions:
+    """Of `fieldpack index`."""
+
+    paths: Paths
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the index.")]
+    model: Model = "static"
+    encoding: Encoding = "o200k_base"
+    unit: Unit = "auto"
+    encoding_errors: Errors = "strict"
+    as_json: Json = False
+    ray: Ray = None
+    workers: Workers = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldOptions:
+    """Of `fieldpack field`."""
+
+    paths: Paths
+    model: Model = "static"
+    encoding: Encoding = "o200k_base"
+    limit: Annotated[int, typer.Option(help="Attractors at most.")] = 12
+    encoding_errors: Errors = "strict"
+    as_json: Json = False
+    report: Report = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """Of `fieldpack plan`."""
+
+    window: Annotated[str, typer.Option("--window", "-w", help="Tokens, or a model name.")]
+    preset: Annotated[str, typer.Option(help="pyramid | forty_forty_twenty | simple_qa | ...")] = "default"
+    used: Annotated[list[str] | None, typer.Option(help="SECTION=TOKENS already used; may be repeated.")] = None
+    reserve: Annotated[int, typer.Option(help="Tokens kept for the answer.")] = 0
+    alert: Annotated[float, typer.Option(help="Share of a section's budget from which it is reported.")] = 0.9
+    as_json: Json = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressOptions:
+    """Of `fieldpack compress`."""
+
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A text file, or - for standard input.")]
+    budget: Annotated[int, typer.Option("--budget", "-b", help="Tokens at most.")]
+    strategy: Annotated[
+        str | None, typer.Option(help="compress_format | restructure | extract_key_points | summarize; else by ratio.")
+    ] = None
+    encoding: Encoding = "o200k_base"
+    encoding_errors: Errors = "strict"
+    as_json: Json = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateOptions:
+    """Of `fieldpack calibrate`."""
+
+    examples: Annotated[Path, typer.Argument(metavar="EXAMPLES", help="Labelled queries, one JSON object a line.")]
+    alpha: Annotated[float, typer.Option(help="Share of the evidence that may be lost, 0 to 1.")] = 0.1
+    out: Annotated[Path | None, typer.Option(help="Write the boundary here, for pack --boundary.")] = None
+    model: Model = "static"
+    unit: Unit = "paragraph"
+    as_json: Json = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """Of `fieldpack bench`."""
+
+    data: Annotated[Path | None, typer.Option(envvar="FIELDPACK_DATA", help="Folder or file of labelled queries.")] = (
+        None
+    )
+    sets: Annotated[str, typer.Option(help="Names of sets, comma-separated; all when empty.")] = ""
+    systems: Annotated[str, typer.Option(help="Names of systems, comma-separated; all when empty.")] = ""
+    budgets: Annotated[str, typer.Option(help="Shares (0.25) or tokens (1000), comma-separated.")] = ""
+    limit: Annotated[int | None, typer.Option(help="Queries of each set at most.")] = None
+    quick: Annotated[bool, typer.Option("--quick", help="Few queries, few systems: about two minutes.")] = False
+    out: Annotated[Path, typer.Option(help="Results and resumable shards go here.")] = Path("bench-results")
+    model: Annotated[str, typer.Option("--model", "-m", help="The one embedder of all peers.")] = "minilm"
+    held_out: Annotated[
+        Path | None, typer.Option(help="Folder of scorer weights trained without each set (models/build_scorer.py).")
+    ] = None
+    ray: Ray = None
+    workers: Workers = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """Of `fieldpack serve`."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on; other than loopback only with an API key.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8017
+    api_key: Annotated[
+        str | None, typer.Option(envvar="FIELDPACK_API_KEY", show_envvar=True, help="What clients have to send.")
+    ] = None
+    max_body: Annotated[int, typer.Option(help="Bytes of a request.")] = 8 << 20
+    timeout: Annotated[float, typer.Option(help="Seconds that a request may wait and work.")] = 60.0
+    concurrency: Annotated[int, typer.Option(help="Requests worked on at once.")] = 2
+    waiting: Annotated[int, typer.Option(help="Requests that may wait; more are answered 429.")] = 64
+    max_sessions: Annotated[int, typer.Option(help="Sessions kept at once.")] = 64
+    allow_model: Annotated[
+        list[str] | None, typer.Option(help="A further folder, hub name or URL that clients may name; may be repeated.")
+    ] = None
+    allow_remote_models: Annotated[
+        bool, typer.Option("--allow-remote-models", help="Let clients name any hub model or URL.")
+    ] = False
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A further name in the Host header; may be repeated.")
+    ] = None
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request to standard error.")] = False

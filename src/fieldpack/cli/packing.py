@@ -1,0 +1,184 @@
+"""The verbs that pack: one query (`pack`), a file of tasks (`batch`), and the index that both can read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from fieldpack.cli import show
+from fieldpack.cli.inputs import (
+    Query,
+    documents_of,
+    packer_of,
+    pins_of,
+    read_text,
+    streamed_documents,
+    with_boundary,
+    write_text,
+)
+from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
+from fieldpack.errors import InputError
+from fieldpack.protocols import Progress
+
+if TYPE_CHECKING:
+    from fieldpack.pipeline import ContextPacker
+    from fieldpack.result import Result
+    from fieldpack.types import Document
+
+
+@takes(PackOptions)
+def pack(options: PackOptions) -> None:
+    """Pack documents for a query into a token budget."""
+    if options.tasks is not None:
+        _batch_by_option(options)
+        return
+    _check_single(options)
+    with show.Progress() as progress:
+        result = _packed(options, progress)
+    if options.report is not None:
+        write_text(options.report, result.to_html())
+    if options.as_json:
+        typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        show.pack(result, options.explain)
+
+
+@takes(BatchOptions)
+def batch(options: BatchOptions) -> None:
+    """Pack many: a file of tasks, here or on a Ray cluster; a run that was stopped goes on."""
+    _run_batch(options)
+
+
+def _run_batch(options: BatchOptions) -> None:
+    from fieldpack.parallel import pack_many
+
+    with show.Progress(as_lines=True) as progress:
+        packer = _packer(options, progress)
+        packer.embedder.progress = None  # progress is counted in tasks
+        summary = pack_many(
+            packer,
+            options.tasks,
+            options.output,
+            budget=options.budget,
+            index=options.index,
+            ray=options.ray,
+            workers=options.workers,
+            batch=options.batch,
+            explain=options.explain,
+            progress=progress,
+        )
+    show.batch(summary, options.as_json)
+
+
+@takes(IndexOptions)
+def index(options: IndexOptions) -> None:
+    """Read documents once, for the queries of `fieldpack pack --index`."""
+    from fieldpack.parallel import index_corpus
+
+    with show.Progress(as_lines=True) as progress:
+        documents = documents_of(options.paths, options.encoding_errors, show.skipped)
+        packer = packer_of(options.model, options.encoding, None, progress, unit=options.unit)
+        made = index_corpus(
+            packer, documents, options.output, ray=options.ray, workers=options.workers, progress=progress
+        )
+    show.index(made, options.output, options.as_json)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What one pack is made with, after a shell has had its say."""
+
+    packer: ContextPacker
+    queries: list[Query]
+    budget: int
+
+
+def _packed(options: PackOptions, progress: Progress | None) -> Result:
+    documents: tuple[Document, ...] = ()
+    if options.index is None and not options.stream:
+        documents = documents_of(options.paths or [], options.encoding_errors, show.skipped)
+    request = _request(options, _packer(options, progress))
+    packer, queries, budget = request.packer, request.queries, request.budget
+    pins = options.pin or []
+    if options.stream:
+        return packer.pack_stream(queries, streamed_documents(options.encoding_errors), budget, pins=pins)
+    if options.index is not None:
+        from fieldpack.pipeline import Index
+
+        saved = Index.load(options.index, packer)  # in unit auto the unit is that of the index
+        return saved.pack(queries, budget, pins=pins_of(pins, saved.documents))
+    return packer.pack(queries, documents, budget, pins=pins_of(pins, documents))
+
+
+def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
+    packer = packer_of(
+        options.model,
+        options.encoding,
+        options.cache,
+        progress,
+        unit=options.unit,
+        order=options.order,
+        cite=options.cite,
+        titles=options.titles,
+        min_relevance=options.min_relevance,
+        allow_cut=options.allow_cut,
+    )
+    return packer if options.boundary is None else with_boundary(options.boundary, packer)
+
+
+def _request(options: PackOptions, packer: ContextPacker) -> _Request:
+    """The packer, set by a shell or fractal.json. What the command line says goes before what the file says."""
+    queries: list[Query] = [*(options.query or [])]
+    budget = options.budget
+    if options.shell is not None:
+        from fieldpack.shell import configure, load
+
+        configured = configure(packer, load(read_text(str(options.shell))))
+        floor = packer.min_relevance
+        packer = configured.packer if floor == 0 else replace(configured.packer, min_relevance=floor)
+        budget = budget if budget is not None else configured.budget
+        queries += configured.queries
+    if budget is None:
+        raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
+    return _Request(packer, queries, budget)
+
+
+def _check_single(options: PackOptions) -> None:
+    """Raises InputError for options of `pack` that do not go together."""
+    many = (("--output", options.output), ("--ray", options.ray), ("--workers", options.workers))
+    for name, value in many:
+        if value is not None:
+            raise InputError(f"{name} goes with fieldpack batch TASKS, which packs many")
+    if not options.query and options.shell is None:
+        raise InputError("no query: say --query TEXT, or fieldpack batch TASKS to pack many")
+    if options.index is not None and options.paths:
+        raise InputError("PATH... and --index FOLDER are both given; the index has its documents: say one of them")
+    if options.stream and (options.index is not None or (options.paths or ["-"]) != ["-"]):
+        raise InputError("--stream reads standard input; leave out PATH... and --index")
+
+
+def _batch_by_option(options: PackOptions) -> None:
+    """`pack --tasks FILE`, which `batch FILE` replaces: it works for one more release, and says so."""
+    if options.tasks is None or options.output is None:
+        raise InputError("--tasks needs --output FOLDER, where the rows go")
+    single: Sequence[tuple[str, object]] = (
+        ("PATH...", options.paths),
+        ("--stream", options.stream),
+        ("--query", options.query),
+        ("--pin", options.pin),
+        ("--shell", options.shell),
+        ("--report", options.report),
+    )
+    if extra := [name for name, value in single if value]:
+        raise InputError(f"{extra[0]} does not go with --tasks: a task brings its own, or reads --index FOLDER")
+    sys.stderr.write("fieldpack: pack --tasks FILE is now fieldpack batch FILE; the next release has only that\n")
+    shared = {f.name for f in fields(BatchOptions)} - {f.name for f in fields(Tasks)}
+    values = {name: getattr(options, name) for name in shared}
+    batch_options = BatchOptions(tasks=options.tasks, output=Path(options.output), budget=options.budget, **values)
+    _run_batch(batch_options)

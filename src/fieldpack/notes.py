@@ -1,0 +1,43 @@
+"""What a user should know of a pack: nothing relevant, nothing that fits, a language that the model does not know."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fieldpack.packing.fit import Fitted
+from fieldpack.scored import Scored
+
+_UNKNOWN_LANGUAGE = 0.65
+"""Share of known words below which a text is in a language that the static table does not know."""
+
+
+def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) -> tuple[str, ...]:
+    """One sentence for each thing worth knowing."""
+    notes = []
+    if not fitted.inside.any():
+        notes.append(_why_empty(scored, budget, min_relevance))
+    if fitted.cut is not None:
+        notes.append("the best segment did not fit and was cut (allow_cut)")
+    if fitted.reordered:
+        notes.append("the pinned text fits only in the order of the documents; that order was used")
+    if scored.corpus.known < _UNKNOWN_LANGUAGE:
+        notes.append("the model does not know this language well: exact words and stems decide here")
+    if scored.skipped.documents:
+        notes.append(str(scored.skipped))
+    return tuple(notes)
+
+
+def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
+    problem = scored.problem
+    if not problem.eligible.any():
+        best = scored.relevance.total[problem.logit > -np.inf]
+        if not len(best):
+            return "all segments were kept out by the caller"
+        return (
+            f"nothing is relevant enough: the best segment has relevance {float(best.max()):.2f}, "
+            f"the boundary is at {min_relevance:.2f}"
+        )
+    least = int(problem.cost[problem.eligible].min()) - 1
+    return (
+        f"nothing fits: the smallest segment takes {least} tokens and the budget is {budget}; raise it or allow a cut"
+    )

@@ -1,0 +1,236 @@
+"""From the selection's estimate to the string that is handed out: count it, take back what is too much, fill what is
+left.
+
+Token counts do not add up over joins, so the selection's sum is an estimate; the budget is kept on the rendered string.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from fieldpack.arrays import mask_of, sorted_unique
+from fieldpack.errors import BudgetError
+from fieldpack.packing.problem import Problem
+from fieldpack.packing.render import Order, Rendered, render
+from fieldpack.packing.select import Packing, best_first, first_of_best
+from fieldpack.protocols import Tokenizer
+from fieldpack.text.truncate import longest_prefix
+from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
+
+_ROUNDS = 4
+_SCRAP = 0.01
+"""Share of the budget that is not worth filling: only scraps ("Example:") fit there."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a pack is written. order: "source", "edges" or "relevance"; cite, titles: what heads a document's pieces.
+    fill: whether what the budget has left is filled, the best first. allow_cut: whether the best row is cut when not
+    even that fits."""
+
+    order: Order = "source"
+    cite: bool = False
+    titles: bool = False
+    fill: bool = True
+    allow_cut: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A written pack and its tokens, counted on it."""
+
+    rendered: Rendered
+    tokens: int
+
+
+@dataclass(frozen=True, eq=False)
+class Writer:
+    """Rows of `segments` to text. value (n,): what the orders "edges" and "relevance" sort by."""
+
+    documents: tuple[Document, ...]
+    segments: Segments
+    tokenizer: Tokenizer
+    layout: Layout
+    value: FloatArray | None = None
+
+    def write(self, rows: IntArray) -> Text:
+        """The text of some rows."""
+        rendered = self.render(rows)
+        return Text(rendered, self.tokenizer.count(rendered.text))
+
+    def render(self, rows: IntArray) -> Rendered:
+        """The same without its count."""
+        layout = self.layout
+        return render(
+            self.documents,
+            self.segments,
+            rows,
+            order=layout.order,
+            value=self.value,
+            cite=layout.cite,
+            titles=layout.titles,
+        )
+
+    def in_source_order(self) -> Writer:
+        """The same in the order of the documents."""
+        return replace(self, layout=replace(self.layout, order="source"))
+
+
+class Cut(NamedTuple):
+    """Of `row` only the characters before `end` were packed (allow_cut)."""
+
+    row: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted(FrozenArrays):
+    """inside (n,): rows of the text; filled (n,): those added to fill what was left. cut: the one row that was cut, if
+    any. reordered: whether the order asked for did not fit."""
+
+    inside: BoolArray
+    filled: BoolArray
+    text: Text
+    cut: Cut | None = None
+    reordered: bool = False
+
+
+def header_tokens(writer: Writer, rows: IntArray) -> IntArray:
+    """(k,) tokens of the header that the first row of its document costs, for some rows; an estimate, since numbers
+    differ in length."""
+    layout = writer.layout
+    if not (layout.cite or layout.titles) or not len(rows):
+        return np.zeros(len(rows), np.int64)
+    owners = sorted_unique(writer.segments.doc[rows])
+    documents = [writer.documents[d] for d in owners.tolist()]
+    heads = [f"[99] {d.title} ({d.id})\n" if layout.cite else f"{d.title}\n" for d in documents]
+    counts = np.asarray(writer.tokenizer.count_many(heads), np.int64)
+    return counts[np.searchsorted(owners, writer.segments.doc[rows])]
+
+
+def pin_error(needed: int, budget: int) -> BudgetError:
+    """The error for pinned text that does not fit."""
+    return BudgetError(
+        f"the pinned text needs {needed} tokens and the budget is {budget}; raise the budget to {needed} "
+        "or pin less (a pin may be a range: id, start, end)",
+        needed,
+        budget,
+    )
+
+
+def require_pins(writer: Writer, pinned: BoolArray, budget: int) -> None:
+    """Raises BudgetError when the pinned rows (n,) alone do not fit, in the order of the documents. What fits so is
+    packed, whatever the order that was asked for (`fit`)."""
+    if pinned.any():
+        needed = writer.in_source_order().write(np.flatnonzero(pinned)).tokens
+        if needed > budget:
+            raise pin_error(needed, budget)
+
+
+def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budget: int) -> Fitted:
+    """The text of a packing, inside the budget: drops the least gain until it fits, then adds what still fits, the best
+    first. Pinned rows stay. `problem` and `packing` are those of some `rows` of the writer; the result is of all.
+
+    Raises BudgetError when not even the empty text fits.
+    """
+    fitting = _Fitting(problem, rows, writer, budget)
+    inside = mask_of(packing.chosen, len(problem))
+    removable = packing.chosen[~problem.pinned[packing.chosen]]
+    text = fitting.drop_until_fits(inside, removable[best_first(packing.gain[removable])].tolist())
+    reordered = text.tokens > budget and writer.layout.order != "source"
+    if reordered:
+        fitting = _Fitting(problem, rows, writer.in_source_order(), budget)
+        text = fitting.drop_until_fits(inside, [])
+    filled = np.zeros(len(problem), np.bool_)
+    if writer.layout.fill:
+        text = fitting.fill(packing, inside, filled, text)
+    n = len(writer.segments)
+    fitted = Fitted(mask_of(rows[inside], n), mask_of(rows[filled], n), text, None, reordered)
+    if not inside.any() and writer.layout.allow_cut and problem.eligible.any():
+        fitted = _cut_to_fit(fitted, problem, rows, writer, budget)
+    if fitted.text.tokens > budget:
+        tokens = fitted.text.tokens
+        raise BudgetError(f"the least text takes {tokens} tokens and the budget is {budget}", tokens, budget)
+    return fitted
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitting:
+    """The problem of some `rows` of the writer, and the budget that its text must keep."""
+
+    problem: Problem
+    rows: IntArray
+    writer: Writer
+    budget: int
+
+    def drop_until_fits(self, inside: BoolArray, removable: list[int]) -> Text:
+        """Takes rows of `removable` out of `inside`, the last first, until the text fits; both change in place."""
+        while True:
+            text = self.writer.write(self.rows[inside])
+            if text.tokens <= self.budget or not removable:
+                return text
+            excess = text.tokens - self.budget
+            while removable and excess > 0:
+                row = removable.pop()
+                inside[row] = False
+                excess -= int(self.problem.cost[row])
+
+    def fill(self, packing: Packing, inside: BoolArray, filled: BoolArray, text: Text) -> Text:
+        """Adds what still fits, the best first; `inside` and `filled` change in place."""
+        problem = self.problem
+        refused = np.zeros(len(problem), np.bool_)
+        for _ in range(_ROUNDS):
+            if self.budget - text.tokens <= _SCRAP * self.budget:
+                break
+            closed = inside | refused | ~problem.eligible | self._lone_headings(inside)
+            more = self._candidates(packing, closed, self.budget - text.tokens)
+            if not len(more):
+                break
+            trial = inside.copy()
+            trial[more] = True
+            tried = self.drop_until_fits(trial, more.tolist())
+            refused[more] = ~trial[more]
+            if trial[more].any():
+                filled |= trial & ~inside
+                inside[:] = trial
+                text = tried
+        return text
+
+    def _lone_headings(self, inside: BoolArray) -> BoolArray:
+        """(n,) headings of paragraphs of which nothing is packed."""
+        problem = self.problem
+        if not problem.is_heading.any():
+            return problem.is_heading
+        begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
+        begun[problem.paragraph[inside]] = True
+        return np.asarray(problem.is_heading & ~begun[problem.paragraph], np.bool_)
+
+    def _candidates(self, packing: Packing, closed: BoolArray, left: int) -> IntArray:
+        """Rows that fit into `left` tokens by their estimates, the best first."""
+        problem = self.problem
+        free = np.flatnonzero(~closed & (problem.cost - 1 + problem.header_tokens <= left))
+        out = []
+        for row in free[best_first(packing.gain[free])].tolist():
+            cost = int(problem.cost[row] - 1 + problem.header_tokens[row])
+            if cost <= left:
+                out.append(row)
+                left -= cost + 1
+        return np.array(out, np.int64)
+
+
+def _cut_to_fit(fitted: Fitted, problem: Problem, rows: IntArray, writer: Writer, budget: int) -> Fitted:
+    """The beginning of the best row, where none fits whole."""
+    row = int(rows[first_of_best(np.where(problem.eligible, problem.logit, -np.inf))])
+    whole = writer.render(np.array([row]))
+    span = whole.spans[0]
+    text = whole.text[: longest_prefix(writer.tokenizer, whole.text, budget)]
+    # White space at the end says nothing, unless the tokenizer counts more without it.
+    text = text.rstrip() if writer.tokenizer.count(text.rstrip()) <= budget else text
+    if len(text) <= span.start or text[span.start :].isspace():
+        return fitted
+    cut = Text(Rendered(text, (span._replace(end=len(text)),)), writer.tokenizer.count(text))
+    end = int(writer.segments.start[row]) + len(text) - span.start
+    return replace(fitted, inside=mask_of(np.array([row]), len(writer.segments)), text=cut, cut=Cut(row, end))

@@ -1,0 +1,189 @@
+"""The packer's problem: what each row is worth, costs and may do, and the couplings among the rows that can win."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fieldpack.arrays import concat_ranges, offsets_of, sigmoid, sorted_unique
+from fieldpack.checks import number
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.errors import SettingsError
+from fieldpack.field.attractors import Attractors
+from fieldpack.field.couplings import Couplings, TurnGains
+from fieldpack.relevance.score import Relevance
+from fieldpack.types import KINDS, BoolArray, FloatArray, FrozenArrays, IntArray
+
+SHORTLIST = 2048
+"""Rows that the packer looks at where there are more than twice as many: those that are most probable."""
+_BUDGETS = 4
+"""Budgets of text that the shortlist holds at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackingSettings:
+    """chain, repel: log odds that a full link adds, a full duplicate takes away (>= 0). cover: worth of seeing every
+    word of the query, in rows as probable as the best one. rho: exponents of the cost to try, each in [0, 1].
+    complete: log odds added to the neighbours of a packed row inside its paragraph. attract: worth of reaching every
+    attractor of the field, in rows. reply, before: share of a document's log odds above the mean that the document
+    after it, before it gains (turns of a conversation)."""
+
+    chain: float = 3.0
+    repel: float = 8.0
+    cover: float = 0.3
+    rho: tuple[float, ...] = (0.0,)
+    complete: float = 0.5
+    attract: float = 0.0
+    reply: float = 0.0
+    before: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("chain", "repel", "cover", "complete", "attract", "reply", "before"):
+            number(f"packing setting {name}", getattr(self, name), 0, 1e6)
+        if not self.rho or not all(0 <= r <= 1 for r in self.rho):
+            raise SettingsError(f"packing setting rho is {self.rho!r}; allowed: one or more numbers from 0 to 1")
+
+    @property
+    def turns(self) -> TurnGains:
+        """reply and before."""
+        return TurnGains(self.reply, self.before)
+
+
+PARAGRAPH_SETTINGS = PackingSettings()
+SENTENCE_SETTINGS = PackingSettings(chain=5.0)
+"""Sentences share fewer words than paragraphs, so that a link must count for more (measured on multi-hop sets)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem(FrozenArrays):
+    """n rows. logit (n,): log odds; cost (n,): tokens > 0; header_tokens (n,): what the first row of its document costs
+    once more; max_similarity (q, n): how well each row meets each query word, with word_weight (q,) that sums to 1 or
+    0; attraction (k, n) and attraction_weight (k,): the same for the field's attractors; paragraph, document (n,);
+    pinned (n,): must be in; eligible (n,): may be in; is_heading (n,): in only with another row of its paragraph;
+    couplings: among the rows, None for none."""
+
+    logit: FloatArray
+    cost: IntArray
+    header_tokens: IntArray
+    max_similarity: FloatArray
+    word_weight: FloatArray
+    attraction: FloatArray
+    attraction_weight: FloatArray
+    paragraph: IntArray
+    document: IntArray
+    pinned: BoolArray
+    eligible: BoolArray
+    is_heading: BoolArray
+    couplings: Couplings | None = None
+
+    def __len__(self) -> int:
+        return len(self.logit)
+
+    @property
+    def best_probability(self) -> float:
+        """That of the best eligible row: the unit of what covering words and reaching attractors is worth."""
+        return float(sigmoid(self.logit[self.eligible].max(keepdims=True))[0]) if self.eligible.any() else 0.0
+
+    def take(self, rows: IntArray) -> Problem:
+        """The problem of some rows (ascending), numbered 0, 1, ..."""
+        columns = ("logit", "cost", "header_tokens", "paragraph", "document", "pinned", "eligible", "is_heading")
+        return replace(
+            self,
+            max_similarity=self.max_similarity[:, rows],
+            attraction=self.attraction[:, rows],
+            couplings=None if self.couplings is None else self.couplings.take(rows),
+            **{name: getattr(self, name)[rows] for name in columns},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Admission:
+    """Which rows must be in, which may. pinned (n,); min_relevance in [0, 1]; bias (n,): log odds from outside, -inf
+    keeps a row out."""
+
+    pinned: BoolArray
+    min_relevance: float
+    bias: FloatArray
+
+
+def problem_of(corpus: Corpus, relevance: Relevance, admission: Admission) -> Problem:
+    """The problem of all n rows, without couplings and headers."""
+    rows, n = corpus.rows, len(corpus.rows)
+    logit = np.asarray(relevance.logit + admission.bias, np.float32)
+    allowed = (relevance.total >= admission.min_relevance) & (logit > -np.inf)
+    return Problem(
+        logit=logit,
+        # A gap mark costs one token, a row that joins its neighbour none. The true count comes when it is rendered.
+        cost=np.asarray(rows.tokens + 1, np.int64),
+        header_tokens=np.zeros(n, np.int64),
+        max_similarity=relevance.max_similarity,
+        word_weight=relevance.word_weight,
+        attraction=np.zeros((0, n), np.float32),
+        attraction_weight=np.zeros(0, np.float32),
+        paragraph=corpus.paragraph,
+        document=rows.doc,
+        pinned=admission.pinned,
+        eligible=allowed | admission.pinned,
+        is_heading=_headings(corpus),
+    )
+
+
+def _headings(corpus: Corpus) -> BoolArray:
+    """(n,) headings and wordless pieces (a closing fence) of paragraphs that hold more: they go with the rest."""
+    rows = corpus.rows
+    if corpus.unit != "sentence" or not len(rows):
+        return np.zeros(len(rows), np.bool_)
+    heading = (rows.kind == KINDS.index("heading")) | (corpus.level.lengths == 0)
+    more = np.bincount(rows.parent[~heading], minlength=int(rows.parent[-1]) + 1) > 0
+    return np.asarray(heading & more[rows.parent], np.bool_)
+
+
+def shortlist_rows(problem: Problem, budget: int) -> IntArray:
+    """The rows that can win, ascending: all, or of many the most probable, until they hold several budgets."""
+    n = len(problem)
+    if n <= 2 * SHORTLIST:
+        return np.arange(n)
+    value = np.where(problem.eligible, problem.logit, -np.inf)
+    first = np.argpartition(-value, SHORTLIST)[:SHORTLIST]
+    if int(problem.cost[first].sum()) < _BUDGETS * budget:
+        order = np.argsort(-value, kind="stable")
+        count = int(np.searchsorted(np.cumsum(problem.cost[order]), _BUDGETS * budget)) + 1
+        first = order[: max(count, SHORTLIST)]
+    return sorted_unique(np.concatenate([first, np.flatnonzero(problem.pinned)]))
+
+
+def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplings:
+    """The couplings among some rows (ascending) of a corpus."""
+    level, titles = corpus.level, corpus.titles
+    words, offsets, vectors = corpus.words, level.offsets, level.vectors
+    title_words, title_offsets, document = titles.ids, titles.offsets, corpus.rows.doc
+    if len(rows) < len(level):
+        first, last = offsets[rows], offsets[rows + 1]
+        words, offsets = words[concat_ranges(first, last)], offsets_of(last - first)
+        vectors, owners = vectors[rows], sorted_unique(document[rows])
+        first, last = title_offsets[owners], title_offsets[owners + 1]
+        title_words, title_offsets = title_words[concat_ranges(first, last)], offsets_of(last - first)
+        document = np.searchsorted(owners, document[rows])
+    return Couplings(
+        words=words,
+        offsets=offsets,
+        paragraph=corpus.paragraph[rows],
+        document=document,
+        title_words=title_words,
+        title_offsets=title_offsets,
+        idf=corpus.frequencies.idf,
+        query_ids=query_ids,
+        vectors=vectors,
+        has_titles=corpus.has_titles,
+    )
+
+
+def with_attractors(problem: Problem, attractors: Attractors, demand: FloatArray, vectors: FloatArray) -> Problem:
+    """With the rows' attraction to the field's attractors. demand (k,): how much each is wanted; vectors (n, d): of the
+    rows' paragraphs."""
+    if not len(attractors):
+        return problem
+    attraction = np.asarray(np.maximum(attractors.affinity(vectors), 0).T, np.float32)
+    weight = np.asarray(demand / max(float(demand.sum()), 1e-9), np.float32)
+    return replace(problem, attraction=attraction, attraction_weight=weight)

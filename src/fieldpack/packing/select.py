@@ -1,0 +1,216 @@
+"""The greedy selection: the most probable evidence first, given what is packed already (`packing.objective` has the
+formula).
+
+Gains are weighed by cost^rho; of several rho the best F stays (Lin & Bilmes 2010), and after each step the best single
+row that still fits is tried too (Greedy+Max: Yaroslavtsev et al. 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fieldpack.arrays import scatter, sigmoid
+from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
+from fieldpack.packing.problem import PackingSettings, Problem
+from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
+
+TIE = 1e-4
+"""Relative difference up to which two values are the same: single precision leaves 1e-6 of doubt in log odds of 1 and
+1e-5 in a probability far from a half."""
+
+
+@dataclass(frozen=True, eq=False)
+class Packing(FrozenArrays):
+    """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link
+    (n,): log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of
+    F; used: tokens by the costs of the problem; rho: the exponent that won."""
+
+    chosen: IntArray
+    gain: FloatArray
+    link: FloatArray
+    duplicate: FloatArray
+    value: float
+    bound: float
+    used: int
+    rho: float
+
+
+def select(problem: Problem, budget: int, settings: PackingSettings | None = None) -> Packing:
+    """The best of the greedy runs over settings.rho. Pinned rows are in first, whatever they cost (check before)."""
+    settings = settings or PackingSettings()
+    cache = CouplingCache(problem.couplings) if problem.couplings is not None else None
+    runs = [_run(problem, budget, settings, rho, cache) for rho in settings.rho]
+    top = max(r.value for r in runs)
+    best = next(r for r in sorted(runs, key=lambda r: r.rho) if r.value >= top - TIE * abs(top))
+    return replace(best, bound=max(bound(problem, budget, settings), best.value))
+
+
+def over_all_rows(packing: Packing, problem: Problem, rows: IntArray) -> Packing:
+    """A packing of some `rows` of a problem as one of all; what was not looked at has its relevance as its gain."""
+    if len(rows) == len(problem):
+        return packing
+    gain = np.exp(np.minimum(problem.logit, 0)).astype(np.float32)
+    gain[rows] = packing.gain
+    return replace(
+        packing,
+        chosen=rows[packing.chosen],
+        gain=gain,
+        link=scatter(packing.link, rows, len(problem)),
+        duplicate=scatter(packing.duplicate, rows, len(problem)),
+    )
+
+
+def first_of_best(value: FloatArray) -> int:
+    """The first row whose value (n,) is the highest or within TIE of it: the last bits, which differ between threads
+    and processors, decide nothing."""
+    top = float(value.max())
+    return int(np.argmax(value >= top - TIE * abs(top))) if np.isfinite(top) else 0
+
+
+def best_first(value: FloatArray) -> IntArray:
+    """(n,) rows by value >= 0, the highest first; of those alike to four digits, the first."""
+    return np.argsort(-np.round(np.log(np.maximum(value, 1e-30)), 4), kind="stable")
+
+
+class _Selection:
+    """A pack while it grows: what its rows have done to the others."""
+
+    def __init__(self, problem: Problem, settings: PackingSettings, cache: CouplingCache | None) -> None:
+        n = len(problem)
+        self.problem, self.settings, self.cache = problem, settings, cache
+        self.unit = problem.best_probability
+        self.free = problem.eligible.copy()
+        self.link = np.zeros(n, np.float32)
+        self.duplicate = np.zeros(n, np.float32)
+        self.logit = problem.logit.astype(np.float32)
+        self.covered = np.zeros(len(problem.max_similarity), np.float32)
+        self.reached = np.zeros(len(problem.attraction), np.float32)
+        self.paragraph_begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
+        self.document_begun = np.zeros(int(problem.document.max(initial=-1)) + 1, np.bool_)
+        self.has_headers, self.has_headings = bool(problem.header_tokens.any()), bool(problem.is_heading.any())
+        self.chosen: list[int] = []
+        self.used = 0
+        self.beside_packed = np.zeros(n, np.bool_)
+        self.coverage = self._coverage()
+
+    def costs(self) -> IntArray:
+        """(n,) tokens that each row takes now."""
+        problem = self.problem
+        if not self.has_headers:
+            return problem.cost
+        header = np.where(self.document_begun[problem.document], 0, problem.header_tokens)
+        return np.asarray(problem.cost + header, np.int64)
+
+    def able(self, costs: IntArray, left: int) -> BoolArray:
+        """(n,) rows that may come in next."""
+        fits = self.free & (costs <= left)
+        if not self.has_headings:
+            return fits
+        return fits & (~self.problem.is_heading | self.paragraph_begun[self.problem.paragraph])
+
+    def gains(self) -> FloatArray:
+        """(n,) what each row would add."""
+        return np.asarray(sigmoid(self.logit + self.settings.chain * self.link) + self.coverage, np.float32)
+
+    def add(self, row: int, cost: int) -> None:
+        """Packs a row."""
+        problem, settings = self.problem, self.settings
+        self.free[row] = False
+        self.chosen.append(row)
+        self.used += cost
+        self.document_begun[problem.document[row]] = True
+        self.paragraph_begun[problem.paragraph[row]] = True
+        self._cover(problem.max_similarity[:, row], problem.attraction[:, row])
+        beside = [k for k in (row - 1, row + 1) if self._same_paragraph(k, row)]
+        self.beside_packed[beside] = True
+        if self.cache is not None and len(self.chosen) <= COUPLED:
+            if settings.chain:
+                np.maximum(self.link, self.cache.links(row), out=self.link)
+            if settings.repel and self.duplicate[row] < SAME:
+                copies = self.cache.copies(row)
+                if len(copies.rows):
+                    self.duplicate[copies.rows] = np.maximum(self.duplicate[copies.rows], copies.share)
+                    self._weigh(copies.rows)
+        if beside:
+            self._weigh(beside)
+
+    def _same_paragraph(self, k: int, row: int) -> bool:
+        paragraph = self.problem.paragraph
+        return 0 <= k < len(paragraph) and bool(paragraph[k] == paragraph[row])
+
+    def _weigh(self, rows: list[int] | IntArray) -> None:
+        settings = self.settings
+        completed = settings.complete * self.beside_packed[rows]
+        self.logit[rows] = self.problem.logit[rows] + completed - settings.repel * self.duplicate[rows]
+
+    def _cover(self, similarity: FloatArray, attraction: FloatArray) -> None:
+        if (similarity > self.covered).any() or (attraction > self.reached).any():
+            self.covered = np.maximum(self.covered, similarity)
+            self.reached = np.maximum(self.reached, attraction)
+            self.coverage = self._coverage()
+
+    def _coverage(self) -> FloatArray | float:
+        """What rows add besides their own probability: words covered, attractors reached."""
+        problem, settings, out = self.problem, self.settings, 0.0
+        if settings.cover and len(problem.max_similarity):
+            new = np.maximum(problem.max_similarity - self.covered[:, None], 0)
+            out = self.unit * settings.cover * (problem.word_weight @ new)
+        if settings.attract and len(problem.attraction):
+            new = np.maximum(problem.attraction - self.reached[:, None], 0)
+            out = out + self.unit * settings.attract * (problem.attraction_weight @ new)
+        return out
+
+
+def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, cache: CouplingCache | None) -> Packing:
+    pack = _Selection(problem, settings, cache)
+    if cache is not None:
+        cache.prefetch(_most_probable(problem, budget))
+    gain = np.zeros(len(problem), np.float32)
+    for row in np.flatnonzero(problem.pinned).tolist():
+        gain[row] = pack.gains()[row]
+        pack.add(row, int(pack.costs()[row]))
+    while True:
+        costs = pack.costs()
+        able, gains = pack.able(costs, budget - pack.used), pack.gains()
+        weighed = gains if rho == 0 else gains / np.maximum(costs, 1) ** rho
+        row = first_of_best(np.where(able, weighed, -np.inf))
+        if not able[row]:
+            break
+        gain[row] = gains[row]
+        pack.add(row, int(costs[row]))
+    chosen = np.array(pack.chosen, np.int64)
+    left = np.ones(len(problem), np.bool_)
+    left[chosen] = False
+    gain[left] = gains[left]
+    value, used = objective_of(problem, chosen, settings, cache, pack.link[chosen]), pack.used
+    single = _best_single(problem, budget, chosen)
+    if single is not None and (alone := objective_of(problem, single, settings, cache)) > value:
+        chosen, value, used = single, alone, int(problem.cost[single].sum())
+    return Packing(
+        chosen=chosen,
+        gain=gain,
+        link=settings.chain * pack.link,
+        duplicate=settings.repel * pack.duplicate,
+        value=value,
+        bound=value,
+        used=used,
+        rho=rho,
+    )
+
+
+def _most_probable(problem: Problem, budget: int) -> IntArray:
+    """The most probable rows, as many as the budget may hold."""
+    order = np.argsort(-problem.logit, kind="stable")
+    return order[: int(np.searchsorted(np.cumsum(problem.cost[order]), budget)) + 1]
+
+
+def _best_single(problem: Problem, budget: int, chosen: IntArray) -> IntArray | None:
+    """A long row that greedy left out although it is worth more than all that was packed in its place."""
+    if len(chosen) == 0 or problem.pinned.any():
+        return None
+    fits = problem.eligible & ~problem.is_heading & (problem.cost + problem.header_tokens <= budget)
+    alone = np.where(fits, sigmoid(problem.logit), -np.inf)
+    row = first_of_best(alone)
+    return None if row in chosen or not np.isfinite(alone[row]) else np.array([row])

@@ -1,0 +1,147 @@
+"""Relevance of every row to one or several queries, as calibrated log odds, with the parts they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fieldpack.arrays import read_only, scatter, sigmoid, sorted_unique
+from fieldpack.corpus.corpus import Corpus, Unit
+from fieldpack.relevance.features import paragraph_features, sentence_features
+from fieldpack.relevance.query import Query
+from fieldpack.relevance.scorer import Scorer, combined, facts
+from fieldpack.relevance.shortlist import Candidates, shortlist
+from fieldpack.relevance.signals import signals_of
+from fieldpack.types import FloatArray, FrozenArrays, IntArray
+
+_FEW_WORDS, _MET, _FRAGMENT = 4, 0.3, 2.0
+"""A row of at most so many words whose maxsim is below _MET loses _FRAGMENT log odds."""
+_FLOOR = -12.0
+"""Log odds of what was ranked out before its features were read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance(FrozenArrays):
+    """logit (n,): calibrated log odds of holding evidence. parts {feature: (n,)}: raw features of the first query.
+    max_similarity (q, n) in [-1, 1]: the best match of each content word of all queries in each row; word_weight (q,)
+    sums to 1; words: their spelling. known: share of the content words that the candidates hold. query_ids: the
+    queries' words as numbers in the vocabulary."""
+
+    logit: FloatArray
+    parts: Mapping[str, FloatArray]
+    max_similarity: FloatArray
+    word_weight: FloatArray
+    words: tuple[str, ...]
+    known: float
+    query_ids: IntArray
+
+    @cached_property
+    def total(self) -> FloatArray:
+        """(n,) in [0, 1]: the probability."""
+        return read_only(sigmoid(self.logit))
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """How queries are scored. scorer: the weights. weights: of each query, in (0, 1], what its evidence is worth; ()
+    for 1 each. unit: the rows that are scored."""
+
+    scorer: Scorer
+    unit: Unit
+    weights: Sequence[float] = ()
+
+
+def score(
+    queries: Sequence[Query], corpus: Corpus, setup: Setup, dense: Sequence[FloatArray] | None = None
+) -> Relevance:
+    """The relevance of the rows of `corpus`. dense: for each query (g,) cosines of a sentence embedder to the
+    paragraphs. Raises nothing: a query without words gives every row the same odds."""
+    candidates = [shortlist(q, corpus, None if dense is None else dense[k]) for k, q in enumerate(queries)]
+    return score_candidates(queries, candidates, setup, dense)
+
+
+def score_candidates(
+    queries: Sequence[Query],
+    candidates: Sequence[Candidates],
+    setup: Setup,
+    dense: Sequence[FloatArray] | None = None,
+) -> Relevance:
+    """`score` where the candidates of each query are known; rows that are none get the least log odds."""
+    each = [
+        _over_all_rows(_score_query(q, c, setup, None if dense is None else dense[k][c.paragraphs]), c, setup.unit)
+        for k, (q, c) in enumerate(zip(queries, candidates, strict=True))
+    ]
+    weight = np.concatenate([e.word_weight for e in each])
+    return Relevance(
+        logit=combined([e.logit for e in each], setup.weights),
+        parts=each[0].parts,
+        max_similarity=np.concatenate([e.max_similarity for e in each]),
+        word_weight=np.asarray(weight / max(float(weight.sum()), 1e-9), np.float32),
+        words=tuple(w for e in each for w in e.words),
+        known=min(e.known for e in each),
+        query_ids=sorted_unique(np.concatenate([e.query_ids for e in each])),
+    )
+
+
+def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: FloatArray | None) -> Relevance:
+    """Relevance of the candidates' rows alone. dense (g,): of the candidates."""
+    signals = signals_of(candidates, query)
+    layer = setup.scorer.paragraph if dense is None else setup.scorer.dense
+    features = paragraph_features(signals, dense)
+    score = layer.score(features.table)
+    raw, best, words = features.raw, signals.paragraph_similarity, candidates.paragraph_lengths
+    if setup.unit == "sentence":
+        sentence = sentence_features(signals, score)
+        raw = {k: v[candidates.group] for k, v in raw.items()} | sentence.raw
+        layer, best, words = setup.scorer.sentence, signals.max_similarity, candidates.lengths
+        score = layer.score(sentence.table)
+    logit = layer.logit(score, facts(score, raw, query.known))
+    # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
+    logit[words == 0] = _FLOOR
+    logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
+    content = np.flatnonzero(query.content)
+    return Relevance(
+        logit=logit,
+        parts=raw,
+        max_similarity=best[content],
+        word_weight=query.weight[content],
+        words=tuple(query.words[i] for i in content),
+        known=query.known,
+        query_ids=query.ids[query.ids >= 0],
+    )
+
+
+def _over_all_rows(part: Relevance, candidates: Candidates, unit: Unit) -> Relevance:
+    """The relevance of some candidates as that of all rows of the corpus."""
+    if candidates.all:
+        return part
+    corpus = candidates.corpus
+    rows, size = candidates.rows(unit), len(corpus.sentences if unit == "sentence" else corpus.paragraphs)
+    return Relevance(
+        logit=scatter(part.logit, rows, size, min(_FLOOR, float(part.logit.min()))),
+        parts=_ScatteredFeatures(part.parts, rows, size),
+        max_similarity=scatter(part.max_similarity, rows, size),
+        word_weight=part.word_weight,
+        words=part.words,
+        known=part.known,
+        query_ids=part.query_ids,
+    )
+
+
+class _ScatteredFeatures(Mapping[str, FloatArray]):
+    """Features of some rows as those of all, made when a name is looked up: most packs need none."""
+
+    def __init__(self, parts: Mapping[str, FloatArray], rows: IntArray, size: int) -> None:
+        self._parts, self._rows, self._size = parts, rows, size
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return scatter(self._parts[name], self._rows, self._size)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)

@@ -1,0 +1,81 @@
+"""What a pack is made from, whatever its budget: the scored rows, and what the caller knows besides the texts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.reading import FieldOverview, absorbed, of_rows, read_field
+from fieldpack.field.state import FieldSettings, FieldState, Reading
+from fieldpack.packing.problem import Problem
+from fieldpack.relevance.score import Relevance
+from fieldpack.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Documents of a stream that were read and let go, and their segments: too many to list, so they are counted."""
+
+    documents: int = 0
+    segments: int = 0
+
+    @property
+    def reason(self) -> str:
+        """Why they were let go."""
+        return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
+
+    def __str__(self) -> str:
+        return f"{self.segments:,} segments of {self.documents:,} documents were streamed past: {self.reason}"
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. query_vectors (q,
+    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index."""
+
+    corpus: Corpus
+    relevance: Relevance
+    problem: Problem
+    query_vectors: FloatArray
+    state: FieldState | None
+    settings: FieldSettings
+    overview: FieldOverview | None = None
+    skipped: Skipped = Skipped()
+
+    @property
+    def reading(self) -> Reading:
+        """What the field says of the rows; read at the first call. With the default settings no choice of a pack for a
+        query depends on it, so a pack does not wait for it."""
+        return self._timed[0]
+
+    @property
+    def milliseconds(self) -> float:
+        """What reading the field took."""
+        return self._timed[1]
+
+    @cached_property
+    def _timed(self) -> tuple[Reading, float]:
+        start = time.perf_counter()
+        if self.overview is not None:
+            reading = self.overview.read(self.query_vectors, self.state)
+        else:
+            reading = absorbed(read_field(self.corpus, self.query_vectors, self.state, self.settings), self.corpus)
+        return of_rows(reading, self.corpus), (time.perf_counter() - start) * 1000
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a caller knows besides texts. bias (n,): log odds for the choice of rows, -inf keeps one out; the scores
+    stay what they are. query_vectors (q, d): of the model of `corpus.dense`. overview: the field of a large index.
+    skipped: what a stream let go."""
+
+    bias: FloatArray | None = None
+    query_vectors: FloatArray | None = None
+    overview: FieldOverview | None = None
+    skipped: Skipped = Skipped()
+
+
+NOTHING_MORE = Extras()
+"""What a caller of `pack` knows: nothing besides the texts."""
