@@ -2,8 +2,8 @@
 
 from fieldpack.words.flat import Words, distinct, ranges, sums, words_of
 from fieldpack.words.folding import fold
-from fieldpack.words.stems import stem_of
 from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets
+from fieldpack.words.stems import stem_of
 
 __all__ = [
     "Words",
