@@ -125,10 +125,9 @@ class StaticEmbedder:
 
     def known(self, words: Words) -> float:
         """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7.
-        Names with signs count by their parts alone."""
+        Names with signs count as known: they belong to no language, and their parts count besides."""
         known = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
-        total = int(words.places.sum())
-        return float(np.count_nonzero((known & ~words.symbols)[words.ids])) / total if total else 0.0
+        return float((known | words.symbols)[words.ids].mean()) if len(words.ids) else 0.0
 
     def _row(self, row: int) -> FloatArray:
         vector: FloatArray = self._rows[row].astype(np.float32) * self._scale[row]
