@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldpack.words.stems import stem_of
+from fieldpack.words import stem_of
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,14 @@ from fieldpack.storage import sha256_of_file
 from fieldpack.types import FloatArray, IntArray
 from fieldpack.words import Words, fold, is_symbol, sums, words_of
 
-_REMEMBERED_WORDS = 1 << 17
 TYPICAL_WEIGHT = np.float32(1.2)
 """Weight of a word that the table does not know: in the middle of those of rare English words."""
 _SHORT = 3
 _RULES = 2
 """How a text becomes words and these vectors; other rules, other rows."""
+_REMEMBERED_WORDS = 1 << 17
 _WORDS_AT_ONCE = 1 << 14
-"""Words whose pieces are looked up at once: a made-up word has five and more."""
+"""Words whose pieces are looked up at once, which bounds memory: an unknown word has five pieces and more."""
 
 
 class StaticEmbedder:
@@ -125,10 +125,9 @@ class StaticEmbedder:
 
     def known(self, words: Words) -> float:
         """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7.
-        Names with signs count by their parts alone."""
+        Names with signs count as known: they belong to no language, and their parts count besides."""
         known = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
-        total = int(words.places.sum())
-        return float(np.count_nonzero((known & ~words.symbols)[words.ids])) / total if total else 0.0
+        return float((known | words.symbols)[words.ids].mean()) if len(words.ids) else 0.0
 
     def _row(self, row: int) -> FloatArray:
         vector: FloatArray = self._rows[row].astype(np.float32) * self._scale[row]

@@ -3,6 +3,7 @@
 from fieldpack.words.flat import Words, distinct, ranges, sums, words_of
 from fieldpack.words.folding import fold
 from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets
+from fieldpack.words.stems import stem_of
 
 __all__ = [
     "Words",
@@ -14,6 +15,7 @@ __all__ = [
     "shared_wording",
     "split",
     "split_with_offsets",
+    "stem_of",
     "sums",
     "words_of",
 ]

@@ -45,4 +45,5 @@ def fold(text: str) -> str:
     if _ACCENTED.search(text):
         text = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
     text = _POINTS.sub("", text).translate(_LETTERS)
-    return _DIGITS.sub(lambda digit: str(unicodedata.decimal(digit[0], digit[0])), text)
+    folded: str = _DIGITS.sub(lambda digit: str(unicodedata.decimal(digit[0], digit[0])), text)
+    return folded
