@@ -79,6 +79,21 @@ def test_documents_without_text_may_be_added_as_they_may_be_packed():
     assert grown.pack(QUERY, 40).text == packer.pack(QUERY, [*docs, Document("blank", " ")], 40).text
 
 
+def test_an_index_of_unit_auto_takes_the_unit_that_all_its_documents_call_for():
+    """In release 0.1 it kept the unit of the documents that it began with."""
+    short = [Document(f"s{k}", SENTENCES[k]) for k in range(8)]
+    long = [Document(f"l{k}", " ".join(SENTENCES[k : k + 4])) for k in range(5)]
+    packer = ContextPacker()
+    for first, more, units in ((short, long, ("paragraph", "sentence")), (long[:1], short, ("sentence", "paragraph"))):
+        index = packer.index(first)
+        grown = index.add(more)
+        assert (index.corpus.unit, grown.corpus.unit) == units and index.corpus.rows.tokens.min() > 0
+        whole = packer.index([*first, *more])
+        assert grown.corpus.unit == whole.corpus.unit and list(grown.corpus.rows) == list(whole.corpus.rows)
+        a, b = grown.pack(QUERY, 40), whole.pack(QUERY, 40)
+        assert (a.text, a.kept, a.dropped) == (b.text, b.kept, b.dropped)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.lists(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fieldpack as fp
+from fieldpack.packing.problem import SHORTLIST
 
 TOPICS = {
     "rush": "Rush is a Canadian rock band. Neil Peart was its drummer. It released the album Counterparts in 1993.",
@@ -92,6 +94,33 @@ def test_what_a_reason_estimates_comes_true(packer):
     again = packer.pack(QUERY, DOCS, 40 + min(more))
     assert (first.doc_id, first.start) in {(k.doc_id, k.start) for k in again.kept}
     assert not packer.pack(QUERY, DOCS, 40 + max(more)).dropped
+
+
+def test_a_reason_counts_the_header_of_every_document_before_it_however_many_there_are(packer):
+    """In release 0.1 headers counted for the rows alone that were looked at closely."""
+    texts = [f"Entry {k} of the ledger is of parcel {k * 7919 % 10007}." for k in range(2 * SHORTLIST + 200)]
+    documents = [fp.Document(f"n{k}", text, f"Page {k}") for k, text in enumerate(texts)]
+    result = replace(packer, cite=True, unit="paragraph").pack("tide", documents, 300)
+    places = {}
+    for d in result.dropped:
+        place, more = re.search(r"place (\d+) of those left out: enters with about \+(\d+) tokens", d.reason).groups()
+        places[int(place)] = (int(more), d)
+    assert sorted(places) == list(range(1, len(result.dropped) + 1))
+    count, titles = packer.tokenizer.count, {d.id: d.title for d in documents}
+    for place in range(10, len(places)):
+        (before, _), (more, d) = places[place], places[place + 1]
+        # A row, the gap mark before it, and the header of its document with a number of two digits.
+        assert more - before == d.tokens + 1 + count(f"[99] {titles[d.doc_id]} ({d.doc_id})\n")
+
+
+def test_segments_do_not_depend_on_the_budget(packer):
+    """In release 0.1 a long list was cut into other pieces for another budget."""
+    rows = [f"- item {k} of the list tells of the tide in harbour {k} and of its height" for k in range(90)]
+    documents = ["# List\n\n" + "\n".join(rows), "\n".join(TOPICS.values()) * 20, "def f(x):\n    return x\n" * 60]
+    for unit in ("auto", "paragraph", "sentence"):
+        packs = [replace(packer, unit=unit).pack("harbour 7", documents, b) for b in (1, 9, 80, 400, 5000)]
+        assert len({tuple(p.segments) for p in packs}) == 1
+        assert all(p.relevance.total.tolist() == packs[0].relevance.total.tolist() for p in packs)
 
 
 def test_a_full_budget_is_used():

@@ -74,6 +74,26 @@ def test_switching_costs_keep_the_pack_when_turns_are_alike():
     assert reused(50) > 10 and reused(50) > reused(0)
 
 
+def test_switching_costs_change_what_is_packed_and_no_score():
+    """In release 0.1 they changed the scores, which then were no probabilities any more."""
+    queries = ["How was the tunnel dug through granite?", "Which trees grow in the orchard of the abbey?"]
+    results = {}
+    for switching in (0, 50):
+        session = Session(ContextPacker(residue_weight=0), switching=switching)
+        results[switching] = [session.turn(query, DOCS, budget=45) for query in queries][-1]
+    free, costly = results[0], results[50]
+    assert free.text != costly.text
+    assert free.relevance.total.tolist() == costly.relevance.total.tolist()
+    assert costly.scored.problem.logit.max() > free.scored.problem.logit.max() + 30
+    scores = {(d.doc_id, d.start): d.score for d in (*free.kept, *free.dropped)}
+    assert all(d.score == scores[d.doc_id, d.start] for d in (*costly.kept, *costly.dropped))
+    # The same holds of the boundary: what is relevant enough is so with and without a price.
+    for switching in (0, 50):
+        session = Session(ContextPacker(residue_weight=0, min_relevance=0.5), switching=switching)
+        kept = [session.turn(query, DOCS, budget=45).kept for query in queries][-1]
+        assert all(k.score >= 0.5 for k in kept)
+
+
 def test_the_price_of_a_row_is_what_a_cache_would_lose_with_it():
     prompt = Prompt("", 0, 0, 0, (Piece("a", "", ("a:0-6", "a:7-9"), "x" * 30), Piece("b", "", ("b:0-3",), "y" * 10)))
     assert prompt.prices() == {"a:0-6": 1.0, "a:7-9": 1.0, "b:0-3": 0.25}

@@ -43,8 +43,23 @@ class Segment(NamedTuple):
 KINDS = ("paragraph", "sentence", "heading", "code", "table", "list")
 
 
+class FrozenArrays:
+    """A record whose arrays nobody can write to: they are made read-only when it is made, those in a dict too. Whoever
+    makes the record gives its arrays away; an array of a caller's goes in as a view."""
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            elif isinstance(value, dict):
+                for part in value.values():
+                    if not isinstance(part, np.ndarray):
+                        break  # a table of words
+                    part.setflags(write=False)
+
+
 @dataclass(frozen=True, eq=False)
-class Segments(Sequence[Segment]):
+class Segments(FrozenArrays, Sequence[Segment]):
     """n segments as columns: int64 arrays (n,) sorted by (doc, start), disjoint. Indexing gives a `Segment`.
 
     `kind` holds indices into KINDS (int8).

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fieldpack.arrays import GrowableArrays, offsets_of, run_starts, unit
+from fieldpack.arrays import GrowableArrays, offsets_of, read_only, run_starts, unit
 from fieldpack.corpus.corpus import (
     SHORTLIST,
     Corpus,
@@ -100,7 +100,7 @@ class CorpusReader:
             return corpus
         spans = corpus.paragraphs.spans
         if known is None or known.dense is None:
-            return replace(corpus, dense=embed(spans.texts(corpus.documents)))
+            return replace(corpus, dense=read_only(embed(spans.texts(corpus.documents))))
         place = {at: i for i, at in enumerate(_places(known.paragraphs.spans))}
         source = np.array([place.get(at, -1) for at in _places(spans)], np.int64)
         dense = np.asarray(known.dense[source], np.float32)

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.arrays import GrowableArrays, offsets_of, run_starts, sorted_unique
+from fieldpack.arrays import GrowableArrays, offsets_of, read_only, run_starts, sorted_unique
 from fieldpack.corpus.order import Order, code_documents, confirmed
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
-from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray, Segments
+from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 Unit = Literal["paragraph", "sentence"]
 _SENTENCES_PER_PARAGRAPH = 1.5
@@ -23,7 +23,7 @@ SHORTLIST = 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class Level(FrozenArrays):
     """n rows of one kind. spans: their places in the documents, `tokens` -1 where nobody counted them; offsets (n +
     1,): row i has the words [offsets[i], offsets[i + 1]) of the corpus; vectors (n, d): unit rows, the sum of the word
     vectors. `spans.parent` is the paragraph of a row; of paragraphs it is 0, 1, ..."""
@@ -51,7 +51,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Titles:
+class Titles(FrozenArrays):
     """The words of t titles: ids[offsets[i]:offsets[i + 1]]."""
 
     ids: npt.NDArray[np.int32]
@@ -67,7 +67,7 @@ class Titles:
 
 
 @dataclass(frozen=True, eq=False)
-class Postings:
+class Postings(FrozenArrays):
     """An inverted index: word i occurs in the paragraphs[ends[i]:ends[i + 1]], ascending, each once."""
 
     ends: IntArray
@@ -90,7 +90,7 @@ class Postings:
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus:
+class Corpus(FrozenArrays):
     """t documents as n sentences in g paragraphs over one vocabulary of u words.
 
     words (m,): the words of all sentences, as numbers in `vocabulary`; titles: those of the t titles. unit: what is
@@ -136,7 +136,7 @@ class Corpus:
     @cached_property
     def starts(self) -> IntArray:
         """(g,) the first sentence of each paragraph."""
-        return run_starts(self.sentences.spans.parent)
+        return read_only(run_starts(self.sentences.spans.parent))
 
     @property
     def vectors(self) -> FloatArray:
@@ -178,7 +178,7 @@ class Corpus:
         runs = self.order.runs(code_documents(self.sentences.spans, len(self.documents)))
         document = self.paragraphs.spans.doc
         label = confirmed(runs, document, self.paragraphs.lengths, self.paragraphs.vectors)
-        return label if self.gaps is None else label * (len(self.documents) + 1) + self.gaps[document]
+        return read_only(label if self.gaps is None else label * (len(self.documents) + 1) + self.gaps[document])
 
     @cached_property
     def has_titles(self) -> bool:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 import numpy as np
 
 from fieldpack.arrays import unit
-from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray, Segments
+from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 SOURCE_KEYS = ("source", "doc", "doc_id", "document_id", "file_path", "parent_id")
 POSITION_KEYS = ("start_index", "pos", "position", "chunk", "chunk_index", "index", "split_id", "page")
@@ -27,7 +27,7 @@ _STEPS = (1, 2, 3)
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class Order(FrozenArrays):
     """What each of t documents says of its place. source (t,): a hash of the source that it names, or of its id without
     a number at the end; named (t,): whether its metadata names the source; position (t,): the place it gives, or
     the least integer when it gives none."""

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from fieldpack.arrays import GrowableArrays, sorted_unique
-from fieldpack.types import BoolArray, FloatArray, IntArray
+from fieldpack.arrays import GrowableArrays, read_only, sorted_unique
+from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 _NUMBER = re.compile(r".*\d.*", re.DOTALL)
 TIME = (
@@ -21,7 +21,7 @@ _TIME = re.compile(TIME.lower())
 
 
 @dataclass(frozen=True, eq=False)
-class Vocabulary:
+class Vocabulary(FrozenArrays):
     """u words, numbered in the order in which a reader of the documents meets them: of each document first the text,
     then the title.
 
@@ -82,16 +82,18 @@ class Vocabulary:
     @cached_property
     def holds_digit(self) -> BoolArray:
         """(u,) words with a digit in them."""
-        return np.fromiter((_NUMBER.fullmatch(w) is not None for w in self.words), np.bool_, len(self.words))
+        found = (_NUMBER.fullmatch(w) is not None for w in self.words)
+        return read_only(np.fromiter(found, np.bool_, len(self.words)))
 
     @cached_property
     def names_time(self) -> BoolArray:
         """(u,) words that may name a time in English: a year, a month, a weekday ("may" among them)."""
-        return np.fromiter((_TIME.fullmatch(w) is not None for w in self.words), np.bool_, len(self.words))
+        found = (_TIME.fullmatch(w) is not None for w in self.words)
+        return read_only(np.fromiter(found, np.bool_, len(self.words)))
 
 
 @dataclass(frozen=True, eq=False)
-class Frequencies:
+class Frequencies(FrozenArrays):
     """In how many of `paragraphs` paragraphs each word (u,) and each stem (s,) occurs, as whole numbers."""
 
     words: IntArray
@@ -117,12 +119,12 @@ class Frequencies:
     @cached_property
     def idf(self) -> FloatArray:
         """(u,) inverse document frequency of the words, see `idf`."""
-        return idf(self.words, self.paragraphs)
+        return read_only(idf(self.words, self.paragraphs))
 
     @cached_property
     def stem_idf(self) -> FloatArray:
         """(s,) inverse document frequency of the stems."""
-        return idf(self.stems, self.paragraphs)
+        return read_only(idf(self.stems, self.paragraphs))
 
     @property
     def unseen_idf(self) -> float:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.arrays import concat_ranges, offsets_of, run_starts, sorted_unique
-from fieldpack.types import BoolArray, FloatArray, IntArray
+from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 Ids = npt.NDArray[np.integer[Any]]
 """Word numbers, of any integer type."""
@@ -129,7 +129,7 @@ class CouplingRow:
 
 
 @dataclass(frozen=True, eq=False)
-class Couplings:
+class Couplings(FrozenArrays):
     """Couplings among n rows.
 
     words (m,), offsets (n + 1,): each row's words. paragraph (n,). document (n,): its number among t titles.

@@ -18,7 +18,7 @@ from fieldpack.packing.render import Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
-from fieldpack.types import BoolArray, Document, FloatArray, IntArray, Segments
+from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 _ROUNDS = 4
 _SCRAP = 0.01
@@ -87,7 +87,7 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class Fitted(FrozenArrays):
     """inside (n,): rows of the text; filled (n,): those added to fill what was left. cut: the one row that was cut, if
     any. reordered: whether the order asked for did not fit."""
 

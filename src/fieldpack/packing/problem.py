@@ -13,7 +13,7 @@ from fieldpack.errors import SettingsError
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.couplings import Couplings, TurnGains
 from fieldpack.relevance.score import Relevance
-from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
+from fieldpack.types import KINDS, BoolArray, FloatArray, FrozenArrays, IntArray
 
 SHORTLIST = 2048
 """Rows that the packer looks at where there are more than twice as many: those that are most probable."""
@@ -56,7 +56,7 @@ SENTENCE_SETTINGS = PackingSettings(chain=5.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(FrozenArrays):
     """n rows. logit (n,): log odds; cost (n,): tokens > 0; header_tokens (n,): what the first row of its document costs
     once more; max_similarity (q, n): how well each row meets each query word, with word_weight (q,) that sums to 1 or
     0; attraction (k, n) and attraction_weight (k,): the same for the field's attractors; paragraph, document (n,);

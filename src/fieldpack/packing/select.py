@@ -14,7 +14,7 @@ import numpy as np
 from fieldpack.arrays import scatter, sigmoid
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
 from fieldpack.packing.problem import PackingSettings, Problem
-from fieldpack.types import BoolArray, FloatArray, IntArray
+from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 TIE = 1e-4
 """Relative difference up to which two values are the same: single precision leaves 1e-6 of doubt in log odds of 1 and
@@ -22,7 +22,7 @@ TIE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Packing:
+class Packing(FrozenArrays):
     """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link
     (n,): log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of
     F; used: tokens by the costs of the problem; rho: the exponent that won."""

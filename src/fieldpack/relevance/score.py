@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from fieldpack.arrays import scatter, sigmoid, sorted_unique
+from fieldpack.arrays import read_only, scatter, sigmoid, sorted_unique
 from fieldpack.corpus.corpus import Corpus, Unit
 from fieldpack.relevance.features import paragraph_features, sentence_features
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.scorer import Scorer, combined, facts
 from fieldpack.relevance.shortlist import Candidates, shortlist
 from fieldpack.relevance.signals import signals_of
-from fieldpack.types import FloatArray, IntArray
+from fieldpack.types import FloatArray, FrozenArrays, IntArray
 
 _FEW_WORDS, _MET, _FRAGMENT = 4, 0.3, 2.0
 """A row of at most so many words whose maxsim is below _MET loses _FRAGMENT log odds."""
@@ -24,7 +24,7 @@ _FLOOR = -12.0
 
 
 @dataclass(frozen=True, eq=False)
-class Relevance:
+class Relevance(FrozenArrays):
     """logit (n,): calibrated log odds of holding evidence. parts {feature: (n,)}: raw features of the first query.
     max_similarity (q, n) in [-1, 1]: the best match of each content word of all queries in each row; word_weight (q,)
     sums to 1; words: their spelling. known: share of the content words that the candidates hold. query_ids: the
@@ -41,7 +41,7 @@ class Relevance:
     @cached_property
     def total(self) -> FloatArray:
         """(n,) in [0, 1]: the probability."""
-        return sigmoid(self.logit)
+        return read_only(sigmoid(self.logit))
 
 
 @dataclass(frozen=True, eq=False)
