@@ -69,15 +69,25 @@ def test_rows_of_one_table_are_joined_by_line_breaks() -> None:
     assert set(lines) <= set(CSV.splitlines())
 
 
+def test_a_pinned_row_comes_with_its_header_where_both_fit() -> None:
+    at = CSV.index("Person41,")
+    document = fp.Document("rows.csv", CSV, metadata={"path": "rows.csv"})
+    packer = fp.ContextPacker()
+    row, both = "Person41,City6,533.00", "name,city,due_eur\nPerson41,City6,533.00"
+    pins = [("rows.csv", at, at + len(row))]
+    for text in (row, both):
+        assert packer.pack("due", [document], packer.tokenizer.count(text) + 1, pins=pins).text == text
+
+
 def test_the_header_says_why_it_is_there() -> None:
     result = pack("rows.csv", "How much is due for Person41?", 60)
     header = next(span for span in result.kept if span.start == 0)
     assert "goes with" in header.reason
 
 
-def in_forest(seed: int) -> Problem:
+def in_forest(seed: int, pins: int = 0) -> Problem:
     """A random problem whose rows need others: each one at most, before it, of any depth."""
-    made = problem(seed, coupled=False)
+    made = problem(seed, coupled=False, pins=pins)
     rng = np.random.default_rng(seed)
     context = np.array([int(rng.integers(-1, row)) if row and rng.random() < 0.6 else -1 for row in range(len(made))])
     return replace(made, context=context)
@@ -95,6 +105,21 @@ def test_a_choice_is_closed_and_each_context_is_paid_once(seed: int, budget: int
     assert packing.used == made.cost[rows].sum() + made.header_tokens[np.unique(made.document[rows])].sum()
     assert packing.used <= budget
     assert not np.setdiff1d(packing.brought.nonzero()[0], rows).size
+
+
+@given(st.integers(0, 10_000), st.integers(1, 200))
+@settings(max_examples=60, deadline=None)
+def test_pins_are_in_and_need_their_contexts_only_where_they_fit(seed: int, budget: int) -> None:
+    made = in_forest(seed, pins=2)
+    assert made.context is not None
+    packing = select(made, budget)
+    rows = np.sort(packing.chosen)
+    assert made.pinned[rows].sum() == 2
+    pins = np.flatnonzero(made.pinned)
+    assert packing.used == made.cost[rows].sum() <= max(budget, made.cost[pins].sum())
+    whole = with_contexts(pins, made.context)
+    if made.cost[whole].sum() <= budget:
+        assert np.isin(whole, rows).all()
 
 
 @given(st.integers(0, 10_000), st.integers(0, 255))
