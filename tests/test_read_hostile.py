@@ -46,11 +46,13 @@ def outcome(name: str, data: bytes) -> str:
     return "read"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SUFFIXES), st.binary(max_size=400))
 def test_any_bytes_under_any_suffix(suffix: str, data: bytes) -> None:
     outcome(f"a{suffix}", data)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SUFFIXES), st.text(max_size=200))
 def test_any_text_under_any_suffix(suffix: str, text: str) -> None:
     outcome(f"a{suffix}", text.encode("utf-8", "surrogatepass"))

@@ -78,7 +78,13 @@ def unit(x: Array) -> Array:
 
 
 def product(a: Array, b: Array) -> Array:
-    """a @ b, long sums cut into short blocks: the same bits on any number of threads."""
+    """a @ b, the same bits on any number of threads.
+
+    numpy: in float64, rounded to the type of `a`, because the BLAS sums in another order when it shares a product among
+    threads, also a short one (AVX-512: from 30 x 256 x 30 on). torch: long sums cut into short blocks.
+    """
+    if library(a) is np:
+        return (a.astype(np.float64) @ b.astype(np.float64, copy=False)).astype(a.dtype)
     out = a[:, :_SHORT] @ b[:_SHORT]
     for first in range(_SHORT, len(b), _SHORT):
         out += a[:, first : first + _SHORT] @ b[first : first + _SHORT]

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from fieldpack.checks import number, whole
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, rows, unit, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, product, rows, unit, weighted_totals
 from fieldpack.field.basins import FieldRows
 from fieldpack.field.descent import SimilarityMatrix, Trace, distinct, fixed_points, merging_cosine, refine, starts
 from fieldpack.field.scale import noise_scale, trapping_scale
@@ -127,7 +127,7 @@ def _clearest(
     best, used, centers = -1.0, betas[-1], field.x[:0]
     for beta in betas:
         a = fixed_points(a, matrix, beta)
-        z = unit(a[:, :-1] @ field.x + b)
+        z = unit(product(a[:, :-1], field.x) + b)
         z = z[indices(field.keep_significant(z, limit)[0], z)]
         clean = field.separation(z) if len(z) else -1.0
         if clean > best:

@@ -32,7 +32,7 @@ class SimilarityMatrix:
         xp = library(x)
         both = xp.concatenate([x, b[None]])
         tiny = xp.clip(weight / weight.sum(), 1e-30, None)
-        return SimilarityMatrix(both @ both.T, xp.log(tiny))
+        return SimilarityMatrix(product(both, both.T), xp.log(tiny))
 
     def __len__(self) -> int:
         return len(self.log_mass)
@@ -72,8 +72,9 @@ def fixed_points(a: Array, matrix: SimilarityMatrix, beta: float) -> Array:
 def refine(z: Array, x: Array, weight: Array, beta: float, b: Array, steps: int = 6) -> tuple[Array, Trace]:
     """The fixed points of the field of rows x (n, d) below the points z (k, d), and the energies (steps, k)."""
     trace = []
+    precise = x.astype(np.float64) if library(x) is np else x  # once, not at each step: see `product`
     for _ in range(steps):
-        after, energy = step(z, x, weight, beta, b)
+        after, energy = step(z, precise, weight, beta, b)
         trace.append(host(energy).astype(np.float64))
         moved = float(abs(after - z).max()) if len(z) else 0.0
         z = after
@@ -88,11 +89,11 @@ def step(z: Array, x: Array, weight: Array, beta: float, b: Array) -> tuple[Arra
     E(z) = -(1/beta) log sum_i m_i exp(beta z.x_i) - b.z; weight m (n,) sums to 1.
     """
     xp = library(x)
-    s = beta * (z @ x.T)
+    s = beta * product(z, x.T)
     top = xp.amax(s, 1)
     p = xp.exp(s - top[:, None]) * weight
     mass = p.sum(1)
-    moved = like(weighted_totals(p, x), x) / mass[:, None] + b
+    moved = like(weighted_totals(p, x), z) / mass[:, None] + b
     return unit(moved), -(xp.log(mass) + top) / beta - times(z, b)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldpack.arrays import mask_of, scatter, sigmoid
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
-from fieldpack.packing.problem import PackingSettings, Problem, missing_contexts
+from fieldpack.packing.problem import PackingSettings, Problem, missing_contexts, with_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 TIE = 1e-4
@@ -99,10 +99,10 @@ class _Selection:
         self.beside_packed = np.zeros(n, np.bool_)
         self.coverage = self._coverage()
 
-    def costs(self) -> IntArray:
-        """(n,) tokens that each row takes now."""
+    def costs(self, *, alone: bool = False) -> IntArray:
+        """(n,) tokens that each row takes now; alone: without what must be in with it."""
         problem, costs = self.problem, self.problem.cost
-        if problem.context is not None:
+        if problem.context is not None and not alone:
             costs = costs + missing_contexts(problem, self.inside)
         if self.has_headers:
             costs = costs + np.where(self.document_begun[problem.document], 0, problem.header_tokens)
@@ -193,7 +193,8 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
     brought = np.zeros(len(problem), np.bool_)
     for row in np.flatnonzero(problem.pinned).tolist():
         gain[row] = pack.gains()[row]
-        pack.add(row, int(pack.costs()[row]))
+        pack.add(row, int(pack.costs(alone=True)[row]))
+    _add_contexts_of_pins(pack, budget, brought)
     while True:
         costs = pack.costs()
         able, gains = pack.able(costs, budget - pack.used), pack.gains()
@@ -224,6 +225,17 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
         rho=rho,
         brought=brought,
     )
+
+
+def _add_contexts_of_pins(pack: _Selection, budget: int, brought: BoolArray) -> None:
+    """Packs what pinned rows need, as far as it fits: they are in before it, and without it."""
+    context = pack.problem.context
+    if context is None:
+        return
+    for row in with_contexts(np.flatnonzero(pack.inside), context).tolist():
+        if not pack.inside[row] and (cost := int(pack.costs()[row])) <= budget - pack.used:
+            brought[pack.add_with_context(row, cost)] = True
+            brought[row] = True
 
 
 def _most_probable(problem: Problem, budget: int) -> IntArray:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from fieldpack.text.structure import code, config, delimited, entries, records, tables
+from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import KEY, LIST, MARK, UNIT
 from fieldpack.text.structure.walk import DocumentReader
 
 SAMPLE = 40
 _SMALL_JSON = 120
+_LINE_OF_PROSE = 120
+"""Characters a line, on average, from which lines are taken for paragraphs of prose."""
 _JSON = re.compile(r"\{\s*\"[^\"\n]*+\"\s*:|\[\s*(?:\{\s*\"|\[|\"[^\"\n]*+\"\s*,|-?\d[\d.]*+\s*,)")
 _PATH = re.compile(r"(?:[\w@.~+-]+[/\\])+[\w@.+-]+:?$|[\w@+-]+\.[a-z]{1,5}:?$")
 _HIT = re.compile(r"\d+[:-]")
@@ -134,7 +137,8 @@ def rows(r: DocumentReader, i: int, k: int) -> int:
     r.builder.open("lines")
     for number, n in enumerate(range(i, k)):
         r.builder.row(r.lines.ink[n], r.lines.end[n], LIST, lead, number)
-    r.builder.close(rows=k - i)
+    small = r.lines.end[k - 1] - r.lines.ink[i] <= SMALL_LIST
+    r.builder.close(UNIT if small else 0, rows=k - i)
     return k
 
 
@@ -208,7 +212,7 @@ def _is_code(r: DocumentReader, i: int, k: int) -> bool:
 def _are_lines(r: DocumentReader, i: int, k: int) -> bool:
     """Whether each line says its own: breaks where the next word had fitted, and not one long sentence a line."""
     sample = [r.line(n) for n in range(i, min(k, i + SAMPLE))]
-    if sum(map(len, sample)) > 300 * len(sample):
+    if sum(map(len, sample)) > _LINE_OF_PROSE * len(sample):
         return False
     stops = sum(line[-1] in _STOPS and len(line.split()) > _LONG_SENTENCE for line in sample)
     return stops <= 0.6 * len(sample)
