@@ -15,8 +15,9 @@ import numpy.typing as npt
 from fieldpack import storage as store
 from fieldpack.corpus.corpus import SHORTLIST, Corpus, Level, Postings, Titles
 from fieldpack.corpus.order import Order
-from fieldpack.corpus.vocabulary import Frequencies, Vocabulary, stem_of
+from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
 from fieldpack.types import Document, Segments
+from fieldpack.words import stem_of
 
 _COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent")
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldpack.arrays import GrowableArrays, read_only, sorted_unique
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
+from fieldpack.words import is_symbol, stem_of
 
 _NUMBER = re.compile(r".*\d.*", re.DOTALL)
 TIME = (
@@ -80,6 +81,12 @@ class Vocabulary(FrozenArrays):
         return np.fromiter(map(self.index.__getitem__, other.words), np.int64, len(other.words))
 
     @cached_property
+    def symbols(self) -> BoolArray:
+        """(u,) names with signs as a whole (`a.b.c`), which stand besides their parts."""
+        found = (not w.isalnum() and is_symbol(w) for w in self.words)
+        return read_only(np.fromiter(found, np.bool_, len(self.words)))
+
+    @cached_property
     def holds_digit(self) -> BoolArray:
         """(u,) words with a digit in them."""
         found = (_NUMBER.fullmatch(w) is not None for w in self.words)
@@ -135,14 +142,6 @@ class Frequencies(FrozenArrays):
 def idf(frequency: IntArray, paragraphs: int) -> FloatArray:
     """BM25's inverse document frequency log(1 + (g - df + .5) / (df + .5)) (Robertson & Zaragoza 2009), float32 > 0."""
     return np.log1p((paragraphs - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
-
-
-def stem_of(word: str) -> str:
-    """A crude stem for exact matching: the first letters of a word, fewer of a short one. It joins inflected forms in
-    languages that inflect at the end; numbers and mixed tokens stay whole."""
-    if len(word) <= 4 or not word.isalpha():
-        return word
-    return word[:5] if len(word) <= 6 else word[: min(6, len(word) - 2)]
 
 
 def _document_frequency(ids: IntArray, paragraph: IntArray, size: int) -> IntArray:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from fieldpack.types import BoolArray
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.types import BoolArray, FloatArray, IntArray
 from fieldpack.words import is_symbol, split_with_offsets
 
 Ids = npt.NDArray[np.integer]
@@ -90,6 +91,43 @@ class Statement:
         """ids (m,) in the vocabulary of `kinds`; names (m,): which of the words are names (see `names_in`)."""
         decisive = kinds.number[ids]
         return Statement(ids, decisive if names is None else decisive | names, kinds.negation[ids])
+
+
+class RowRepeats:
+    """Which rows of a corpus repeat which, for some rows (n,) of it. What was read of a row is kept: one is made for a
+    pack."""
+
+    def __init__(self, corpus: Corpus, rows: IntArray) -> None:
+        self._corpus, self._rows = corpus, rows
+        self._statements: dict[int, Statement] = {}
+
+    def shares(self, row: int, others: IntArray) -> FloatArray:
+        """(k,) in [0, 1]: how much each of `others` is superfluous beside `row`, see `repeat_share`."""
+        ids = self._ids(row).tobytes()
+        found = (
+            1.0
+            if ids and self._ids(other).tobytes() == ids
+            else repeat_share(self.statement(row), self.statement(other))
+            for other in others.tolist()
+        )
+        return np.fromiter(found, np.float32, len(others))
+
+    def statement(self, row: int) -> Statement:
+        """A row's words, with the numbers, names and denials among them."""
+        known = self._statements.get(row)
+        if known is None:
+            ids, text = self._ids(row), self._corpus.texts(self._rows[row : row + 1])[0]
+            kinds = WordKinds.of([self._corpus.vocabulary.words[i] for i in ids.tolist()])
+            names = names_in(text)
+            # A paragraph is read sentence by sentence: where that makes a difference, no word is taken for a name.
+            decisive = kinds.number | names if len(names) == len(ids) else kinds.number
+            known = self._statements[row] = Statement(ids, decisive, kinds.negation)
+        return known
+
+    def _ids(self, row: int) -> Ids:
+        at = int(self._rows[row])
+        offsets = self._corpus.level.offsets
+        return self._corpus.words[offsets[at] : offsets[at + 1]]
 
 
 def is_negation(word: str) -> bool:
