@@ -35,7 +35,7 @@ DUPLICATE = 0.9
 the words in common: one template with other facts is evidence of its own (benchmarks/README.md). With the texts at
 hand, `Couplings.repeats` decides."""
 Repeats = Callable[[int, IntArray], FloatArray]
-"""(row, others (k,)) to (k,) in [0, 1]: how much each of the others says again what the row says."""
+"""(row, others (k,), the most alike first) to (k,) in [0, 1]: how much each says again what the row says."""
 
 
 def neighbour_sum(values: FloatArray, sequence: IntArray, steps: Sequence[int]) -> FloatArray:
@@ -208,6 +208,7 @@ class Couplings(FrozenArrays):
         at = np.flatnonzero(cosine > DUPLICATE)
         at = at[at != row]
         if self.repeats is not None and self.repeats_rows is not None:
+            at = at[np.argsort(-cosine[at], kind="stable")]
             share = self.repeats(int(self.repeats_rows[row]), self.repeats_rows[at])
             return Copies(at[share > 0], share[share > 0])
         share = np.minimum((cosine[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1) ** 3
