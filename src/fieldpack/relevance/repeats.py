@@ -205,7 +205,8 @@ def _edited(first: Statement, again: Statement) -> float:
         return 0.0
     for row in (first, again):
         middle = slice(head, len(row) - tail)
-        if row.decisive[middle].any() or row.negation[middle].any():
+        # Names are looked up in the text, so they are asked for last.
+        if row.number[middle].any() or row.negation[middle].any() or row.decisive[middle].any():
             return 0.0
     return _grown((head + tail) / max(len(first), len(again)))
 
