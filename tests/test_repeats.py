@@ -94,7 +94,7 @@ def share(first: str, again: str) -> float:
     words = words_of([first, again])
     kinds = WordKinds.of(words.vocabulary)
     rows = [
-        Statement.of(words.ids[a:b], kinds, names_in(text))
+        Statement.of(words.ids[a:b], kinds, text)
         for text, a, b in zip((first, again), words.offsets, words.offsets[1:], strict=False)
     ]
     return repeat_share(rows[0], rows[1])

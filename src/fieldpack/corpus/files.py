@@ -17,7 +17,7 @@ from fieldpack.corpus.corpus import SHORTLIST, Corpus, Level, Postings, Titles
 from fieldpack.corpus.order import Order
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
 from fieldpack.types import Document, Segments
-from fieldpack.words.stems import stem_of
+from fieldpack.words import stem_of
 
 _COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context")
 

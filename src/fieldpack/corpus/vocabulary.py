@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldpack.arrays import GrowableArrays, read_only, sorted_unique
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
-from fieldpack.words.stems import stem_of
+from fieldpack.words import is_symbol, stem_of
 
 _NUMBER = re.compile(r".*\d.*", re.DOTALL)
 TIME = (
@@ -79,6 +79,12 @@ class Vocabulary(FrozenArrays):
         if other.words is self.words:
             return np.arange(len(self.words))
         return np.fromiter(map(self.index.__getitem__, other.words), np.int64, len(other.words))
+
+    @cached_property
+    def symbols(self) -> BoolArray:
+        """(u,) names with signs as a whole (`a.b.c`), which stand besides their parts."""
+        found = (not w.isalnum() and is_symbol(w) for w in self.words)
+        return read_only(np.fromiter(found, np.bool_, len(self.words)))
 
     @cached_property
     def holds_digit(self) -> BoolArray:

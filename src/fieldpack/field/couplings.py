@@ -12,7 +12,7 @@ benchmarks/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,10 @@ REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
 DUPLICATE = 0.9
 """Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube, times that of
-the words in common: one template with other facts is evidence of its own (benchmarks/README.md)."""
+the words in common: one template with other facts is evidence of its own (benchmarks/README.md). With the texts at
+hand, `Couplings.repeats` decides."""
+Repeats = Callable[[int, IntArray], FloatArray]
+"""(row, others (k,), the most alike first) to (k,) in [0, 1]: how much each says again what the row says."""
 
 
 def neighbour_sum(values: FloatArray, sequence: IntArray, steps: Sequence[int]) -> FloatArray:
@@ -135,7 +138,8 @@ class Couplings(FrozenArrays):
     words (m,), offsets (n + 1,): each row's words. paragraph (n,). document (n,): its number among t titles.
     title_words, title_offsets (t + 1,): their words. idf (u,): what a word is worth. query_ids: the query's words,
     which link everything and so count nothing. vectors (n, d): unit rows, for copies. has_titles: whether documents are
-    told apart by their titles.
+    told apart by their titles. repeats: which of the rows that are alike by their vectors are copies, over the numbers
+    `repeats_rows` (n,); None: the words in common decide.
     """
 
     words: Ids
@@ -148,6 +152,8 @@ class Couplings(FrozenArrays):
     query_ids: IntArray
     vectors: FloatArray
     has_titles: bool
+    repeats: Repeats | None = None
+    repeats_rows: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -165,6 +171,7 @@ class Couplings(FrozenArrays):
             paragraph=self.paragraph[rows],
             document=self.document[rows],
             vectors=self.vectors[rows],
+            repeats_rows=None if self.repeats_rows is None else self.repeats_rows[rows],
         )
 
     def beside(self, row: int) -> IntArray:
@@ -200,6 +207,10 @@ class Couplings(FrozenArrays):
     def _copies_of(self, row: int, cosine: FloatArray) -> Copies:
         at = np.flatnonzero(cosine > DUPLICATE)
         at = at[at != row]
+        if self.repeats is not None and self.repeats_rows is not None:
+            at = at[np.argsort(-cosine[at], kind="stable")]
+            share = self.repeats(int(self.repeats_rows[row]), self.repeats_rows[at])
+            return Copies(at[share > 0], share[share > 0])
         share = np.minimum((cosine[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1) ** 3
         if len(at):
             share *= self._common_words(row, at)

@@ -12,6 +12,7 @@ from fieldpack.corpus.corpus import Corpus
 from fieldpack.errors import SettingsError
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.couplings import Couplings, TurnGains
+from fieldpack.relevance.repeats import RowRepeats
 from fieldpack.relevance.score import Relevance
 from fieldpack.types import KINDS, BoolArray, FloatArray, FrozenArrays, IntArray
 
@@ -202,10 +203,12 @@ def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplin
         document=document,
         title_words=title_words,
         title_offsets=title_offsets,
-        idf=corpus.frequencies.idf,
+        idf=corpus.frequencies.idf * ~corpus.vocabulary.symbols,  # a name's parts link for it
         query_ids=query_ids,
         vectors=vectors,
         has_titles=corpus.has_titles,
+        repeats=RowRepeats(corpus, rows).shares,
+        repeats_rows=np.arange(len(rows)),
     )
 
 

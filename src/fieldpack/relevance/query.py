@@ -9,10 +9,10 @@ import numpy as np
 
 from fieldpack.arrays import unit
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.embed.static import StaticEmbedder
+from fieldpack.embed.static import TYPICAL_WEIGHT, StaticEmbedder
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.types import BoolArray, FloatArray, IntArray
-from fieldpack.words import split
+from fieldpack.words import query_weights, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,8 @@ class Query:
     """A query's q distinct words.
 
     ids (q,): their numbers in the corpus's vocabulary, -1 for a word that does not occur. content (q,): False for
-    function words. idf (q,): inverse document frequency. weight (q,): idf x length of the word vector for content
+    function words. idf (q,): inverse document frequency. share (q,): 1, or 0.5 for a second spelling of what other
+    words spell (`fieldpack.words.query_weights`). weight (q,): idf x share x length of the word vector for content
     words, 0 for others; weight_with_stopwords (q,): the same for all. direction (q, d): unit word vectors; vector (d,):
     the unit sum of the word vectors. pairs: neighbouring words.
     """
@@ -29,6 +30,7 @@ class Query:
     ids: IntArray
     content: BoolArray
     idf: FloatArray
+    share: FloatArray
     weight: FloatArray
     weight_with_stopwords: FloatArray
     direction: FloatArray
@@ -54,12 +56,15 @@ def parse_query(text: str, corpus: Corpus, static: StaticEmbedder) -> Query:
     idf = np.array([known[i] if i >= 0 else unseen for i in ids], np.float32)
     vectors = static.word_vectors(words) if words else np.zeros((0, corpus.vocabulary.direction.shape[1]), np.float32)
     length = np.sqrt(np.einsum("qd,qd->q", vectors, vectors)).astype(np.float32)
-    weight = idf * length
+    share = np.array(list(query_weights(text).values()), np.float32)
+    # A name as a whole has no vector, and counts like any word that the table does not know.
+    weight = idf * share * np.where(length > 0, length, TYPICAL_WEIGHT)
     return Query(
         words=words,
         ids=ids,
         content=content,
         idf=idf,
+        share=share,
         weight=weight * content,
         weight_with_stopwords=weight,
         direction=vectors / np.maximum(length, 1e-9)[:, None],

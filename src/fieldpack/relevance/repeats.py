@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
-from fieldpack.types import BoolArray
+from fieldpack.corpus.corpus import Corpus
+from fieldpack.types import BoolArray, FloatArray, IntArray
 from fieldpack.words import is_symbol, split_with_offsets
 
 Ids = npt.NDArray[np.integer]
 
+NEAREST = 32
+"""Rows that a packed row is compared with word by word, besides its copies: a log has thousands that are alike."""
 _STATEMENT = 24
 """Words up to which a row is one statement: a single word more or another is another statement."""
 _REACH = 6
@@ -76,20 +80,68 @@ class WordKinds:
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """A row of m words: ids (m,), decisive (m,): numbers, dates, names; negation (m,)."""
+    """A row of m words: ids (m,); number (m,), negation (m,): which are numbers, which deny; text: the row as it is
+    written, for its names, "" where it is not at hand."""
 
     ids: Ids
-    decisive: BoolArray
+    number: BoolArray
     negation: BoolArray
+    text: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @staticmethod
-    def of(ids: Ids, kinds: WordKinds, names: BoolArray | None = None) -> Statement:
-        """ids (m,) in the vocabulary of `kinds`; names (m,): which of the words are names (see `names_in`)."""
-        decisive = kinds.number[ids]
-        return Statement(ids, decisive if names is None else decisive | names, kinds.negation[ids])
+    def of(ids: Ids, kinds: WordKinds, text: str = "") -> Statement:
+        """ids (m,) in the vocabulary of `kinds`."""
+        return Statement(ids, kinds.number[ids], kinds.negation[ids], text)
+
+    @cached_property
+    def decisive(self) -> BoolArray:
+        """(m,) numbers, dates, names. Where the row's words are not those of its text read at one go (a paragraph is
+        read sentence by sentence), no word is taken for a name."""
+        names = names_in(self.text) if self.text else self.number
+        return self.number | names if len(names) == len(self.ids) else self.number
+
+
+class RowRepeats:
+    """Which rows of a corpus repeat which, for some rows (n,) of it. What was read of a row is kept: one is made for a
+    pack."""
+
+    def __init__(self, corpus: Corpus, rows: IntArray) -> None:
+        self._corpus, self._rows = corpus, rows
+        self._statements: dict[int, Statement] = {}
+
+    def shares(self, row: int, others: IntArray) -> FloatArray:
+        """(k,) in [0, 1]: how much each of `others` is superfluous beside `row`, see `repeat_share`. The others come
+        with those first that are most alike: copies word for word are found among all, longer and shorter pieces of
+        one text among the first NEAREST that are no such copies."""
+        out: FloatArray = (self._same[others] == self._same[row]).astype(np.float32)
+        for k in np.flatnonzero(out == 0)[:NEAREST].tolist():
+            out[k] = repeat_share(self.statement(row), self.statement(int(others[k])))
+        return out
+
+    @cached_property
+    def _same(self) -> IntArray:
+        """(n,) a number for each row, the same for rows of the same words."""
+        known: dict[bytes, int] = {}
+        return np.array([known.setdefault(self._ids(k).tobytes(), len(known)) for k in range(len(self._rows))])
+
+    def statement(self, row: int) -> Statement:
+        """A row's words, with the numbers, names and denials among them."""
+        known = self._statements.get(row)
+        if known is None:
+            words, text = self._corpus.vocabulary.words, self._corpus.texts(self._rows[row : row + 1])[0]
+            ids = self._ids(row)
+            different, place = np.unique(ids, return_inverse=True)
+            kinds = WordKinds.of([words[i] for i in different.tolist()])
+            known = self._statements[row] = Statement(ids, kinds.number[place], kinds.negation[place], text)
+        return known
+
+    def _ids(self, row: int) -> Ids:
+        at = int(self._rows[row])
+        offsets = self._corpus.level.offsets
+        return self._corpus.words[offsets[at] : offsets[at + 1]]
 
 
 def is_negation(word: str) -> bool:
@@ -153,7 +205,8 @@ def _edited(first: Statement, again: Statement) -> float:
         return 0.0
     for row in (first, again):
         middle = slice(head, len(row) - tail)
-        if row.decisive[middle].any() or row.negation[middle].any():
+        # Names are looked up in the text, so they are asked for last.
+        if row.number[middle].any() or row.negation[middle].any() or row.decisive[middle].any():
             return 0.0
     return _grown((head + tail) / max(len(first), len(again)))
 

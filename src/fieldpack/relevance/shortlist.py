@@ -55,13 +55,17 @@ class Candidates:
 
     @property
     def lengths(self) -> FloatArray:
-        """(n,) words of each sentence."""
-        return np.diff(self.offsets).astype(np.float32)
+        """(n,) words of each sentence; a name with signs counts as its parts."""
+        return self._counts(self.offsets)
 
     @property
     def paragraph_lengths(self) -> FloatArray:
-        """(g,) words of each paragraph."""
-        return np.diff(paragraph_offsets(self.offsets, self.starts)).astype(np.float32)
+        """(g,) words of each paragraph, likewise."""
+        return self._counts(paragraph_offsets(self.offsets, self.starts))
+
+    def _counts(self, offsets: IntArray) -> FloatArray:
+        names = np.concatenate(([0], np.cumsum(self.corpus.vocabulary.symbols[self.words])))
+        return (np.diff(offsets) - np.diff(names[offsets])).astype(np.float32)
 
     def texts(self, positions: IntArray | None = None) -> list[str]:
         """The verbatim text of each sentence, or of those at some positions."""

@@ -18,7 +18,7 @@ from fieldpack.relevance.query import Query
 from fieldpack.relevance.shortlist import Candidates
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.types import FloatArray
-from fieldpack.words.stems import stem_of
+from fieldpack.words import stem_of
 
 Numbers = npt.NDArray[np.integer[Any]]
 """Word numbers, of any integer type."""
@@ -26,12 +26,14 @@ Numbers = npt.NDArray[np.integer[Any]]
 BM25_K1, BM25_B = 1.2, 0.75
 """Robertson & Zaragoza 2009, the usual constants."""
 _MANY_WORDS = 16_384
+_NOT_THE_SAME = 0.99
+"""The most that two different words are alike, whatever their vectors: only what occurs is named in a reason."""
 
 
 @dataclass(frozen=True, eq=False)
 class Signals:
     """max_similarity (q, n), title_similarity (q, t): the best match in [-1, 1] of each query word in each sentence,
-    title; 1 where it occurs. tf (s, n): how often each of s content stems occurs; stem_idf (s,)."""
+    title; 1 where it occurs. tf (s, n): how often each of s content stems occurs; stem_idf (s,): what each is worth."""
 
     candidates: Candidates
     query: Query
@@ -75,8 +77,12 @@ def signals_of(candidates: Candidates, query: Query) -> Signals:
     """One pass over the words of the candidates."""
     vocabulary, frequencies = candidates.corpus.vocabulary, candidates.corpus.frequencies
     table = _similarity(candidates, query)
-    stems = list(dict.fromkeys(stem_of(w) for w, c in zip(query.words, query.content, strict=True) if c))
+    stems: dict[str, float] = {}
+    for word, content, share in zip(query.words, query.content, query.share.tolist(), strict=True):
+        if content:
+            stems[stem_of(word)] = max(stems.get(stem_of(word), 0.0), share)
     stem_ids = np.array([vocabulary.stems.get(s, -1) for s in stems], np.int64)
+    shares = np.array(list(stems.values()), np.float32)
     flat = vocabulary.stem[candidates.words] if len(candidates.words) else np.zeros(0, np.int64)
     hits = (flat[None] == stem_ids[:, None]).astype(np.float32)
     known, unseen = frequencies.stem_idf, frequencies.unseen_idf
@@ -86,7 +92,7 @@ def signals_of(candidates: Candidates, query: Query) -> Signals:
         max_similarity=reduce_segments(np.maximum, table.values.take(table.words, 1), candidates.offsets),
         title_similarity=reduce_segments(np.maximum, table.values.take(table.titles, 1), candidates.titles.offsets),
         tf=reduce_segments(np.add, hits, candidates.offsets),
-        stem_idf=np.array([known[i] if i >= 0 else unseen for i in stem_ids], np.float32),
+        stem_idf=shares * np.array([known[i] if i >= 0 else unseen for i in stem_ids], np.float32),
     )
 
 
@@ -112,7 +118,7 @@ def _similarity(candidates: Candidates, query: Query) -> _Similarity:
             column = np.cumsum(present) - 1
             direction, words, titles = direction[present], column[words], column[titles]
             known = np.where((known >= 0) & present[known], column[known], -1)
-    values = np.asarray(query.direction @ direction.T, np.float32)
+    values = np.minimum(query.direction @ direction.T, np.float32(_NOT_THE_SAME))
     exact = np.flatnonzero(known >= 0)
     values[exact, known[exact]] = 1.0
     return _Similarity(values, words, titles)
