@@ -28,10 +28,10 @@ def kind_of(document: Document) -> str:
 
 
 def _name(document: Document) -> str:
-    """The name that may say what a document is: a path in its metadata, else its id; "" for records of a file."""
-    if "line" in document.metadata or "record" in document.metadata:
-        return ""
-    for key in _PATHS:
+    """The name that may say what a document is: a path in its metadata, else its id. The path of a record is that of
+    the file it stands in, which says nothing of its text."""
+    is_record = "line" in document.metadata or "record" in document.metadata
+    for key in () if is_record else _PATHS:
         path = document.metadata.get(key)
         if isinstance(path, str):
             return path
