@@ -1,5 +1,5 @@
 """HTML as it stands, tags and all: rows, items, headings, paragraphs and code are atoms; what a reader does not see is
-boilerplate. For HTML that arrives as a string; files are read by `fieldpack.text.html`, which drops the tags."""
+boilerplate. For HTML that arrives as a string; files are read by `fieldpack.files.html`, which drops the tags."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def read_structure(text: str, *, name: str = "", kind: str = "", max_chars: int 
     text = normalised(text)
     form = kind if kind in READERS else detect.format_of(text, name)
     if form == "html" and not samples.TESTS["html"](text):
-        form = "markdown"  # what `fieldpack.text.html` makes of a page has Markdown's headings, tables and fences
+        form = "markdown"  # what `fieldpack.files.html` makes of a page has Markdown's headings, tables and fences
     builder = Builder(text, max_chars)
     for low, high, crumbs in crumb_windows(text):
         if crumbs:
