@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from fieldpack.text.structure import boilerplate, chunks, code, headings, lists, markup, tables
 from fieldpack.text.structure.builder import Builder
-from fieldpack.text.structure.lines import read_lines
+from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.walk import DEEPEST, DocumentReader, Nested
 
 DIALECTS = ("plain", "markdown", "rst", "man", "asciidoc")
@@ -141,3 +141,11 @@ def read_document(
 ) -> None:
     """Reads [low, high) of the builder's text in one of DIALECTS; low stands at the start of a line."""
     BlockReader(builder, dialect, nested).read(low, high)
+
+
+def read_lead(builder: Builder, low: int, high: int, lines: Lines, starts: list[int]) -> list[tuple[int, int]]:
+    """Reads as text what stands in [low, high) before the first line that starts an entry, all of it where none does.
+    Returns the entries as ranges of lines. starts: the lines that start one, ascending."""
+    if not starts or starts[0]:
+        read_document(builder, low, lines.begin[starts[0]] if starts else high)
+    return list(zip(starts, [*starts[1:], len(lines)], strict=True)) if starts else []

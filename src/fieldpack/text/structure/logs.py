@@ -6,7 +6,7 @@ import re
 
 from fieldpack.text.structure import entries
 from fieldpack.text.structure.builder import Builder
-from fieldpack.text.structure.document import read_document
+from fieldpack.text.structure.document import read_lead
 from fieldpack.text.structure.lines import read_lines
 from fieldpack.text.structure.model import LIST
 
@@ -47,13 +47,11 @@ def read_log(builder: Builder, low: int, high: int) -> None:
     """Reads [low, high) as a log; what stands before the first entry is read as text."""
     lines = read_lines(builder.text, low, high)
     starts = [n for n in range(len(lines)) if starts_entry(builder.text, lines.ink[n])]
-    if not starts:
-        read_document(builder, low, high)
+    ranges = read_lead(builder, low, high, lines, starts)
+    if not ranges:
         return
-    if starts[0]:
-        read_document(builder, low, lines.begin[starts[0]])
     builder.open("log")
-    for number, (i, k) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
+    for number, (i, k) in enumerate(ranges):
         if k == i + 1:
             builder.row(lines.ink[i], lines.end[i], LIST, context=builder.owner, number=number, block="entry")
         else:

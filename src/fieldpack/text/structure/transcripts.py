@@ -6,7 +6,7 @@ import re
 
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.dialects import dialect_of
-from fieldpack.text.structure.document import read_document
+from fieldpack.text.structure.document import read_document, read_lead
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.logs import STAMP
 from fieldpack.text.structure.model import ATOMIC, KEY, LIST, UNIT
@@ -55,13 +55,11 @@ def read_transcript(builder: Builder, low: int, high: int) -> None:
     """Reads [low, high) as turns: a turn is one atom, or its sentences where it is long."""
     lines = read_lines(builder.text, low, high)
     starts = [n for n in range(len(lines)) if speaker(builder.text, lines.ink[n])]
-    if not starts:
-        read_document(builder, low, high)
+    turns = read_lead(builder, low, high, lines, starts)
+    if not turns:
         return
-    if starts[0]:
-        read_document(builder, low, lines.begin[starts[0]])
     builder.open("transcript")
-    for number, (i, k) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
+    for number, (i, k) in enumerate(turns):
         _turn(builder, lines, i, k, number)
     builder.close(rows=len(starts))
 
@@ -98,13 +96,11 @@ def read_mail(builder: Builder, low: int, high: int) -> None:
     """Reads [low, high) as one or more mails: headers, then text in paragraphs, quotations, lists."""
     lines = read_lines(builder.text, low, high)
     starts = [n for n in range(len(lines)) if _opens_mail(builder.text, lines, n)]
-    if not starts or starts[0]:
-        before = lines.begin[starts[0]] if starts else high
-        read_document(builder, low, before)
-    if not starts:
+    messages = read_lead(builder, low, high, lines, starts)
+    if not messages:
         return
     builder.open("transcript")
-    for number, (i, k) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
+    for number, (i, k) in enumerate(messages):
         _message(builder, lines, i, lines.begin[k] if k < len(lines) else high, number)
     builder.close(rows=len(starts))
 
