@@ -11,6 +11,7 @@ from test_packing import problem
 
 import fieldpack as fp
 from fieldpack.packing.problem import Problem, missing_contexts, with_contexts
+from fieldpack.packing.render import render
 from fieldpack.packing.select import select
 
 ROWS = [(f"Person{n}", f"City{n % 7}", f"{n * 13 % 997}.00") for n in range(1, 60)]
@@ -67,6 +68,16 @@ def test_rows_of_one_table_are_joined_by_line_breaks() -> None:
     lines = pack("rows.csv", "How much is due for Person41?", 120).text.splitlines()
     assert len(lines) > 3
     assert set(lines) <= set(CSV.splitlines())
+
+
+def test_a_header_that_ends_a_paragraph_is_joined_to_its_rows() -> None:
+    text = "# Accounts\n\nWhat is due:\n\n" + MARKDOWN
+    document = fp.Document("a.md", text)
+    segments = fp.ContextPacker(unit="paragraph").pack("due", [document], 60).segments
+    row = int(np.searchsorted(segments.start, text.index("| Person41 |")))
+    rows = np.array([segments.context[row], row])
+    found = render((document,), segments, rows, order="source", value=None, cite=False, titles=False)
+    assert found.text.endswith("| name | city | due |\n|---|---|---|\n| Person41 | City6 | 533.00 |")
 
 
 def test_a_pinned_row_comes_with_its_header_where_both_fit() -> None:

@@ -127,7 +127,9 @@ def joined(text: str, segments: Segments, first: int, last: int) -> str:
 
 def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[int, int]) -> str:
     a, b = before[1], after[0]
-    if a < b and (segments.kind[a : b + 1] == _TABLE).all():
+    # A paragraph may end in the header of the rows after it.
+    heads = segments.kind[a] == _TABLE or segments.context[b] == a
+    if a < b and heads and (segments.kind[a + 1 : b + 1] == _TABLE).all():
         return GAP_IN_TABLES
     if a > b or segments.parent[a] != segments.parent[b]:
         return GAP
