@@ -1,7 +1,17 @@
-"""The tests of adapters and of the cluster run where their packages are installed; the header says which are not."""
+"""The tests of adapters and of the cluster run where their packages are installed; the header says which are not.
+
+Hypothesis draws the same examples in every run, so that a run fails only for what the change did. To look for new
+examples set `HYPOTHESIS_PROFILE=explore`; an example that fails goes into the test as an `@example`.
+"""
 
 import importlib.util
 import os
+
+from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True, database=None)
+settings.register_profile("explore", max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported: tests reach no network
 
