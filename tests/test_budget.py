@@ -19,6 +19,7 @@ from fieldpack.budget import (
     window_of,
 )
 from fieldpack.errors import BudgetError, InputError, SettingsError, UnknownNameError
+from fieldpack.request import checked_budget
 
 ALL_PRESETS = ("forty_forty_twenty", "pyramid", "simple_qa", "creative_writing", "complex_reasoning", "default")
 
@@ -122,10 +123,34 @@ def test_windows_by_model_name():
     assert all(isinstance(v, int) and v >= 1000 for v in context_windows().values())
 
 
-@pytest.mark.parametrize("window", [0, -5, True, 16000.0, None])
+@pytest.mark.parametrize(
+    "window", [0, -5, True, 16000.0, None, 10**13, pytest.param(-(10**5000), id="huge"), float("nan")]
+)
 def test_windows_that_are_none(window):
     with pytest.raises(InputError):
         TokenBudgetPlanner(window)
+
+
+@pytest.mark.parametrize("value", [10**13, 10**400, pytest.param(10**5000, id="huge"), float("inf"), True])
+def test_numbers_out_of_every_range_are_refused_wherever_tokens_are_given(value):
+    planner = TokenBudgetPlanner(1000)
+    for call in (
+        lambda: TokenBudgetPlanner(1000, output_reserve=value),
+        lambda: TokenBudgetPlanner(1000, allocations={"a": value}),
+        lambda: TokenBudgetPlanner(1000, alert_threshold=value if value is not True else "x"),
+        lambda: planner.track_usage("system", value),
+        lambda: planner.set_allocation("a", value),
+        lambda: checked_budget(value),
+    ):
+        with pytest.raises((InputError, SettingsError)) as error:
+            call()
+        assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("count", [-1, "3", None, 1.5, True, 10**30, float("nan")])
+def test_a_token_counter_that_returns_no_count_is_refused(count):
+    with pytest.raises(InputError, match="token counter returned"):
+        TokenBudgetPlanner(1000, tokenizer=lambda text: count).track_usage("system", "some text")
 
 
 def test_own_allocations_as_shares_or_tokens():

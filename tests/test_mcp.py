@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unicodedata
 
@@ -15,6 +16,7 @@ from mcp import Client, StdioServerParameters
 
 from fieldpack.errors import InputError
 from fieldpack.mcp import Roots, serve, server
+from fieldpack.mcp.opened import BY_DESCRIPTOR
 from fieldpack.text.tokens import tokenizer
 
 TIDES = "# Tides\n\nTides are caused by the gravity of the Moon.\n\nSpring tides come at full moon."
@@ -109,6 +111,72 @@ def test_a_name_is_found_in_either_spelling_of_its_letters(tmp_path, stored, ask
     assert [d.text for d in documents] == ["The depot opens at seven."]
 
 
+def swapped(target, others, stop):
+    """Renames a file or folder back and forth with links that lead out, until it is told to stop."""
+    spare = target.with_name("spare")
+    while not stop.is_set():
+        for other in others:
+            spare.unlink(missing_ok=True)
+            spare.symlink_to(other)
+            kept = target.with_name("kept")
+            os.rename(target, kept)
+            os.rename(spare, target)
+            os.unlink(target)
+            os.rename(kept, target)
+
+
+@pytest.mark.skipif(not BY_DESCRIPTOR, reason="no folder descriptors on this system")
+@pytest.mark.parametrize(
+    ("name", "asked_for"), [("tides.md", "tides.md"), ("notes", "notes/bread.txt"), ("notes", ".")]
+)
+def test_a_swap_for_a_link_while_it_is_read_gives_nothing_from_outside(place, name, asked_for):
+    (place.parent / "outside" / "bread.txt").write_text(SECRET, "utf-8")
+    outside = place.parent / "outside"
+    others = [outside / "secret.txt"] if name == "tides.md" else [outside]
+    roots, stop = Roots([place]), threading.Event()
+    swapping = threading.Thread(target=swapped, args=(place / name, others, stop))
+    swapping.start()
+    read = tries = 0
+    try:
+        while (tries < 300 or not read) and tries < 20_000:
+            tries += 1
+            try:
+                documents, skipped = roots.read([asked_for])
+            except InputError as error:
+                assert SECRET not in str(error)
+                continue
+            read += 1
+            assert not any(SECRET in d.text for d in documents)
+            assert not any("secret.txt" in line for line in skipped), "not even names from outside"
+    finally:
+        stop.set()
+        swapping.join()
+    assert read, "some reads come through"
+
+
+@pytest.mark.skipif(not BY_DESCRIPTOR, reason="no folder descriptors on this system")
+def test_a_link_put_in_place_after_the_check_is_not_followed(place, monkeypatch):
+    resolve = Roots.resolve
+
+    def then_swapped(self, path):
+        checked = resolve(self, path)
+        (place / "tides.md").unlink()
+        (place / "tides.md").symlink_to(place.parent / "outside" / "secret.txt")
+        return checked
+
+    monkeypatch.setattr(Roots, "resolve", then_swapped)
+    with pytest.raises(InputError, match="not a visible file"):
+        Roots([place]).read(["tides.md"])
+
+
+def test_a_pipe_and_a_device_are_no_files(place):
+    os.mkfifo(place / "pipe.txt")
+    with pytest.raises(InputError, match="no regular file"):
+        Roots([place]).read(["pipe.txt"])
+    documents, skipped = Roots([place]).read(["."])
+    assert documents and any(line.startswith("./pipe.txt") for line in skipped)
+
+
 def test_bounds_on_files_and_bytes(place):
     with pytest.raises(InputError, match="more than 1 files"):
         Roots([place], most_files=1).read(["."])
@@ -158,6 +226,13 @@ def test_a_pack_keeps_its_budget_and_says_its_reasons(place):
             "budget",
         ),
         ("explore_field", {"documents": []}, "nothing to read"),
+        ("pack_context", {"query": "q", "budget": "9", "documents": [{"id": "a", "text": "b"}]}, "valid integer"),
+        ("pack_context", {"query": "q", "budget": True, "documents": [{"id": "a", "text": "b"}]}, "valid integer"),
+        ("pack_context", {"query": "q", "budget": 9, "documents": [{"id": "a", "text": "b"}], "cite": "no"}, "bool"),
+        ("pack_context", {"query": "q", "budget": 9, "documents": [{"id": "a", "text": "b", "txt": "c"}]}, "Extra"),
+        ("explore_field", {"documents": [{"id": "a", "text": "b"}], "limit": 3.0}, "valid integer"),
+        ("plan_budget", {"window": 1000, "used": {"system": "5"}}, "valid integer"),
+        ("plan_budget", {"window": 10**400}, "window"),
         ("plan_budget", {"window": "no-such-model"}, "no-such-model"),
         ("plan_budget", {"window": 1000, "preset": "pyramide"}, "pyramid"),
     ],
@@ -240,7 +315,10 @@ def test_over_http_with_the_real_client(over_http):
     asyncio.run(go())
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     accept = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
-    for strange in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
+    own = over_http.removesuffix("/mcp")
+    origins = ("https://evil.example", f"{own}.evil.example", f"{own}@evil.example", "http://127.0.0.1:1", "null")
+    assert httpx.post(over_http, json=body, headers=accept | {"origin": own}).status_code not in (403, 421)
+    for strange in ({"host": "evil.example"}, {"host": "127.0.0.1:1"}, *({"origin": origin} for origin in origins)):
         answer = httpx.post(over_http, json=body, headers=accept | strange)
         assert answer.status_code in (403, 421), "a page from elsewhere cannot use the tools"
 

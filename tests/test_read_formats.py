@@ -287,10 +287,17 @@ class TestMail:
         )
         assert outcome.notes[0].text == "left out: attachment (1)"
 
-    @pytest.mark.parametrize("charset", ["no-such", "undefined", "rot13", "utf-8"])
+    @pytest.mark.parametrize("charset", ["no-such", "undefined", "rot13", "utf-8", "cp037", "hz", "utf-7", "idna"])
     def test_a_wrong_charset_is_no_reason_to_lose_a_body(self, charset: str) -> None:
         data = PLAIN.format("S", f"Content-Type: text/plain; charset={charset}", "caf\xe9").encode("latin-1")
         assert mail_text("a", data).text.endswith("café")
+
+    @pytest.mark.parametrize(("charset", "codec"), [("utf-16", "utf-16"), ("shift_jis", "cp932"), ("latin1", "cp1252")])
+    def test_the_charsets_of_the_web_are_honoured(self, charset: str, codec: str) -> None:
+        text = "日本" if codec == "cp932" else "café “x”"
+        head = f"Subject: S\nContent-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: base64\n\n"
+        data = head.encode() + base64.b64encode(text.encode(codec))
+        assert mail_text("a", data).text.endswith(text)
 
     def test_a_mailbox_is_a_document_for_each_message(self) -> None:
         box = "".join(

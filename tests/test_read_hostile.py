@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import docx, epub, pdf, pptx, xlsx
 
-from fieldpack.errors import FieldpackError
+from fieldpack.errors import FieldpackError, InputError
+from fieldpack.files import convert
 from fieldpack.files.kinds import KIND_OF_ENDING
 from fieldpack.files.read import read_bytes
 
@@ -133,6 +134,17 @@ def test_pages_of_one_repeated_piece(piece: str) -> None:
 def test_a_tag_of_a_hundred_thousand_attributes_and_a_reference_of_many_digits() -> None:
     assert outcome("a.html", ("<a " + " ".join(f"a{i}=1" for i in range(100_000)) + ">x").encode()) == "read"
     assert outcome("a.html", b"&#" + b"9" * N) == "read"
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.ipynb", "a.eml", "a.jsonl", "a.py", "a"])
+def test_whatever_a_reader_raises_is_the_error_of_that_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise LookupError("what it was not made for")
+
+    monkeypatch.setattr(convert, "_of_text", broken)
+    monkeypatch.setattr(convert, "_of_mail", broken)
+    with pytest.raises(InputError, match=rf"^{name} cannot be read \(LookupError: what it was not made for\); save"):
+        read_bytes(name, b"x")
 
 
 def test_a_cell_that_is_one_run_of_backticks() -> None:

@@ -248,7 +248,9 @@ class TestHuggingFace:
 
 
 class TestCallable:
-    @pytest.mark.parametrize("wrong", [-1, 1.5, None, "3", True])
+    @pytest.mark.parametrize(
+        "wrong", [-1, 1.5, None, "3", True, 10**30, float("nan"), pytest.param(10**5000, id="huge")]
+    )
     def test_a_result_that_is_no_count_is_refused(self, wrong: object) -> None:
         with pytest.raises(InputError, match=r"returned .*allowed: a whole number >= 0"):
             tokenizer(lambda text: wrong).count("x")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fieldpack.checks import MOST_TOKENS, shown
 from fieldpack.corpus.cut import Range
 from fieldpack.errors import InputError
 from fieldpack.text.tokens import check_string
@@ -57,11 +58,11 @@ def checked_queries(query: Queries) -> tuple[tuple[str, ...], tuple[float, ...]]
     given: list[Any] = [query] if isinstance(query, str) else list(query) if isinstance(query, Iterable) else []
     pairs: list[Any] = [(q, 1.0) if isinstance(q, str) else q for q in given]
     if not pairs or not all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in pairs):
-        raise InputError(f"query is {query!r}; give a string, or a list of strings or of (string, weight)")
+        raise InputError(f"query is {shown(query)}; give a string, or a list of strings or of (string, weight)")
     if not all(text.strip() for text, _ in pairs):
         raise InputError("the query is empty; say what the evidence is wanted for")
     if not all(isinstance(w, int | float) and 0 < w <= 1 for _, w in pairs):
-        raise InputError(f"query weights are {[w for _, w in pairs]}; allowed: above 0 and up to 1")
+        raise InputError(f"query weights are {shown([w for _, w in pairs])}; allowed: above 0 and up to 1")
     for text, _ in pairs:
         check_string("the query", text)
     return tuple(p[0] for p in pairs), tuple(float(p[1]) for p in pairs)
@@ -70,9 +71,9 @@ def checked_queries(query: Queries) -> tuple[tuple[str, ...], tuple[float, ...]]
 def checked_budget(budget: int) -> int:
     """A whole number of tokens, at least 1."""
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
-        raise InputError(f"budget is {budget!r}; give a whole number of tokens, 1 or more")
-    if budget < 1:
-        raise InputError(f"budget is {budget}; give a whole number of tokens, 1 or more")
+        raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 or more")
+    if not 1 <= budget <= MOST_TOKENS:
+        raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 to {MOST_TOKENS:,}")
     return int(budget)
 
 
@@ -119,7 +120,7 @@ def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Ran
     out: list[Range] = []
     for pin in [pins] if isinstance(pins, str) else pins:
         if not isinstance(pin, str) and not (isinstance(pin, tuple | list) and len(pin) == 3):
-            raise InputError(f"pin {pin!r} is neither a document id nor (id, start, end)")
+            raise InputError(f"pin {shown(pin)} is neither a document id nor (id, start, end)")
         name, start, end = (pin, 0, None) if isinstance(pin, str) else pin
         if not isinstance(name, str) or name not in number:
             raise InputError(f"pin {name!r} is no document id of this call; ids: {', '.join(list(number)[:8])}")
@@ -128,7 +129,7 @@ def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Ran
         whole = isinstance(pin, str)  # a document without text asks for nothing
         if not whole and not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length):
             raise InputError(
-                f"pin ({name!r}, {start}, {end}) is no range of that document, which has {length} characters"
+                f"pin {shown((name, start, end))} is no range of that document, which has {length} characters"
             )
         out.append((number[name], start, end))
     return out

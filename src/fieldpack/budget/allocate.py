@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from fieldpack.budget.windows import data
+from fieldpack.checks import shown
 from fieldpack.errors import SettingsError, UnknownNameError
 
 RESERVE = "reserve"
@@ -85,7 +86,7 @@ def exact(value: float, whole: int = 1, name: str = "share") -> Fraction:
     """`value / whole` as the decimal that was written (0.15 is 3/20, not its binary neighbour)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= whole:
         limit = f"a number of tokens from 0 to {whole}" if whole > 1 else "a share from 0 to 1"
-        raise SettingsError(f"allocation {name!r} is {value!r}; give {limit}")
+        raise SettingsError(f"allocation {name!r} is {shown(value)}; give {limit}")
     return Fraction(str(value)) / whole
 
 

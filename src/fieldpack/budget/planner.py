@@ -10,7 +10,7 @@ from fieldpack.budget import allocate
 from fieldpack.budget.allocate import OUTPUT, OVERALL, Allocation
 from fieldpack.budget.plan import Alert, BudgetPlan, make_plan
 from fieldpack.budget.windows import window_of
-from fieldpack.checks import number
+from fieldpack.checks import MOST_TOKENS, number, shown
 from fieldpack.errors import BudgetError, InputError, SettingsError
 from fieldpack.protocols import Tokenizer
 
@@ -172,7 +172,8 @@ class TokenBudgetPlanner:
             from fieldpack.text.tokens import tokenizer  # only where a text is counted: a plan needs none
 
             self._tokenizer = tokenizer("o200k_base")
-        return self._tokenizer.count(text) if isinstance(self._tokenizer, Tokenizer) else self._tokenizer(text)
+        count = self._tokenizer.count if isinstance(self._tokenizer, Tokenizer) else self._tokenizer
+        return _tokens(count(text), "what the token counter returned")
 
     def _closed(self) -> Allocation:
         """The allocation with its rest as reserve."""
@@ -202,6 +203,6 @@ def parse_used(pairs: Iterable[str]) -> dict[str, int]:
 
 
 def _tokens(value: object, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 0:
-        raise InputError(f"{what} is {value!r}; give a whole number of tokens, 0 or more")
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) <= MOST_TOKENS:
+        raise InputError(f"{what} is {shown(value)}; give a whole number of tokens, 0 to {MOST_TOKENS:,}")
     return int(value)

@@ -9,6 +9,7 @@ from importlib.resources import files
 from numbers import Integral
 from typing import Any
 
+from fieldpack.checks import MOST_TOKENS, shown
 from fieldpack.errors import InputError, UnknownNameError
 
 # A dated or "latest" name means the model without the suffix, unless the table lists it itself.
@@ -37,10 +38,10 @@ def window_of(model: str | int) -> int:
     Raises UnknownNameError for a name that the table does not have, InputError for a number that is no window.
     """
     if isinstance(model, bool) or not isinstance(model, Integral | str):
-        raise InputError(f"context window is {model!r}; give a whole number of tokens or a model name")
+        raise InputError(f"context window is {shown(model)}; give a whole number of tokens or a model name")
     if not isinstance(model, str):
-        if model < 1:
-            raise InputError(f"context window is {model} tokens; it must be at least 1")
+        if not 1 <= model <= MOST_TOKENS:
+            raise InputError(f"context window is {shown(model)} tokens; allowed: 1 to {MOST_TOKENS:,}")
         return int(model)
     known = context_windows()
     name = model.strip().lower().rsplit("/", 1)[-1]

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from fieldpack.errors import InputError
+from fieldpack.errors import FieldpackError, InputError
 from fieldpack.files.charsets import Decoded, decode
 from fieldpack.files.html import html_page
 from fieldpack.files.kinds import CONTAINERS, kind_of_content, kind_of_name, kind_of_text
@@ -34,7 +34,14 @@ def converted(path: str, data: bytes | str, options: ReadOptions) -> Converted:
 
     Raises InputError, naming the file, for whatever cannot be read.
     """
-    made = _converted(path, data, options)
+    try:
+        made = _converted(path, data, options)
+    except FieldpackError:
+        raise
+    except Exception as error:  # a reader met what it was not made for
+        place = "standard input" if path == "-" else path
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(f"{place} cannot be read ({why}); save it anew, or convert it to plain text") from error
     documents = [_as_unicode(document) for document in made.documents]
     changed = sum(new is not old for new, old in zip(documents, made.documents, strict=True))
     if changed:

@@ -13,6 +13,7 @@ from email.parser import BytesParser
 from email.policy import compat32
 
 from fieldpack.errors import InputError
+from fieldpack.files.charset_names import charset_labels
 from fieldpack.files.charsets import decode
 from fieldpack.files.html import html_page
 from fieldpack.files.model import ReadOptions
@@ -25,6 +26,7 @@ _CONTENT = re.compile(rb"^content-[a-z-]{1,40}:[^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*
 _ENVELOPE = re.compile(rb"^From [^\r\n]{0,999}\r?\n", re.MULTILINE)
 _AFTER_BLANK = re.compile(rb"\n\r?\n\Z")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+_WIDE = ("utf-16", "utf-16le", "utf-16be")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 
@@ -106,15 +108,21 @@ def _text_of(part: Message, kind: str, place: str) -> str | None:
     """The text of a part, None when its bytes are none."""
     charset = part.get_content_charset()
     try:
-        options = ReadOptions(charset=charset)
-        text = decode(place, _payload(part), None, options).text
-    except InputError:  # no charset, an unknown one, or one that does not fit
+        text = decode(place, _payload(part), None, _of_charset(charset)).text
+    except InputError:  # an unknown charset, or one that does not fit
         try:
             text = decode(place, _payload(part), "html" if kind == "text/html" else None, ReadOptions()).text
         except InputError:
             return None
     text = text.replace("\r\n", "\n")
     return html_page(text, whole=True).text if kind == "text/html" else text.strip("\n")
+
+
+def _of_charset(label: str | None) -> ReadOptions:
+    """Options with the charset that a message names, if browsers honour it; else it is detected. UTF-16, which no page
+    can declare, may stand in the head of a part."""
+    name = (label or "").strip().lower()
+    return ReadOptions(charset=name if name in _WIDE else charset_labels().get(name))
 
 
 def _attachment(part: Message) -> str:
@@ -143,6 +151,6 @@ def _decoded(value: str) -> str:
 
 def _word(data: bytes, charset: str | None) -> str:
     try:
-        return decode("header", data, None, ReadOptions(charset=charset if charset != "unknown-8bit" else None)).text
+        return decode("header", data, None, _of_charset(charset)).text
     except InputError:
         return data.decode("latin-1")

@@ -42,4 +42,9 @@ def serve(roots: Sequence[str | Path] = (), transport: str = "stdio", port: int 
     from fieldpack.server.settings import Settings
 
     listening(Settings(port=port)).close()  # a taken port is said in one line, before the server begins
-    built.run("streamable-http", host="127.0.0.1", port=port)
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    # Exact names: the SDK's own pattern "http://127.0.0.1:*" lets in the origin http://127.0.0.1:80.evil.example.
+    hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
+    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
+    built.run("streamable-http", host="127.0.0.1", port=port, transport_security=security)

@@ -1,18 +1,32 @@
-"""The folders that tools may read from, and nothing outside them: links and .. are resolved before a file is opened."""
+"""The folders that tools may read from, and nothing outside them: what is read is what was checked (`opened`)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fieldpack.errors import InputError
-from fieldpack.files.read import read
+from fieldpack.files.read import read_bytes
 from fieldpack.files.source import existing_path
+from fieldpack.mcp.opened import BY_DESCRIPTOR, Content, opened_folder, read_below, read_in
 from fieldpack.types import Document
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "env", "virtualenv", "site-packages", "CVS"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Something below a root by its real path, no part of it a link when it was resolved."""
+
+    root: Path
+    parts: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The real path."""
+        return self.root.joinpath(*self.parts)
 
 
 class Roots:
@@ -38,31 +52,19 @@ class Roots:
         """
         if not self.folders:
             raise InputError("no files can be read here: the server was started without --root; send documents instead")
-        documents: list[Document] = []
-        skipped: list[str] = []
-        size, seen = 0, set()
-        for shown, place, named in self._files(paths, skipped):
-            if place in seen:
-                continue
-            seen.add(place)
-            size += place.stat().st_size
-            if len(seen) > self.most_files or size > self.most_bytes:
-                raise InputError(
-                    f"that is more than {self.most_files:,} files or {self.most_bytes:,} bytes; name fewer of them"
-                )
-            try:
-                documents += [replace(d, id=_renamed(d.id, place, shown)) for d in read([place])]
-            except InputError as error:
-                why = str(error).replace(place.as_posix(), shown)
-                if named:
-                    raise InputError(why) from None
-                skipped.append(f"{shown}: {why}")
-        if not documents:
+        reading = _Reading(self)
+        for path in paths:
+            place = self.resolve(path)
+            if place.path.is_dir():
+                reading.folder(path, place)
+            else:
+                reading.named(path, place)
+        if not reading.documents:
             raise InputError(f"no readable documents in {', '.join(paths[:5])}; give text files, or folders with some")
-        return tuple(documents), tuple(skipped)
+        return tuple(reading.documents), tuple(reading.skipped)
 
-    def resolve(self, path: str) -> Path:
-        """The real path of a path inside a root. For one outside, the InputError does not tell whether it exists."""
+    def resolve(self, path: str) -> Place:
+        """The place of a path inside a root. For one outside, the InputError does not tell whether it exists."""
         if "\0" in path or not path.strip():
             raise InputError(f"{path[:200]!r} is no path; give a file or folder below a root")
         named = Path(path)
@@ -72,40 +74,114 @@ class Roots:
                 place = Path(existing_path(candidate)).resolve(strict=True)
             except (OSError, RuntimeError):  # not there, or a loop of links
                 continue
-            root = self._root_of(place)
-            if root is not None and place.is_relative_to(root):
-                hidden = any(part.startswith(".") for part in place.relative_to(root).parts)
-                if not hidden:
-                    return place
-        raise InputError(f"{path[:200]!r} is not a visible file or folder below a root of this server")
+            root = next((root for root in self.folders if place.is_relative_to(root)), None)
+            if root is not None:
+                parts = place.relative_to(root).parts
+                if not any(part.startswith(".") for part in parts):
+                    return Place(root, parts)
+        raise _not_visible(path)
 
-    def _root_of(self, place: Path) -> Path | None:
-        return next((root for root in self.folders if place.is_relative_to(root)), None)
 
-    def _files(self, paths: Sequence[str], skipped: list[str]) -> Iterator[tuple[str, Path, bool]]:
-        """(path to show, real path, whether it was named) of every file, each checked by itself."""
-        for path in paths:
-            place = self.resolve(path)
-            if place.is_file():
-                yield path, place, True
-            elif place.is_dir():
-                yield from self._walk(path, place, skipped)
-            else:
-                raise InputError(f"{path!r} is no regular file or folder")
+@dataclass
+class _Reading:
+    """One call: what was read so far, and its size."""
 
-    def _walk(self, shown: str, folder: Path, skipped: list[str]) -> Iterator[tuple[str, Path, bool]]:
-        for at, folders, files in os.walk(folder):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
-            for name in sorted(f for f in files if not f.startswith(".")):
-                inside = Path(at, name).relative_to(folder).as_posix()
-                label = f"{shown.rstrip('/')}/{inside}"
-                try:
-                    place = self.resolve(str(Path(at, name)))
-                except InputError:
-                    skipped.append(f"{label}: leads out of the roots")
-                    continue
-                if place.is_file():
-                    yield label, place, False
+    roots: Roots
+    documents: list[Document] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+    _size: int = 0
+
+    def named(self, shown: str, place: Place) -> None:
+        """A file that the caller named: what is wrong with it is an error."""
+        try:
+            content = read_below(place.root, place.parts, self._left()) if place.parts else None
+        except OSError:  # gone, swapped for a link, or not to be read
+            raise _not_visible(shown) from None
+        except InputError as error:
+            raise InputError(f"{shown!r} cannot be read: {error}") from None
+        if content is None:
+            raise _not_visible(shown)
+        try:
+            self._take(shown, place.path, content)
+        except _Unreadable as error:
+            raise InputError(str(error)) from None
+
+    def folder(self, shown: str, place: Place) -> None:
+        """The files of a folder; what cannot be read is skipped, and said."""
+        for inside, content in self._contents(place):
+            label = f"{shown.rstrip('/')}/{inside}"
+            if isinstance(content, str):
+                self.skipped.append(f"{label}: {content}")
+                continue
+            try:
+                self._take(label, place.path / inside, content)
+            except _Unreadable as error:
+                self.skipped.append(f"{label}: {error}")
+
+    def _contents(self, place: Place) -> Iterator[tuple[str, Content | str]]:
+        """(path inside the folder, what is in the file or why it is not read)."""
+        if not BY_DESCRIPTOR:
+            for at, folders, files in os.walk(place.path):
+                folders[:] = _visible(folders)
+                for name in sorted(f for f in files if not f.startswith(".")):
+                    yield Path(at, name).relative_to(place.path).as_posix(), self._linked(Path(at, name))
+            return
+        try:
+            with opened_folder(place.root, place.parts) as folder:
+                for at, folders, files, descriptor in os.fwalk(".", dir_fd=folder):
+                    folders[:] = _visible(folders)
+                    for name in sorted(f for f in files if not f.startswith(".")):
+                        inside = os.path.normpath(os.path.join(at, name))
+                        yield inside, self._listed(descriptor, name, place.path / inside)
+        except OSError:
+            raise InputError("the folder was replaced or removed while it was read; ask again") from None
+
+    def _listed(self, folder: int, name: str, path: Path) -> Content | str:
+        try:
+            return read_in(folder, name, self._left())
+        except OSError:  # a link: where it leads may be below a root
+            return self._linked(path)
+        except InputError as error:
+            return str(error)
+
+    def _linked(self, path: Path) -> Content | str:
+        try:
+            place = self.roots.resolve(str(path))
+            return read_below(place.root, place.parts, self._left())
+        except (InputError, OSError):
+            return "leads out of the roots, or cannot be read"
+
+    def _left(self) -> int:
+        """Bytes that may still be read."""
+        return self.roots.most_bytes - self._size
+
+    def _take(self, shown: str, path: Path, content: Content) -> None:
+        """The documents of a file. Raises InputError above the limits, _Unreadable for what is no text."""
+        if content.identity in self._seen:
+            return
+        self._seen.add(content.identity)
+        if len(self._seen) > self.roots.most_files or len(content.data) > self._left():
+            most = f"{self.roots.most_files:,} files or {self.roots.most_bytes:,} bytes"
+            raise InputError(f"that is more than {most}; name fewer of them")
+        self._size += len(content.data)
+        try:
+            documents = read_bytes(path.as_posix(), content.data).documents
+        except InputError as error:
+            raise _Unreadable(str(error).replace(path.as_posix(), shown)) from None
+        self.documents += [replace(d, id=_renamed(d.id, path, shown)) for d in documents]
+
+
+class _Unreadable(Exception):
+    """What is wrong with a file, in words that the client may see."""
+
+
+def _not_visible(path: str) -> InputError:
+    return InputError(f"{path[:200]!r} is not a visible file or folder below a root of this server")
+
+
+def _visible(folders: Sequence[str]) -> list[str]:
+    return sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
 
 
 def _renamed(name: str, place: Path, shown: str) -> str:

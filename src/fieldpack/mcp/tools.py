@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
@@ -33,6 +33,7 @@ _ABOUT = (
 class Given(BaseModel):
     """A text with a name."""
 
+    model_config = ConfigDict(strict=True, extra="forbid")
     id: str
     text: str
     title: str = ""
@@ -136,15 +137,15 @@ class Tools:
     def pack_context(
         self,
         query: Annotated[str | list[str], Field(description="What the passages are wanted for.")],
-        budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens at most.")],
+        budget: Annotated[int, Field(ge=1, le=10_000_000, strict=True, description="Tokens at most.")],
         paths: Paths = None,
         documents: Texts = None,
         model: ModelName = "static",
         encoding: Encoding = "o200k_base",
         unit: Literal["auto", "paragraph", "sentence"] = "auto",
         order: Literal["source", "edges", "relevance"] = "source",
-        cite: Annotated[bool, Field(description="Head each source with its number, title and id.")] = True,
-        min_relevance: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        cite: Annotated[bool, Field(strict=True, description="Head each source with its number, title and id.")] = True,
+        min_relevance: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.0,
         pins: Annotated[list[str] | None, Field(description="Ids of documents that must be in.")] = None,
     ) -> Annotated[CallToolResult, Packed]:
         """The passages of files or texts that matter for a query, verbatim, in at most `budget` tokens."""
@@ -169,7 +170,7 @@ class Tools:
         self,
         paths: Paths = None,
         documents: Texts = None,
-        limit: Annotated[int, Field(ge=1, le=64, description="Topics at most.")] = 12,
+        limit: Annotated[int, Field(ge=1, le=64, strict=True, description="Topics at most.")] = 12,
         model: ModelName = "static",
     ) -> Annotated[CallToolResult, Explored]:
         """What files or texts are about: their attractors (topics), each with its nearest passages."""
@@ -201,12 +202,12 @@ class Tools:
 
     def plan_budget(
         self,
-        window: Annotated[int | str, Field(description="Tokens, or a model's name.")],
+        window: Annotated[StrictInt | str, Field(description="Tokens, or a model's name.")],
         preset: Annotated[
             str, Field(description="default | pyramid | forty_forty_twenty | simple_qa | ...")
         ] = "default",
-        used: Annotated[dict[str, int] | None, Field(description="Tokens used already, by section.")] = None,
-        output_reserve: Annotated[int, Field(ge=0, description="Tokens kept for the answer.")] = 0,
+        used: Annotated[dict[str, StrictInt] | None, Field(description="Tokens used already, by section.")] = None,
+        output_reserve: Annotated[int, Field(ge=0, strict=True, description="Tokens kept for the answer.")] = 0,
     ) -> Annotated[CallToolResult, Planned]:
         """Divides a context window among the sections of a prompt."""
         planner = TokenBudgetPlanner(window, preset, output_reserve=output_reserve)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldpack.assets import verified
+from fieldpack.checks import MOST_TOKENS, shown
 from fieldpack.errors import AssetError, InputError, UnknownNameError
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import bisect, fit
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 SHIPPED = ("o200k_base", "cl100k_base")
 _RANKS_OF = {"o200k_base": "o200k_base", "o200k_harmony": "o200k_base", "cl100k_base": "cl100k_base"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# tiktoken's pattern engine runs out of stack on a run of a few hundred thousand white characters.
-_LONG_WHITE = 20_000
+_LONG_WHITE = 20_000  # tiktoken's pattern engine runs out of stack on some hundred thousand white characters
 _MANY = 1024
 """Texts that are counted in blocks of _BLOCK_CHARS characters."""
 _BLOCK_CHARS, _MARK = 200_000, "<|endoftext|>"
@@ -280,8 +280,8 @@ class CallableTokenizer:
             tokens = operator.index(found)
         except TypeError:
             tokens = -1
-        if tokens < 0 or isinstance(found, bool):
-            raise InputError(f"token counter {self.name!r} returned {found!r}; allowed: a whole number >= 0")
+        if not 0 <= tokens <= MOST_TOKENS or isinstance(found, bool):
+            raise InputError(f"token counter {self.name!r} returned {shown(found)}; allowed: a whole number >= 0")
         return tokens
 
     def count_many(self, texts: Sequence[str]) -> IntArray:
