@@ -15,10 +15,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class FieldpackError(Exception):
     """Base of all errors raised by fieldpack."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error of a process pool comes back as a pickle. Python's own way calls the class with the message alone.
+        return _rebuilt, (type(self), self.args), dict(vars(self))
+
+
+def _rebuilt(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    return kind.__new__(kind, *args)
 
 
 class InputError(FieldpackError, ValueError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
@@ -22,7 +22,12 @@ class Document:
     id: str
     text: str
     title: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Neither pickle nor copy.deepcopy, and so no dataclasses.asdict, takes a mapping proxy.
+        if isinstance(self.metadata, MappingProxyType):
+            object.__setattr__(self, "metadata", dict(self.metadata))
 
 
 class Segment(NamedTuple):
@@ -43,9 +48,18 @@ class Segment(NamedTuple):
 KINDS = ("paragraph", "sentence", "heading", "code", "table", "list")
 
 
+def _rebuilt(kind: Callable[..., Any], values: dict[str, Any]) -> Any:
+    return kind(**values)
+
+
 class FrozenArrays:
     """A record whose arrays nobody can write to: they are made read-only when it is made, those in a dict too. Whoever
-    makes the record gives its arrays away; an array of a caller's goes in as a view."""
+    makes the record gives its arrays away; an array of a caller's goes in as a view. A copy, and what comes out of a
+    pickle, is made from the fields, and so is read-only too."""
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        record: Any = self
+        return _rebuilt, (type(self), {f.name: getattr(self, f.name) for f in fields(record) if f.init})
 
     def __post_init__(self) -> None:
         for value in vars(self).values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from fieldpack import storage as store
@@ -102,7 +101,7 @@ class ContextMemoryManager:
         text that is no valid Unicode.
         """
         checked(role, content, fields)
-        message = Message(self._named(id), role, content, MappingProxyType(dict(fields)))
+        message = Message(self._named(id), role, content, dict(fields))
         if lost := [i for i in message.answers if i not in self._calls]:
             raise InputError(f"the tool result for {lost[0]!r} has no call in the memory; add the call first")
         check_text([Document(message.id, message.text)])

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from types import MappingProxyType
 from typing import Any
 
 from fieldpack.errors import InputError
@@ -30,7 +29,7 @@ class Message:
     id: str
     role: str
     content: str | list[Any] | None
-    fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    fields: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 0
     summary: bool = False
 
@@ -52,7 +51,7 @@ class Message:
             id=row["id"],
             role=row["role"],
             content=row["content"],
-            fields=MappingProxyType(dict(row["fields"])),
+            fields=dict(row["fields"]),
             tokens=int(row["tokens"]),
             summary=bool(row["summary"]),
         )
