@@ -36,7 +36,6 @@ BAD = {
     "no query": {"id": "no query", "documents": ["a"], "budget": 5},
     "blank query": {"id": 7, "query": " ", "documents": ["a"], "budget": 5},
     "no documents": {"id": "none", "query": "q", "budget": 5},
-    "empty documents": {"id": "empty", "query": "q", "documents": [], "budget": 5},
     "number as document": {"id": "n", "query": "q", "documents": [1], "budget": 5},
     "document without text": {"id": "t", "query": "q", "documents": [{"id": "a"}], "budget": 5},
     "twice the same id": {"id": "2", "query": "q", "documents": [{"id": "a", "text": "b"}] * 2, "budget": 5},

@@ -225,7 +225,7 @@ def test_a_pack_keeps_its_budget_and_says_its_reasons(place):
             {"query": "q", "budget": 1, "documents": [{"id": "a", "text": TIDES}], "pins": ["a"]},
             "budget",
         ),
-        ("explore_field", {"documents": []}, "nothing to read"),
+        ("explore_field", {}, "nothing to read"),
         ("pack_context", {"query": "q", "budget": "9", "documents": [{"id": "a", "text": "b"}]}, "valid integer"),
         ("pack_context", {"query": "q", "budget": True, "documents": [{"id": "a", "text": "b"}]}, "valid integer"),
         ("pack_context", {"query": "q", "budget": 9, "documents": [{"id": "a", "text": "b"}], "cite": "no"}, "bool"),

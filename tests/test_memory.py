@@ -144,11 +144,10 @@ class TestRecall:
         memory.add_message("user", "Which instrument?", id="now")
         assert "now" not in [k.doc_id for k in memory.recall("Which instrument?", budget=300).kept]
 
-    def test_nothing_to_recall_is_said(self):
+    def test_nothing_to_recall_is_an_empty_pack(self):
         memory = ContextMemoryManager()
         memory.add_message("system", "Be kind.")
-        with pytest.raises(InputError, match="nothing to recall"):
-            memory.recall("anything")
+        assert memory.recall("anything").notes == ("nothing to pack: no documents were given",)
         with pytest.raises(InputError, match="empty"):
             conversation(1).recall("  ")
         with pytest.raises(InputError, match="budget"):

@@ -147,7 +147,7 @@ def by_index(w: World) -> Shown:
 
 
 def by_grown_index(w: World) -> Shown:
-    packer, first = w.packer, next(k for k, d in enumerate(w.documents, 1) if d.text.strip())
+    packer, first = w.packer, next((k for k, d in enumerate(w.documents, 1) if d.text.strip()), 1)
     index = packer.index(w.documents[:first])
     for document in w.documents[first:]:
         index = index.add(document)
@@ -323,6 +323,39 @@ def check(w: World, doors: dict[str, Door]) -> None:
             assert wanted[0] == kind
             for name, door in doors.items():
                 assert_agrees(name, outcome(door, again), wanted)
+
+
+NOTHING = {
+    "no documents": ((), "nothing to pack: no documents were given"),
+    "a document without text": ((fp.Document("a", "", "T"),), "nothing to pack: 1 document without text"),
+    "blank documents": ((fp.Document("a", " "), fp.Document("b", "\n\n")), "nothing to pack: 2 documents without text"),
+}
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("name", NOTHING)
+def test_nothing_to_pack_is_an_empty_pack_with_a_note_at_every_door(name: str, dense: bool) -> None:
+    documents, note = NOTHING[name]
+    settings = {"unit": "auto", "order": "source", "cite": True, "titles": False, "allow_cut": True}
+    w = World(documents, "the moon", 9, (), {**settings, "min_relevance": 0.0}, dense)
+    result = w.packer.pack(w.query, documents, w.budget)
+    assert (result.text, result.tokens, result.kept, result.dropped) == ("", 0, (), ())
+    assert result.notes == (note,) and result.state is not None and result.repack(3).notes == (note,)
+    assert "<html" in result.to_html() and result._repr_html_()
+    many = w.packer.pack_stream(w.query, iter(documents), w.budget, hold=1, block=1)
+    assert not many.text and many.notes == (note,)
+    check(w, {**IN_THE_LIBRARY, "batch": by_batch})
+    if not dense:
+        tool = {} if w.settings["titles"] else {"tool": by_tool}
+        command = {"command line": by_command} if documents else {}  # a file without records is an error
+        with TestClient(app()) as client:
+            outside = {
+                "service": by_service(client),
+                "events": by_events(client),
+                "session": by_service_session(client, with_documents=True),
+                "turn": by_service_session(client, with_documents=False),
+            }
+            check(w, {**outside, **tool, **command})
 
 
 @given(worlds())

@@ -7,7 +7,6 @@ from typing import Any
 
 from fieldpack.errors import SettingsError
 
-
 MOST_TOKENS = 10**12
 """No window, budget or count of tokens is larger; numbers up to it keep their value as floats."""
 

@@ -20,15 +20,21 @@ def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) 
         notes.append("the best segment did not fit and was cut (allow_cut)")
     if fitted.reordered:
         notes.append("the pinned text fits only in the order of the documents; that order was used")
-    if scored.corpus.known < _UNKNOWN_LANGUAGE:
+    if len(scored.corpus.rows) and scored.corpus.known < _UNKNOWN_LANGUAGE:
         notes.append("the model does not know this language well: exact words and stems decide here")
-    if scored.skipped.documents:
+    if scored.skipped.segments:
         notes.append(str(scored.skipped))
     return tuple(notes)
 
 
 def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
     problem = scored.problem
+    if not len(problem):
+        count = len(scored.corpus.documents) + scored.skipped.documents
+        word = "document" if count == 1 else "documents"
+        return (
+            f"nothing to pack: {count:,} {word} without text" if count else "nothing to pack: no documents were given"
+        )
     if not problem.eligible.any():
         best = scored.relevance.total[problem.logit > -np.inf]
         if not len(best):

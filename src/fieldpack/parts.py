@@ -23,7 +23,7 @@ from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Adm
 from fieldpack.packing.render import ORDERS, Order
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
-from fieldpack.relevance.score import Relevance, Setup, score
+from fieldpack.relevance.score import Relevance, Setup, relevance_of_nothing, score
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Request
@@ -117,6 +117,8 @@ class PackerParts:
     def relevance(self, request: Request, corpus: Corpus, vectors: FloatArray) -> Relevance:
         """How probable it is that each row holds evidence. vectors (q, d): the queries by the model of the field's
         rows."""
+        if not len(corpus.rows):
+            return relevance_of_nothing()
         queries = [parse_query(text, corpus, self.static) for text in request.queries]
         setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
         dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]

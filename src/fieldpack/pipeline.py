@@ -22,7 +22,7 @@ from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
-from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
+from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
 from fieldpack.result import Explored, Result
 from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
@@ -60,7 +60,8 @@ class ContextPacker(OldNames, PackerParts):
         `budget` tokens.
 
         pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
-        before. on_stage: called with the name of each stage when it is done. Raises InputError for bad input and
+        before. on_stage: called with the name of each stage when it is done. No documents, or documents without text,
+        give an empty result with a note. Raises InputError for bad input, an empty query too, and
         BudgetError when the pins cannot fit.
         """
         request, clock = Request.checked(query, budget, pins), Clock(on_stage)
@@ -77,8 +78,6 @@ class ContextPacker(OldNames, PackerParts):
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
-        if not len(corpus.rows):
-            raise no_text(len(corpus.documents))
         clock, whole = clock or Clock(), corpus
         # 1. The pins: found from their ranges, before any model runs.
         ranges = request.ranges(corpus.documents)
@@ -142,13 +141,10 @@ class ContextPacker(OldNames, PackerParts):
 
     def read(self, documents: Sequence[Document], request: Request | None = None, clock: Clock | None = None) -> Corpus:
         """Documents as numbers, ready for any number of queries; no sentence embedder runs. request: whose pins rows
-        must not reach across. Raises InputError for documents without text."""
+        must not reach across. No documents, or documents without text, give a corpus without rows."""
         listed = tuple(documents)
         cuts = request.ranges(listed) if request is not None else []
-        corpus = self.reader.read(listed, cuts, (clock or Clock()).lap)
-        if not len(corpus.rows):
-            raise no_text(len(listed))
-        return corpus
+        return self.reader.read(listed, cuts, (clock or Clock()).lap)
 
     def pack_stream(
         self,
@@ -221,7 +217,7 @@ class Index:
     def add(self, documents: Documents) -> Index:
         """An index with further documents after these; this one stays as it is. Only the new texts are read and
         embedded. Strings are named doc-N, N counting on. Raises InputError for an id that is there already."""
-        new = checked_documents(named_documents(documents, len(self.documents)), blank=True)
+        new = checked_documents(named_documents(documents, len(self.documents)))
         if again := [d.id for d in new if d.id in self.corpus.numbers]:
             raise InputError(f"{again[0]!r} is the id of a document in the index; ids must be unique")
         more = self.packer.embedded(self.packer.reader.read(new))

@@ -83,13 +83,12 @@ def named_documents(documents: Documents, first: int) -> list[str | Document]:
     return [Document(f"doc-{first + i}", d) if isinstance(d, str) else d for i, d in enumerate(listed)]
 
 
-def checked_documents(documents: Documents, blank: bool = False) -> tuple[Document, ...]:
-    """Documents with unique ids; strings are named doc-0, doc-1, ... blank: whether all may be without text."""
+def checked_documents(documents: Documents) -> tuple[Document, ...]:
+    """Documents with unique ids; strings are named doc-0, doc-1, ... None of them, or none with text, is no error: a
+    search that finds nothing gives an empty pack."""
     if isinstance(documents, Mapping | bytes) or not isinstance(documents, str | Document | Iterable):
         raise InputError(f"documents is a {type(documents).__name__}; give a list of strings or of fieldpack.Document")
     given = [documents] if isinstance(documents, str | Document) else list(documents)
-    if not given:
-        raise InputError("no documents were given; give at least one string or Document")
     out = []
     for i, d in enumerate(given):
         if not isinstance(d, str | Document):
@@ -104,14 +103,7 @@ def checked_documents(documents: Documents, blank: bool = False) -> tuple[Docume
         if d.id in seen:
             raise InputError(f"documents {seen[d.id]} and {i} have the same id {d.id!r}; ids must be unique in a call")
         seen[d.id] = i
-    if not blank and not any(d.text.strip() for d in out):
-        raise no_text(len(out))
     return tuple(out)
-
-
-def no_text(documents: int) -> InputError:
-    """The error for so many documents of which none has text."""
-    return InputError(f"{documents} documents and no text in them; give at least one that is not blank")
 
 
 def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Range]:

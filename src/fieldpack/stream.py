@@ -22,7 +22,7 @@ from fieldpack.corpus.vocabulary import Frequencies, Vocabulary, idf
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.request import Request, checked_documents, no_text
+from fieldpack.request import Request, checked_documents
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
 from fieldpack.words import split, words_of
 
@@ -75,7 +75,7 @@ def hold_documents(documents: Iterable[str | Document], request: Request, reader
         screen.read(block)
         del block  # before the next block is made
     if screen is None:
-        raise InputError("no documents were given; give at least one string or Document")
+        return Held(reader.read(()))
     return screen.result()
 
 
@@ -176,7 +176,7 @@ class _Screen:
 
     def read(self, block: list[Document]) -> None:
         """One block: its statistics, then what of it and of what is held can still win."""
-        documents, first = checked_documents(block, blank=True), self._documents
+        documents, first = checked_documents(block), self._documents
         self._documents += len(documents)
         self._require_unique(documents)
         self._blank += [d for d in documents if d.id in self._pinned and not d.text.strip()]
@@ -198,8 +198,6 @@ class _Screen:
     def result(self) -> Held:
         """What is left at the end of the stream, with the frequencies of the whole stream. Documents between which some
         are missing are no neighbours."""
-        if not self._held:
-            raise no_text(self._documents)
         documents = (*(h.document for h in self._held), *self._blank)
         chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs)
         corpus = replace(self._reader, unit=chosen).read(documents, self._request.ranges(documents))

@@ -219,7 +219,7 @@ class Tools:
     def _documents(
         self, paths: Sequence[str] | None, documents: Sequence[Given] | None
     ) -> tuple[tuple[Document, ...], tuple[str, ...]]:
-        if not paths and not documents:
+        if paths is None and documents is None:
             raise InputError("nothing to read; give paths below a root, or documents")
         read, skipped = self.roots.read(paths) if paths else ((), ())
         return (*read, *(Document(d.id, d.text, d.title) for d in documents or ())), skipped

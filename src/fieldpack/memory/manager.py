@@ -132,7 +132,7 @@ class ContextMemoryManager:
         """The old turns that matter for `query`, in reading order: kept[i].doc_id is the id of a message.
 
         System messages, the ids of `exclude` and a last message that is the query itself stay out. Turns are read once;
-        a second recall reads only what was added. Raises InputError for a blank query and when nothing was said yet.
+        a second recall reads only what was added. Raises InputError for a blank query.
         """
         request = Request.checked(query, budget)
         self._turns.read([m for m in self._messages[self._unread :] if not m.system])
@@ -140,10 +140,7 @@ class ContextMemoryManager:
         closed = set(exclude)
         if self._messages and self._messages[-1].text.strip() in (q.strip() for q in request.queries):
             closed.add(self._messages[-1].id)
-        result = self._turns.pack(request, closed, state)
-        if result is None:
-            raise InputError("nothing to recall: the memory holds no messages besides system messages; add some first")
-        return result
+        return self._turns.pack(request, closed, state)
 
     def get_context(
         self, query: str | None = None, *, strategy: Strategy | None = None, budget: int | None = None

@@ -49,13 +49,12 @@ class Turns:
         before = self._shown.documents if self._shown is not None else ()
         self._shown = replace(self._corpus, documents=(*before, *shown))
 
-    def pack(self, request: Request, closed: Collection[str] = (), state: FieldState | None = None) -> Result | None:
-        """The pack of all turns but the `closed` ids; None when nothing was said."""
-        if self._shown is None:
-            return None
-        settings = replace(self.packer.packing_for(self._shown), reply=GAINS.reply, before=GAINS.before)
+    def pack(self, request: Request, closed: Collection[str] = (), state: FieldState | None = None) -> Result:
+        """The pack of all turns but the `closed` ids; an empty one when nothing was said."""
+        shown = self.packer.read(()) if self._shown is None else self._shown
+        settings = replace(self.packer.packing_for(shown), reply=GAINS.reply, before=GAINS.before)
         packer = replace(self.packer, packing=settings)
-        return packer.pack_corpus(request, self._shown, state, extras=Extras(bias=_closing(self._shown, closed)))
+        return packer.pack_corpus(request, shown, state, extras=Extras(bias=_closing(shown, closed)))
 
 
 def _closing(corpus: Corpus, closed: Collection[str]) -> FloatArray:

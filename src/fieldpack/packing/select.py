@@ -195,7 +195,8 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
         gain[row] = pack.gains()[row]
         pack.add(row, int(pack.costs(alone=True)[row]))
     _add_contexts_of_pins(pack, budget, brought)
-    while True:
+    gains = pack.gains()
+    while len(problem):
         costs = pack.costs()
         able, gains = pack.able(costs, budget - pack.used), pack.gains()
         weighed = gains if rho == 0 else gains / np.maximum(costs, 1) ** rho

@@ -66,7 +66,8 @@ def index_corpus(
         if not (place / "index.json").is_file():
             _read_parts(out, lines, packer, compute, progress)
             parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
-            Index(packer, packer.reader.join(*parts)).save(place)
+            joined = packer.reader.join(*parts) if parts else packer.embedded(packer.reader.read(()))
+            Index(packer, joined).save(place)
             for k in range(len(out)):
                 out.path(k).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)

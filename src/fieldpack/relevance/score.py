@@ -44,6 +44,19 @@ class Relevance(FrozenArrays):
         return read_only(sigmoid(self.logit))
 
 
+def relevance_of_nothing() -> Relevance:
+    """That of no rows."""
+    return Relevance(
+        logit=np.zeros(0, np.float32),
+        parts={},
+        max_similarity=np.zeros((0, 0), np.float32),
+        word_weight=np.zeros(0, np.float32),
+        words=(),
+        known=0.0,
+        query_ids=np.zeros(0, np.int64),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Setup:
     """How queries are scored. scorer: the weights. weights: of each query, in (0, 1], what its evidence is worth; ()

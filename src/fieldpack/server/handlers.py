@@ -141,7 +141,7 @@ class Handlers:
         documents = self.documents(request.documents) if request.documents is not None else ()
         # An index holds its documents and more: what cannot be kept is refused before it is read.
         self.sessions.check_space(sum(len(d.text) for d in documents))
-        index = packer.index(documents) if documents else None
+        index = packer.index(documents) if request.documents is not None else None
         session = Session(packer) if request.switching is None else Session(packer, switching=request.switching)
         name = self.sessions.add(session, index, _memory_of(session, index))
         return self._session(name, session, len(documents))
