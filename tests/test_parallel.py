@@ -121,16 +121,52 @@ def test_where_nothing_is_missing_no_cluster_is_asked(tmp_path):
     assert pack_many(PACKER, tasks(3), tmp_path / "out", ray="127.0.0.1:1").done_before == 1
 
 
-@pytest.mark.parametrize(
-    "harm", [lambda b: b[:-5], lambda b: b.replace(b'"task": 2', b'"task": 9'), lambda b: b"", lambda b: b"[\n[\n"]
-)
-def test_a_damaged_shard_is_made_anew(tmp_path, harm):
+HARMS = {
+    "cut": lambda b: b[:-5],
+    "another number": lambda b: b.replace(b'"task": 2', b'"task": 9'),
+    "empty": lambda b: b"",
+    "no JSON": lambda b: b"[\n[\n",
+    "changed text": lambda b: b.replace(b" the ", b" THE ", 1),
+    "another order": lambda b: b"".join(reversed(b.splitlines(keepends=True))),
+    "a second row twice": lambda b: b.splitlines(keepends=True)[0] * 2,
+    "a row more": lambda b: b + b.splitlines(keepends=True)[1],
+    "garbage in the second row": lambda b: b.splitlines(keepends=True)[0] + b"garbage\n",
+    "another count of tokens": lambda b: b.replace(b'"tokens": ', b'"tokens": 1', 1),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_shard_is_found_and_made_anew(tmp_path, harm):
     pack_many(PACKER, tasks(5), tmp_path / "out", batch=2)
     whole = content(tmp_path / "out")
     shard = tmp_path / "out" / "packs-000001.jsonl"
-    shard.write_bytes(harm(shard.read_bytes()))
+    harmed = HARMS[harm](shard.read_bytes())
+    assert harmed != shard.read_bytes()
+    shard.write_bytes(harmed)
+    with pytest.raises(fp.InputError, match=r"packs-000001.jsonl is not what was written"):
+        list(rows(tmp_path / "out"))
     assert pack_many(PACKER, tasks(5), tmp_path / "out", batch=2).done_before == 2
     assert content(tmp_path / "out") == whole
+
+
+def test_shards_that_changed_places_are_made_anew(tmp_path):
+    pack_many(PACKER, tasks(4), tmp_path / "out", batch=2)
+    whole = content(tmp_path / "out")
+    first, second = (tmp_path / "out" / f"packs-00000{k}.jsonl" for k in (0, 1))
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other), second.write_bytes(one)
+    assert pack_many(PACKER, tasks(4), tmp_path / "out", batch=2).done_before == 0
+    assert content(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("left", [b"", b"garbage\n\xff\xfe\n", b"0123"])
+def test_shards_without_their_checksum_are_made_anew(tmp_path, left):
+    pack_many(PACKER, tasks(4), tmp_path / "out", batch=2)
+    sums = tmp_path / "out" / "SHA256SUMS"
+    sums.write_bytes(sums.read_bytes().splitlines(keepends=True)[0] + left)  # the second is lost, or cut short
+    assert pack_many(PACKER, tasks(4), tmp_path / "out", batch=2).done_before == 1
+    assert len(list(rows(tmp_path / "out"))) == 4
+    assert pack_many(PACKER, tasks(4), tmp_path / "out", batch=2).done_before == 2
 
 
 @pytest.mark.parametrize(

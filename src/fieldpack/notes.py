@@ -32,9 +32,8 @@ def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
     if not len(problem):
         count = len(scored.corpus.documents) + scored.skipped.documents
         word = "document" if count == 1 else "documents"
-        return (
-            f"nothing to pack: {count:,} {word} without text" if count else "nothing to pack: no documents were given"
-        )
+        what = f"{count:,} {word} without text" if count else "no documents were given"
+        return f"nothing to pack: {what}"
     if not problem.eligible.any():
         best = scored.relevance.total[problem.logit > -np.inf]
         if not len(best):

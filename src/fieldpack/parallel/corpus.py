@@ -18,7 +18,7 @@ from fieldpack.corpus.files import from_bytes, to_bytes
 from fieldpack.errors import InputError
 from fieldpack.parallel.jobs import ComputeOptions
 from fieldpack.parallel.run import run_jobs
-from fieldpack.parallel.shards import MOST_BATCH, Output
+from fieldpack.parallel.shards import CHECKSUMS, MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
@@ -70,6 +70,7 @@ def index_corpus(
             Index(packer, joined).save(place)
             for k in range(len(out)):
                 out.path(k).unlink(missing_ok=True)
+            (out.folder / CHECKSUMS).unlink(missing_ok=True)
     return Index.load(place, packer, verify=False)
 
 

@@ -120,6 +120,7 @@ def _run(
             done += len(out.items(k))
             if progress is not None:
                 progress("pack", done, lines.count)
+        out.finish()
         return _summary(out, len(out) - len(missing))
 
 
@@ -133,11 +134,14 @@ def rows(output: str | Path) -> Iterator[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{place} is no folder of packs: {error}") from error
     out = Output(place, kind="packs", count=count, size=size, ending="jsonl", about={})
+    sums = out.checksums()
     for k in range(len(out)):
         try:
             content = out.path(k).read_bytes()
         except OSError as error:
             raise InputError(f"{out.path(k)} is not there yet: finish the run with the call that began it") from error
+        if sums.get(out.path(k).name) != store.sha256(content):
+            raise InputError(f"{out.path(k)} is not what was written: run the call that made it again, it is made anew")
         yield from (json.loads(line) for line in content.splitlines())
 
 

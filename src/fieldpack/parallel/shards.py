@@ -1,4 +1,4 @@
-"""An output folder: a manifest of the run, and one file for each shard, complete or absent."""
+"""An output folder: a manifest of the run, one file for each shard, complete or absent, and their checksums."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from fieldpack.errors import InputError
-from fieldpack.storage import UNFINISHED, write_file
+from fieldpack.storage import UNFINISHED, sha256, write_file
 
 fcntl: ModuleType | None
 try:
@@ -21,6 +21,8 @@ except ImportError:  # a system without: two runs in one folder are not kept apa
     fcntl = None
 
 MANIFEST = "manifest.json"
+CHECKSUMS = "SHA256SUMS"
+"""A line for each shard that was written, as `sha256sum -c` reads them; the last one of a name counts."""
 VERSION = 1
 MOST_BATCH = 1_000_000
 """Items of one shard at most: each is held in memory as a whole."""
@@ -67,12 +69,43 @@ class Output:
             ) from error
 
     def missing(self, whole: Callable[[int, bytes], bool]) -> list[int]:
-        """The shards that are not there, or not whole."""
-        return [k for k in range(len(self)) if not (self.path(k).is_file() and whole(k, self.path(k).read_bytes()))]
+        """The shards that are not there, changed since they were written, or not `whole`."""
+        sums = self.checksums()
+
+        def is_there(shard: int) -> bool:
+            if not self.path(shard).is_file():
+                return False
+            content = self.path(shard).read_bytes()
+            return sums.get(self.path(shard).name) == sha256(content) and whole(shard, content)
+
+        return [k for k in range(len(self)) if not is_there(k)]
+
+    def checksums(self) -> dict[str, str]:
+        """{name of a shard: its sha256}; lines that are none are passed over."""
+        try:
+            text = (self.folder / CHECKSUMS).read_text("utf-8", "replace")
+        except OSError:
+            return {}
+        pairs = (line.split("  ") for line in text.splitlines())
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
     def write(self, shard: int, content: bytes) -> None:
         """On disk when this returns, and complete whenever it is seen."""
         write_file(self.path(shard), content, durable=True)
+        # The leading line end closes a line that a kill cut short.
+        with (self.folder / CHECKSUMS).open("ab") as file:
+            torn = file.tell() > 0 and not _ends_line(self.folder / CHECKSUMS)
+            file.write(f"{chr(10) * torn}{sha256(content)}  {self.path(shard).name}\n".encode("ascii"))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def finish(self) -> None:
+        """When all shards are there: one line for each, in order, so that two runs leave the same bytes."""
+        sums, names = self.checksums(), [self.path(k).name for k in range(len(self))]
+        listed = "".join(f"{sums[name]}  {name}\n" for name in names).encode("ascii")
+        path = self.folder / CHECKSUMS
+        if names and path.read_bytes() != listed:
+            write_file(path, listed, durable=True)
 
     def _check(self) -> None:
         wanted = {"kind": self.kind, "version": VERSION, "count": self.count, "batch": self.size, **self.about}
@@ -95,6 +128,12 @@ class Output:
                     f"{self.folder} was begun with another {name}: {_short(written.get(name))}, "
                     f"now {_short(wanted.get(name))}; use what it was begun with, or give a new folder"
                 )
+
+
+def _ends_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 @contextmanager
