@@ -192,7 +192,7 @@ def test_a_path_that_cannot_be(tmp_path, caplog):
 
 
 READ_ONLY = """
-import os, sys, logging
+import os, sys, logging, urllib.parse  # pathlib of 3.13 imports it late, when the child may not read it any more
 logging.basicConfig()
 from fieldpack.embed.cache import VectorCache, key_of
 from fieldpack.embed import HashEmbedder

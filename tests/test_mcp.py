@@ -16,7 +16,6 @@ from mcp import Client, StdioServerParameters
 
 from fieldpack.errors import InputError
 from fieldpack.mcp import Roots, serve, server
-from fieldpack.mcp.opened import BY_DESCRIPTOR
 from fieldpack.text.tokens import tokenizer
 
 TIDES = "# Tides\n\nTides are caused by the gravity of the Moon.\n\nSpring tides come at full moon."
@@ -125,7 +124,6 @@ def swapped(target, others, stop):
             os.rename(kept, target)
 
 
-@pytest.mark.skipif(not BY_DESCRIPTOR, reason="no folder descriptors on this system")
 @pytest.mark.parametrize(
     ("name", "asked_for"), [("tides.md", "tides.md"), ("notes", "notes/bread.txt"), ("notes", ".")]
 )
@@ -154,7 +152,6 @@ def test_a_swap_for_a_link_while_it_is_read_gives_nothing_from_outside(place, na
     assert read, "some reads come through"
 
 
-@pytest.mark.skipif(not BY_DESCRIPTOR, reason="no folder descriptors on this system")
 def test_a_link_put_in_place_after_the_check_is_not_followed(place, monkeypatch):
     resolve = Roots.resolve
 

@@ -125,7 +125,7 @@ class _Reading:
             for at, folders, files in os.walk(place.path):
                 folders[:] = _visible(folders)
                 for name in sorted(f for f in files if not f.startswith(".")):
-                    yield Path(at, name).relative_to(place.path).as_posix(), self._linked(Path(at, name))
+                    yield Path(at, name).relative_to(place.path).as_posix(), self._where_it_leads(Path(at, name))
             return
         try:
             with opened_folder(place.root, place.parts) as folder:
@@ -141,11 +141,11 @@ class _Reading:
         try:
             return read_in(folder, name, self._left())
         except OSError:  # a link: where it leads may be below a root
-            return self._linked(path)
+            return self._where_it_leads(path)
         except InputError as error:
             return str(error)
 
-    def _linked(self, path: Path) -> Content | str:
+    def _where_it_leads(self, path: Path) -> Content | str:
         try:
             place = self.roots.resolve(str(path))
             return read_below(place.root, place.parts, self._left())

@@ -189,16 +189,15 @@ def _run(problem: Problem, budget: int, settings: PackingSettings, rho: float, c
     pack = _Selection(problem, settings, cache)
     if cache is not None:
         cache.prefetch(_most_probable(problem, budget))
-    gain = np.zeros(len(problem), np.float32)
-    brought = np.zeros(len(problem), np.bool_)
+    gain, brought = np.zeros(len(problem), np.float32), np.zeros(len(problem), np.bool_)
     for row in np.flatnonzero(problem.pinned).tolist():
         gain[row] = pack.gains()[row]
         pack.add(row, int(pack.costs(alone=True)[row]))
     _add_contexts_of_pins(pack, budget, brought)
     gains = pack.gains()
     while len(problem):
-        costs = pack.costs()
-        able, gains = pack.able(costs, budget - pack.used), pack.gains()
+        costs, gains = pack.costs(), pack.gains()
+        able = pack.able(costs, budget - pack.used)
         weighed = gains if rho == 0 else gains / np.maximum(costs, 1) ** rho
         row = first_of_best(np.where(able, weighed, -np.inf))
         if not able[row]:
