@@ -20,7 +20,7 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
-from fieldpack.packing.render import ORDERS, Order
+from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, score
@@ -42,7 +42,7 @@ class PackerParts:
     tokenizer: Any = "o200k_base"
     unit: Unit = "auto"
     order: Order = "source"
-    cite: bool = False
+    cite: Cite = False
     min_relevance: float = 0.0
     titles: bool = False
     allow_cut: bool = False
@@ -61,6 +61,7 @@ class PackerParts:
             object.__setattr__(self, "residue_weight", persist)
         choice("unit", self.unit, UNITS)
         choice("order", self.order, ORDERS)
+        choice("cite", self.cite, CITES)
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
         if not isinstance(self.field, FieldSettings):
