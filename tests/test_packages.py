@@ -1,4 +1,4 @@
-"""The thin packages under `packages/` build to wheels and give the adapters' classes; the Dockerfile installs offline."""
+"""The thin packages under `packages/` build to wheels and give the adapters' classes; a container installs offline."""
 
 import importlib.util
 import re

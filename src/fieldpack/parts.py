@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fieldpack.async_packs import AsyncPacks
 from fieldpack.checks import choice, number
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
@@ -35,7 +36,7 @@ UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
 
 
 @dataclass(frozen=True)
-class PackerParts:
+class PackerParts(AsyncPacks):
     """What `fieldpack.pipeline.ContextPacker` is made of; see there for the meaning of each field."""
 
     embedder: Any = "static"

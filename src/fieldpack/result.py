@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from fieldpack.citations import Citation, citations_of
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import next_state
 from fieldpack.explain import Explanation
@@ -150,6 +151,12 @@ class Result(OldResultNames):
     def dropped(self) -> tuple[Dropped, ...]:
         """The segments that were not packed."""
         return tuple(self._most_relevant_dropped(None))
+
+    @cached_property
+    def citations(self) -> tuple[Citation, ...]:
+        """Where each verbatim piece of `text` comes from, in the order of the text."""
+        end = None if self.cut is None else self.cut.end
+        return citations_of(self.corpus.documents, self.segments, self.fitted.text.rendered, end)
 
     def repack(self, budget: int) -> Result:
         """The same query and documents at another budget; relevance and field are not read again. Raises InputError for
