@@ -21,7 +21,8 @@ from fieldpack.scored import Extras
 from fieldpack.types import FloatArray
 
 _ROUNDS = 8
-"""Packs tried, at most, where a framework's own lines around the texts take tokens that the packer does not know of."""
+"""Packs tried, at most, where a framework's own lines around the texts take tokens that the packer does not know of;
+where none of them fits, smaller ones down to a token."""
 
 
 Measure = Callable[[Sequence[Piece]], int]
@@ -138,7 +139,9 @@ class Engine:
         low, high, size = 0, budget + 1, budget
         best: list[Piece] = []
         most = 0
-        for _ in range(_ROUNDS):
+        for tried in range(_ROUNDS + budget.bit_length()):
+            if tried >= _ROUNDS and most:
+                break
             found = arranged(pieces(result, self.packer.tokenizer.count), self.order)
             tokens = measure(found) if found else 0
             if tokens <= budget:
@@ -149,7 +152,8 @@ class Engine:
                 guess = (low + high) // 2
             else:
                 high = size
-                guess = max(size - (tokens - budget), (low + high) // 2)
+                middle = (low + high) // 2
+                guess = max(size - (tokens - budget), middle) if tried < _ROUNDS // 2 else middle
             if not low < guess < high:
                 break
             size = guess

@@ -15,6 +15,7 @@ from fieldpack.request import checked_budget
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
+    from haystack.components.builders import PromptBuilder
     from haystack.core.serialization import component_to_dict
     from haystack.utils.deserialization import deserialize_component_inplace
 except ModuleNotFoundError as error:
@@ -41,6 +42,9 @@ class FieldpackRanker:
     spread_vectors: whether a document's vector stands for each of its paragraphs, so that nothing is computed; else
         only for a document of one paragraph.
 
+    template: the Jinja template of the PromptBuilder that the documents go to, with `documents` and `query` (or
+        `question`): the whole prompt is then part of the budget.
+
     Serialisable when `packer` is given as keyword arguments that are, and `embedder` as a name, a URL or a component.
     """
 
@@ -52,10 +56,13 @@ class FieldpackRanker:
         document_embedder: Any = None,
         reuse_vectors: bool | None = None,
         spread_vectors: bool = True,
+        template: str | None = None,
     ) -> None:
         self.budget = checked_budget(budget)
         self.packer, self.embedder, self.document_embedder = packer, embedder, document_embedder
         self.reuse_vectors, self.spread_vectors = reuse_vectors, spread_vectors
+        self.template = template
+        self._prompt = None if template is None else PromptBuilder(template, required_variables=[])
         framework = _is_component(embedder)
         if document_embedder is not None and not (framework and _is_component(document_embedder)):
             raise SettingsError(
@@ -98,7 +105,12 @@ class FieldpackRanker:
         self.warm_up()
         if not query.strip():
             return {"documents": self._unranked(documents, limit)}
-        found = self._engine.pack(query, [_source(d, self._engine.reuse) for d in documents], limit)
+
+        def measure(pieces: Sequence[Piece]) -> int:
+            return self._count([_kept(documents[p.number], p) for p in pieces], query)
+
+        sources = [_source(d, self._engine.reuse) for d in documents]
+        found = self._engine.pack(query, sources, limit, measure=measure)
         return {"documents": [_kept(documents[p.number], p) for p in found]}
 
     @component.output_types(documents=list[Document])
@@ -129,6 +141,7 @@ class FieldpackRanker:
             packer=self.packer,
             reuse_vectors=self.reuse_vectors,
             spread_vectors=self.spread_vectors,
+            template=self.template,
             **out,
         )
 
@@ -144,13 +157,18 @@ class FieldpackRanker:
 
     def _unranked(self, documents: Sequence[Document], budget: int) -> list[Document]:
         out: list[Document] = []
-        texts: list[str] = []
         for d in documents:
-            texts.append(d.content or "")
-            if self._engine.count(texts) > budget:
+            if self._count([*out, d], "") > budget:
                 break
             out.append(d)
         return out
+
+    def _count(self, documents: list[Document], query: str) -> int:
+        """Tokens of the documents as the model will see them."""
+        if self._prompt is None:
+            return self._engine.count([d.content or "" for d in documents])
+        shown = {"documents": documents, "query": query, "question": query}
+        return int(self._engine.packer.tokenizer.count(self._prompt.run(template_variables=shown)["prompt"]))
 
 
 def _is_component(model: Any) -> bool:

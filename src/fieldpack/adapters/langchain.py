@@ -9,6 +9,7 @@ from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.adapters._turns import trimmed
 from fieldpack.errors import InputError, MissingExtraError, SettingsError
+from fieldpack.packing.render import BETWEEN_DOCUMENTS
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import checked_budget
 
@@ -17,6 +18,7 @@ try:
     from langchain_core.documents import BaseDocumentCompressor, Document
     from langchain_core.embeddings import Embeddings
     from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage, convert_to_messages
+    from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
     from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
     from pydantic import ConfigDict, PrivateAttr, field_validator
 except ModuleNotFoundError as error:
@@ -43,6 +45,8 @@ class FieldpackCompressor(BaseDocumentCompressor):
     reuse_vectors: whether to use them; None: when `embedder` is an Embeddings or `vectors` are given.
     spread_vectors: whether a document's vector stands for each of its paragraphs, so that nothing is computed; else
         only for a document of one paragraph.
+    document_prompt, document_separator: as of create_stuff_documents_chain: what a chain writes around the contents
+        ("Content: ...\\nSource: ...") is then part of the budget.
 
     Raises InputError for a blank query, EmbeddingError for vectors of another model than the query's.
     """
@@ -53,6 +57,8 @@ class FieldpackCompressor(BaseDocumentCompressor):
     vectors: Any = None
     reuse_vectors: bool | None = None
     spread_vectors: bool = True
+    document_prompt: BasePromptTemplate[str] | None = None
+    document_separator: str = BETWEEN_DOCUMENTS
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
     _engine: Engine = PrivateAttr()
@@ -87,7 +93,14 @@ class FieldpackCompressor(BaseDocumentCompressor):
         if not documents:
             return []
         sources = [Source(d.page_content, d.id, _title(d.metadata), d.metadata, self._vector(d)) for d in documents]
-        return [_kept(documents[p.number], p) for p in self._engine.pack(query, sources, self.budget)]
+        prompt = self.document_prompt or PromptTemplate.from_template("{page_content}")
+
+        def measure(pieces: Sequence[Piece]) -> int:
+            shown = (format_document(_kept(documents[p.number], p), prompt) for p in pieces)
+            return int(self._engine.packer.tokenizer.count(self.document_separator.join(shown)))
+
+        found = self._engine.pack(query, sources, self.budget, measure=measure)
+        return [_kept(documents[p.number], p) for p in found]
 
     def as_runnable(self) -> Runnable[dict[str, Any], list[Document]]:
         """{"documents", "query"} to documents, for chains."""
@@ -172,7 +185,8 @@ def _middleware(trimmer: FieldpackMessageTrimmer) -> AgentMiddleware[Any, Any]:
             return handler(edited(request))
 
         async def awrap_model_call(self, request: Any, handler: Any) -> Any:
-            from langchain_core.runnables import run_in_executor
+            from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
+    from langchain_core.runnables import run_in_executor
 
             return await handler(await run_in_executor(None, edited, request))
 

@@ -11,6 +11,7 @@ from fieldpack.adapters._common import Engine, engine, missing, sides
 from fieldpack.adapters._documents import KEY, Piece, Source
 from fieldpack.errors import InputError
 from fieldpack.memory import ContextMemoryManager
+from fieldpack.packing.render import BETWEEN_DOCUMENTS
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import checked_budget
 from fieldpack.result import Result
@@ -42,6 +43,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
     spread_vectors: whether a node's vector stands for each of its paragraphs, so that nothing is computed; else only
         for a node of one paragraph.
     metadata_mode: how nodes will be shown to the model: what it adds to the texts is part of the budget.
+    template: the prompt in which the nodes will stand ("{context_str}" and "{query_str}"), as text_qa_template of a
+        query engine: all of it is then part of the budget.
 
     to_dict leaves out what is an object: the embedder, and a ContextPacker (give its keyword arguments).
 
@@ -56,6 +59,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
     reuse_vectors: bool | None = Field(default=None, description="Whether stored vectors are of the embedder.")
     spread_vectors: bool = Field(default=True, description="Whether a node's vector stands for its paragraphs.")
     metadata_mode: MetadataMode = Field(default=MetadataMode.LLM, description="How nodes are shown to the model.")
+    template: Any = Field(default=None, description="A prompt template with {context_str}.", exclude=True)
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
     _engine: Engine = PrivateAttr()
@@ -68,6 +72,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
     def model_post_init(self, context: Any, /) -> None:
         """Checks the settings; loads nothing."""
         super().model_post_init(context)
+        if self.template is not None and not hasattr(self.template, "format"):
+            raise InputError(f"template is a {type(self.template).__name__}; give a PromptTemplate, or a string")
         model = self.embedder if isinstance(self.embedder, BaseEmbedding) else None
         self._engine = engine(
             self.packer,
@@ -94,8 +100,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
             raise InputError("FieldpackPostprocessor was called without a query; pass query_str= or query_bundle=")
 
         def measure(pieces: Sequence[Piece]) -> int:
-            shown = (_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in pieces)
-            return self._engine.count(list(shown))
+            shown = [_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in pieces]
+            return self._count(shown, query_bundle.query_str)
 
         found = self._engine.pack(
             query_bundle.query_str,
@@ -105,6 +111,13 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
             measure,
         )
         return [_kept(nodes[p.number], p) for p in found]
+
+    def _count(self, shown: list[str], query: str) -> int:
+        """Tokens of the nodes as the model will see them."""
+        if self.template is None:
+            return self._engine.count(shown)
+        context = BETWEEN_DOCUMENTS.join(text.strip() for text in shown)  # as response synthesizers join them
+        return int(self._engine.packer.tokenizer.count(self.template.format(context_str=context, query_str=query)))
 
     def _query_vector(self, query: QueryBundle) -> Any:
         if not self._engine.reuse:

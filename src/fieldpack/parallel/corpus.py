@@ -18,7 +18,7 @@ from fieldpack.corpus.files import from_bytes, to_bytes
 from fieldpack.errors import InputError
 from fieldpack.parallel.jobs import ComputeOptions
 from fieldpack.parallel.run import run_jobs
-from fieldpack.parallel.shards import CHECKSUMS, MOST_BATCH, Output
+from fieldpack.parallel.shards import MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
@@ -68,9 +68,7 @@ def index_corpus(
             parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
             joined = packer.reader.join(*parts) if parts else packer.embedded(packer.reader.read(()))
             Index(packer, joined).save(place)
-            for k in range(len(out)):
-                out.path(k).unlink(missing_ok=True)
-            (out.folder / CHECKSUMS).unlink(missing_ok=True)
+            out.clear()
     return Index.load(place, packer, verify=False)
 
 

@@ -99,6 +99,11 @@ class Output:
             file.flush()
             os.fsync(file.fileno())
 
+    def clear(self) -> None:
+        """Takes all shards away, once nobody needs them any more."""
+        for path in (*map(self.path, range(len(self))), self.folder / CHECKSUMS):
+            path.unlink(missing_ok=True)
+
     def finish(self) -> None:
         """When all shards are there: one line for each, in order, so that two runs leave the same bytes."""
         sums, names = self.checksums(), [self.path(k).name for k in range(len(self))]
