@@ -18,20 +18,24 @@ from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
+from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
-from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
+from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings, Problem
 from fieldpack.packing.render import ORDERS, Order
+from fieldpack.relevance.outside import standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, score
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
-from fieldpack.request import Request
+from fieldpack.request import Request, checked_enough
 from fieldpack.text.tokens import tokenizer as make_tokenizer
-from fieldpack.types import BoolArray, FloatArray
+from fieldpack.types import BoolArray, FloatArray, IntArray
 
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
+SCORE_WEIGHT = 0.3
+"""Log odds that one standard deviation of a score from outside adds."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class PackerParts:
     fill: bool = True
     residue_weight: float = 1.0
     reranker: Any = None
+    enough: float = ENOUGH
+    score_weight: float = SCORE_WEIGHT
     persist: InitVar[float | None] = None
     """Deprecated name of residue_weight."""
 
@@ -63,6 +69,8 @@ class PackerParts:
         choice("order", self.order, ORDERS)
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
+        number("score_weight", self.score_weight, 0, 50)
+        checked_enough(self.enough)
         if not isinstance(self.field, FieldSettings):
             raise SettingsError(f"field is a {type(self.field).__name__}; give fieldpack.FieldSettings(...)")
         if self.packing is not None and not isinstance(self.packing, PackingSettings):
@@ -125,6 +133,17 @@ class PackerParts:
         else:
             relevance = score(queries, corpus, setup, dense)
         return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+
+    def outside(self, request: Request, corpus: Corpus) -> FloatArray | None:
+        """(n,) log odds that scores from outside add to the choice of each row; None without such scores."""
+        ranges = request.score_ranges(corpus.documents)
+        return np.asarray(self.score_weight * standardised(ranges, corpus.rows)) if ranges else None
+
+    def stop(self, request: Request, relevance: Relevance, problem: Problem, rows: IntArray) -> Stop:
+        """When a pack of these rows of a problem has enough."""
+        enough = self.enough if request.enough is None else request.enough
+        admitted = np.where(problem.eligible, relevance.total, 0)
+        return Stop(enough, admitted[rows], float(admitted.sum(dtype=np.float64)))
 
     def admission(
         self, corpus: Corpus, pinned: BoolArray, state: FieldState | None, bias: FloatArray | None

@@ -14,6 +14,7 @@ from fieldpack.corpus.reading import next_state
 from fieldpack.deprecation import renamed
 from fieldpack.explain import Explanation
 from fieldpack.field.state import FieldState, Reading
+from fieldpack.packing.enough import Rows, Sufficiency, sufficiency
 from fieldpack.packing.fit import Cut, Fitted, Writer
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
@@ -40,7 +41,7 @@ class Result:
 
     request: what was asked for; scored: the rows with their relevance; packing: the choice among them (packing.value /
     packing.bound is how near it is to the best conceivable); fitted: the text. timings: milliseconds by stage. notes:
-    what a user should know of this pack.
+    what a user should know of this pack. stop: the share of the relevance that was enough.
     """
 
     request: Request
@@ -52,6 +53,7 @@ class Result:
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     min_relevance: float = 0.0
+    stop: float = 1.0
 
     def __repr__(self) -> str:
         kept = int(self.inside.sum())
@@ -134,7 +136,15 @@ class Result:
             writer=self.writer,
             budget=self.budget,
             threshold=self.min_relevance,
+            enough=self.stop,
         )
+
+    @cached_property
+    def enough(self) -> Sufficiency:
+        """How much of the expected evidence the pack holds, and what a larger budget would add."""
+        problem, packing = self.scored.problem, self.packing
+        rows = Rows(self.relevance.total, problem.cost, problem.eligible, self.inside)
+        return sufficiency(self.stop, packing.ended, rows, fits=packing.fits, budget=self.budget)
 
     @cached_property
     def state(self) -> FieldState:
@@ -188,6 +198,7 @@ class Result:
                 "value": round(self.packing.value, 6),
                 "bound": round(self.packing.bound, 6),
             },
+            "enough": self.enough.to_dict(),
             "notes": list(self.notes),
             "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }

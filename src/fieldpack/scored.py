@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import FieldOverview, absorbed, of_rows, read_field
 from fieldpack.field.state import FieldSettings, FieldState, Reading
@@ -75,6 +77,13 @@ class Extras:
     query_vectors: FloatArray | None = None
     overview: FieldOverview | None = None
     skipped: Skipped = Skipped()
+
+
+def added(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
+    """The sum of two biases (n,), None for none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return np.asarray(one + other, np.float32)
 
 
 NOTHING_MORE = Extras()

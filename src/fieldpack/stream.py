@@ -10,7 +10,7 @@ what is pinned. At the end they are read as any documents are, with the document
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -58,6 +58,18 @@ class Held:
     corpus: Corpus
     documents: int = 0
     segments: int = 0
+
+    def scored(self, request: Request) -> Request:
+        """The request with the scores of what is held. Raises InputError for scores by position: a stream has none."""
+        scores = request.scores
+        if scores is None:
+            return request.with_scores_of(self.corpus.documents)
+        if not self.documents:
+            return request
+        if not isinstance(scores, Mapping):
+            raise InputError("scores of a stream go by id: give a mapping {id: score}, or Document(..., score=...)")
+        held = {key: s for key, s in scores.items() if (key if isinstance(key, str) else key[0]) in self.corpus.numbers}
+        return replace(request, scores=held)
 
 
 def hold_documents(documents: Iterable[str | Document], request: Request, reader: CorpusReader, hold: Hold) -> Held:
@@ -238,7 +250,16 @@ class _Screen:
             keep |= {at[p] for p in (self._held[i].place - 1, self._held[i].place + 1) if p in at}
         keep |= set(self._named(order[:_SPEAKERS])[: self._hold // _NEIGHBOURS].tolist())
         keep |= {i for i, h in enumerate(self._held) if h.document.id in self._pinned}
+        keep |= set(self._best_scored()[: self._hold // _NEIGHBOURS])
         self._held = [self._held[i] for i in sorted(keep)]
+
+    def _best_scored(self) -> list[int]:
+        """Documents held that have a score from outside, the highest first."""
+        given = self._request.scores
+        known = given if isinstance(given, Mapping) else None
+        scores = [h.document.score if known is None else known.get(h.document.id) for h in self._held]
+        ranked = [(-s, i) for i, s in enumerate(scores) if s is not None]
+        return [i for _, i in sorted(ranked)]
 
     def _named(self, speakers: IntArray) -> IntArray:
         """Rows of what is held whose titles the first documents mention and the query does not, what is mentioned most
