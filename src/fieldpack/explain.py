@@ -94,8 +94,8 @@ class Explanation:
 
     @cached_property
     def _beyond(self) -> dict[int, bool]:
-        """Whether a pack that holds all that is before a row in the queue has enough, so that a larger budget alone does
-        not let it in."""
+        """Whether a pack that holds all that is before a row in the queue has enough, so that a larger budget alone
+        does not let it in."""
         relevance = np.where(self.problem.eligible, self.relevance.total, 0).astype(np.float64)
         order = self._order
         held = float(relevance[self.fitted.inside].sum())

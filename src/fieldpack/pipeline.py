@@ -191,7 +191,10 @@ class ContextPacker(OldNames, PackerParts):
         held = hold_documents(documents, request, self.reader, Hold(hold, block))
         clock.lap("stream")
         extras = Extras(skipped=Skipped(held.documents, held.segments))
-        request = held.scored(request)
+        if held.documents:
+            request = request.with_scores_among(held.corpus.documents)
+        else:
+            request = request.with_scores_of(held.corpus.documents)
         return self.pack_corpus(request, held.corpus, state, extras=extras, clock=clock)
 
     def index(self, documents: Documents) -> Index:

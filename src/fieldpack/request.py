@@ -83,6 +83,17 @@ class Request:
         own: dict[Pin, float] = {d.id: d.score for d in documents if d.score is not None}
         return self if self.scores is not None or not own else replace(self, scores=own)
 
+    def with_scores_among(self, documents: Sequence[Document]) -> Request:
+        """The same with the scores of these documents alone, of a stream of more. Raises InputError for scores by
+        position: documents of a stream have none."""
+        if self.scores is None:
+            return self.with_scores_of(documents)
+        if not isinstance(self.scores, Mapping):
+            raise InputError("scores of a stream go by id: give a mapping {id: score}, or Document(..., score=...)")
+        ids = {d.id for d in documents}
+        known = {key: s for key, s in self.scores.items() if (key if isinstance(key, str) else key[0]) in ids}
+        return replace(self, scores=known)
+
     def score_ranges(self, documents: tuple[Document, ...]) -> list[ScoreRange]:
         """The scores as ranges of documents. Raises InputError for another number of scores than of documents, an
         unknown id, and a range outside its text."""

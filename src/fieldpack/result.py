@@ -56,8 +56,8 @@ class Result:
     stop: float = 1.0
 
     def __repr__(self) -> str:
-        kept = int(self.inside.sum())
-        return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {len(self.inside) - kept} dropped)"
+        kept, n = int(self.inside.sum()), len(self.inside)
+        return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {n - kept} dropped)"
 
     @property
     def text(self) -> str:
@@ -142,9 +142,9 @@ class Result:
     @cached_property
     def enough(self) -> Sufficiency:
         """How much of the expected evidence the pack holds, and what a larger budget would add."""
-        problem, packing = self.scored.problem, self.packing
+        problem = self.scored.problem
         rows = Rows(self.relevance.total, problem.cost, problem.eligible, self.inside)
-        return sufficiency(self.stop, packing.ended, rows, fits=packing.fits, budget=self.budget)
+        return sufficiency(self.stop, self.packing.ended, rows, self.packing.fits, self.budget)
 
     @cached_property
     def state(self) -> FieldState:
@@ -203,11 +203,7 @@ class Result:
             "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }
         if self.skipped.documents:
-            out["passed"] = {
-                "documents": self.skipped.documents,
-                "segments": self.skipped.segments,
-                "reason": self.skipped.reason,
-            }
+            out["passed"] = self.skipped.to_dict()
         return out
 
     def to_html(self, packs: Sequence[Result] | None = None) -> str:

@@ -28,6 +28,10 @@ class Skipped:
         """Why they were let go."""
         return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
 
+    def to_dict(self) -> dict[str, int | str]:
+        """As `fieldpack pack --json` has it."""
+        return {"documents": self.documents, "segments": self.segments, "reason": self.reason}
+
     def __str__(self) -> str:
         return f"{self.segments:,} segments of {self.documents:,} documents were streamed past: {self.reason}"
 

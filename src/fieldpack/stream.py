@@ -59,18 +59,6 @@ class Held:
     documents: int = 0
     segments: int = 0
 
-    def scored(self, request: Request) -> Request:
-        """The request with the scores of what is held. Raises InputError for scores by position: a stream has none."""
-        scores = request.scores
-        if scores is None:
-            return request.with_scores_of(self.corpus.documents)
-        if not self.documents:
-            return request
-        if not isinstance(scores, Mapping):
-            raise InputError("scores of a stream go by id: give a mapping {id: score}, or Document(..., score=...)")
-        held = {key: s for key, s in scores.items() if (key if isinstance(key, str) else key[0]) in self.corpus.numbers}
-        return replace(request, scores=held)
-
 
 def hold_documents(documents: Iterable[str | Document], request: Request, reader: CorpusReader, hold: Hold) -> Held:
     """The documents of an iterator that can win. Raises InputError for bad documents, and for pins of documents that
@@ -256,9 +244,8 @@ class _Screen:
     def _best_scored(self) -> list[int]:
         """Documents held that have a score from outside, the highest first."""
         given = self._request.scores
-        known = given if isinstance(given, Mapping) else None
-        scores = [h.document.score if known is None else known.get(h.document.id) for h in self._held]
-        ranked = [(-s, i) for i, s in enumerate(scores) if s is not None]
+        known = given if isinstance(given, Mapping) else {h.document.id: h.document.score for h in self._held}
+        ranked = [(-s, i) for i, h in enumerate(self._held) if (s := known.get(h.document.id)) is not None]
         return [i for _, i in sorted(ranked)]
 
     def _named(self, speakers: IntArray) -> IntArray:

@@ -40,6 +40,8 @@ class FieldpackRanker:
         component.
     spread_vectors: whether a document's vector stands for each of its paragraphs, so that nothing is computed; else
         only for a document of one paragraph.
+    scores: whether Document.score (the higher the better) joins the choice; off by default, for DocumentJoiner
+        concatenates documents whose scores have different scales.
 
     Serialisable when `packer` is given as keyword arguments that are, and `embedder` as a name, a URL or a component.
     """
@@ -52,10 +54,11 @@ class FieldpackRanker:
         document_embedder: Any = None,
         reuse_vectors: bool | None = None,
         spread_vectors: bool = True,
+        scores: bool = False,
     ) -> None:
         self.budget = checked_budget(budget)
         self.packer, self.embedder, self.document_embedder = packer, embedder, document_embedder
-        self.reuse_vectors, self.spread_vectors = reuse_vectors, spread_vectors
+        self.reuse_vectors, self.spread_vectors, self.scores = reuse_vectors, spread_vectors, scores
         framework = _is_component(embedder)
         if document_embedder is not None and not (framework and _is_component(document_embedder)):
             raise SettingsError(
@@ -98,7 +101,7 @@ class FieldpackRanker:
         self.warm_up()
         if not query.strip():
             return {"documents": self._unranked(documents, limit)}
-        found = self._engine.pack(query, [_source(d, self._engine.reuse) for d in documents], limit)
+        found = self._engine.pack(query, [_source(d, self._engine.reuse, self.scores) for d in documents], limit)
         return {"documents": [_kept(documents[p.number], p) for p in found]}
 
     @component.output_types(documents=list[Document])
@@ -129,6 +132,7 @@ class FieldpackRanker:
             packer=self.packer,
             reuse_vectors=self.reuse_vectors,
             spread_vectors=self.spread_vectors,
+            scores=self.scores,
             **out,
         )
 
@@ -169,10 +173,12 @@ def _sides(text: Any, document: Any) -> Sides:
     return sides(f"{type(text).__module__}.{type(text).__qualname__}", rows, query)
 
 
-def _source(document: Document, reuse: bool) -> Source:
+def _source(document: Document, reuse: bool, scored: bool) -> Source:
     title = document.meta.get("title")
     vector = document.embedding if reuse else None
-    return Source(document.content or "", document.id, title if isinstance(title, str) else "", document.meta, vector)
+    name = title if isinstance(title, str) else ""
+    score = document.score if scored else None
+    return Source(document.content or "", document.id, name, document.meta, vector=vector, score=score)
 
 
 def _kept(document: Document, piece: Piece) -> Document:

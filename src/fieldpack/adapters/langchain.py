@@ -43,6 +43,8 @@ class FieldpackCompressor(BaseDocumentCompressor):
     reuse_vectors: whether to use them; None: when `embedder` is an Embeddings or `vectors` are given.
     spread_vectors: whether a document's vector stands for each of its paragraphs, so that nothing is computed; else
         only for a document of one paragraph.
+    scores: whether metadata["relevance_score"] (of rerankers), or else metadata["score"], joins the choice; off by
+        default: "score" is a similarity in one store and a distance in another, and merged retrievers mix their scales.
 
     Raises InputError for a blank query, EmbeddingError for vectors of another model than the query's.
     """
@@ -53,6 +55,7 @@ class FieldpackCompressor(BaseDocumentCompressor):
     vectors: Any = None
     reuse_vectors: bool | None = None
     spread_vectors: bool = True
+    scores: bool = False
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
     _engine: Engine = PrivateAttr()
@@ -86,7 +89,7 @@ class FieldpackCompressor(BaseDocumentCompressor):
         """The evidence; [] for no documents. callbacks: not called, there is nothing in between to report."""
         if not documents:
             return []
-        sources = [Source(d.page_content, d.id, _title(d.metadata), d.metadata, self._vector(d)) for d in documents]
+        sources = [self._source(d) for d in documents]
         return [_kept(documents[p.number], p) for p in self._engine.pack(query, sources, self.budget)]
 
     def as_runnable(self) -> Runnable[dict[str, Any], list[Document]]:
@@ -99,6 +102,18 @@ class FieldpackCompressor(BaseDocumentCompressor):
             return list(await self.acompress_documents(*_inputs(inputs)))
 
         return RunnableLambda(run, arun, name="fieldpack")
+
+    def _source(self, document: Document) -> Source:
+        known = document.metadata
+        score = known.get("relevance_score", known.get("score")) if self.scores else None
+        return Source(
+            document.page_content,
+            document.id,
+            _title(known),
+            known,
+            vector=self._vector(document),
+            score=score,
+        )
 
     def _vector(self, document: Document) -> Any:
         if not self._engine.reuse:

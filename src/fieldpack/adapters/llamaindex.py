@@ -41,6 +41,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
         None: when `embedder` is a BaseEmbedding.
     spread_vectors: whether a node's vector stands for each of its paragraphs, so that nothing is computed; else only
         for a node of one paragraph.
+    scores: whether the retriever's scores (NodeWithScore.score, the higher the better) join the choice; switch it off
+        where retrievers of several scales were merged.
     metadata_mode: how nodes will be shown to the model: what it adds to the texts is part of the budget.
 
     to_dict leaves out what is an object: the embedder, and a ContextPacker (give its keyword arguments).
@@ -55,6 +57,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
     )
     reuse_vectors: bool | None = Field(default=None, description="Whether stored vectors are of the embedder.")
     spread_vectors: bool = Field(default=True, description="Whether a node's vector stands for its paragraphs.")
+    scores: bool = Field(default=True, description="Whether the retriever's scores join the choice.")
     metadata_mode: MetadataMode = Field(default=MetadataMode.LLM, description="How nodes are shown to the model.")
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
@@ -99,7 +102,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
 
         found = self._engine.pack(
             query_bundle.query_str,
-            [_source(n.node, self._engine.reuse) for n in nodes],
+            [_source(n.node, self._engine.reuse, n.score if self.scores else None) for n in nodes],
             self.budget,
             self._query_vector(query_bundle),
             measure,
@@ -179,7 +182,7 @@ class FieldpackMemoryBlock(BaseMemoryBlock[str]):
             return self._last.text
 
 
-def _source(node: BaseNode, reuse: bool) -> Source:
+def _source(node: BaseNode, reuse: bool, score: float | None) -> Source:
     place: dict[str, Any] = {}
     if node.ref_doc_id:
         place["source"] = node.ref_doc_id
@@ -192,7 +195,8 @@ def _source(node: BaseNode, reuse: bool) -> Source:
         node.node_id,
         title if isinstance(title, str) else "",
         {**node.metadata, **place},
-        node.embedding if reuse else None,
+        vector=node.embedding if reuse else None,
+        score=score,
     )
 
 

@@ -20,6 +20,7 @@ from fieldpack.cli.inputs import (
     read_text,
     streamed_documents,
     with_boundary,
+    with_score,
     write_text,
 )
 from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
@@ -103,11 +104,14 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     documents: tuple[Document, ...] = ()
     if options.index is None and not options.stream:
         documents = documents_of(options.paths or [], options)
+        documents = tuple(map(with_score, documents)) if options.scores else documents
     request = _request(options, _packer(options, progress))
     packer, queries, budget = request.packer, request.queries, request.budget
     pins = options.pin or []
     if options.stream:
-        return packer.pack_stream(queries, streamed_documents(options.encoding_errors), budget, pins=pins)
+        streamed = streamed_documents(options.encoding_errors)
+        streamed = map(with_score, streamed) if options.scores else streamed
+        return packer.pack_stream(queries, streamed, budget, pins=pins)
     if options.index is not None:
         from fieldpack.pipeline import Index
 
@@ -128,6 +132,7 @@ def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
         titles=options.titles,
         min_relevance=options.min_relevance,
         allow_cut=options.allow_cut,
+        enough=options.enough,
     )
     return packer if options.boundary is None else with_boundary(options.boundary, packer)
 
@@ -159,6 +164,8 @@ def _check_single(options: PackOptions) -> None:
         raise InputError("no query: say --query TEXT, or fieldpack batch TASKS to pack many")
     if options.index is not None and options.paths:
         raise InputError("PATH... and --index FOLDER are both given; the index has its documents: say one of them")
+    if options.index is not None and options.scores:
+        raise InputError("--scores goes with PATH...: an index keeps no scores, which are of one query")
     if options.stream and (options.index is not None or (options.paths or ["-"]) != ["-"]):
         raise InputError("--stream reads standard input; leave out PATH... and --index")
 
