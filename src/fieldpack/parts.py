@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,13 +22,14 @@ from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings, Problem
 from fieldpack.packing.render import ORDERS, Order
-from fieldpack.relevance.outside import standardised
+from fieldpack.relevance.outside import Outside, read_again, standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, score
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Request, checked_enough
+from fieldpack.rerank.service import RerankService, is_reranker
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
@@ -36,6 +37,8 @@ Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
 SCORE_WEIGHT = 0.3
 """Log odds that one standard deviation of a score from outside adds."""
+RERANK_WEIGHT = 1.0
+"""The same for a reranker, which reads query and text together and is there to be believed."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class PackerParts:
     reranker: Any = None
     enough: float = ENOUGH
     score_weight: float = SCORE_WEIGHT
+    rerank_weight: float = RERANK_WEIGHT
     persist: InitVar[float | None] = None
     """Deprecated name of residue_weight."""
 
@@ -70,6 +74,7 @@ class PackerParts:
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
         number("score_weight", self.score_weight, 0, 50)
+        number("rerank_weight", self.rerank_weight, 0, 50)
         checked_enough(self.enough)
         if not isinstance(self.field, FieldSettings):
             raise SettingsError(f"field is a {type(self.field).__name__}; give fieldpack.FieldSettings(...)")
@@ -79,8 +84,9 @@ class PackerParts:
             object.__setattr__(self, "scorer", Path(self.scorer))
         if not isinstance(self.embedder, EmbeddingService):
             object.__setattr__(self, "embedder", EmbeddingService(self.embedder))
-        if self.reranker is not None and not isinstance(self.reranker, EmbeddingService):
-            object.__setattr__(self, "reranker", EmbeddingService(self.reranker))
+        if self.reranker is not None and not isinstance(self.reranker, EmbeddingService | RerankService):
+            kind = RerankService if is_reranker(self.reranker) else EmbeddingService
+            object.__setattr__(self, "reranker", kind(self.reranker))
         object.__setattr__(self, "tokenizer", make_tokenizer(self.tokenizer))
 
     @cached_property
@@ -102,7 +108,8 @@ class PackerParts:
     @property
     def reranking_model(self) -> EmbeddingService | None:
         """The `reranker`, or the one that comes with the embedder "cascade"."""
-        model: EmbeddingService | None = self.embedder.reranker if self.reranker is None else self.reranker
+        own = self.reranker if isinstance(self.reranker, EmbeddingService) else None
+        model: EmbeddingService | None = self.embedder.reranker if own is None else own
         return model
 
     @property
@@ -128,16 +135,22 @@ class PackerParts:
         queries = [parse_query(text, corpus, self.static) for text in request.queries]
         setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
         dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]
-        if (model := self.reranking_model) is not None and (dense is None or self.reranker is not None):
+        if (model := self.reranking_model) is not None and (dense is None or model is self.reranker):
             relevance = rerank(Reranking(request.queries, model), queries, corpus, setup, dense)
         else:
             relevance = score(queries, corpus, setup, dense)
         return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
 
-    def outside(self, request: Request, corpus: Corpus) -> FloatArray | None:
-        """(n,) log odds that scores from outside add to the choice of each row; None without such scores."""
-        ranges = request.score_ranges(corpus.documents)
-        return np.asarray(self.score_weight * standardised(ranges, corpus.rows)) if ranges else None
+    def outside(self, request: Request, corpus: Corpus, relevance: Relevance) -> Outside:
+        """The log odds that scores from outside and a reranker of query and text add to the choice of each row."""
+        ranges, out = request.score_ranges(corpus.documents), Outside()
+        if isinstance(self.reranker, RerankService):
+            read = read_again(self.reranker, request.queries, corpus, relevance)
+            out = replace(read, bias=None if read.bias is None else self.rerank_weight * read.bias)
+        if not ranges:
+            return out
+        scores = np.asarray(self.score_weight * standardised(ranges, corpus.rows), np.float32)
+        return replace(out, bias=scores if out.bias is None else out.bias + scores)
 
     def stop(self, request: Request, relevance: Relevance, problem: Problem, rows: IntArray) -> Stop:
         """When a pack of these rows of a problem has enough."""

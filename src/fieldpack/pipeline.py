@@ -50,10 +50,11 @@ class ContextPacker(OldNames, PackerParts):
     not even the best segment fits, cut it. field, packing: their settings; packing None chooses by unit. scorer: other
     weights than the shipped. fill: whether what the budget has left is filled with what remains, the best first.
     residue_weight: log odds in [0, 50] that carried residue adds to a segment that was packed in an earlier turn, which
-    keeps packs stable. reranker: a second model that reads only the paragraphs that can still win.
+    keeps packs stable. reranker: a second model that reads only the paragraphs that can still win: what
+    EmbeddingService takes, or one that reads query and text together (`fieldpack.rerank.service.RerankService`).
     enough: in (0, 1], the pack ends when it holds this share of the relevance that its budget could hold, where that is
     most of all (`fieldpack.packing.enough`); 1 fills the budget. score_weight: log odds in [0, 50] that one standard
-    deviation of a score from outside adds.
+    deviation of a score from outside adds; rerank_weight: the same of the reranker's scores.
 
     Raises UnknownNameError or SettingsError at construction.
     """
@@ -109,7 +110,8 @@ class ContextPacker(OldNames, PackerParts):
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
-        bias = added(extras.bias, self.outside(request, corpus))
+        outside = self.outside(request, corpus, relevance)
+        bias = added(extras.bias, outside.bias)
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
@@ -119,6 +121,7 @@ class ContextPacker(OldNames, PackerParts):
             settings=self.field,
             overview=extras.overview if corpus is whole else None,
             skipped=extras.skipped,
+            notes=outside.notes,
         )
         return observed(self.choose(request, scored, clock))
 

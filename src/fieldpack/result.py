@@ -127,10 +127,9 @@ class Result:
     @cached_property
     def reasons(self) -> Explanation:
         """Why each row was kept or dropped."""
-        scored = self.scored
         return Explanation(
-            relevance=scored.relevance,
-            problem=scored.problem,
+            relevance=self.relevance,
+            problem=self.scored.problem,
             packing=self.packing,
             fitted=self.fitted,
             writer=self.writer,
@@ -167,9 +166,8 @@ class Result:
         return self.packer.choose(self.request.with_budget(budget), self.scored)
 
     def _entry(self, row: int) -> dict[str, Any]:
-        s = self.segments[row]
-        document = self.corpus.documents[s.doc]
-        end = self.cut.end if self.cut is not None and self.cut.row == row else s.end
+        s, cut = self.segments[row], self.cut
+        document, end = self.corpus.documents[s.doc], cut.end if cut is not None and cut.row == row else s.end
         return {
             "doc_id": document.id,
             "start": s.start,

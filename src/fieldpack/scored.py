@@ -39,7 +39,8 @@ class Skipped:
 @dataclass(frozen=True, eq=False)
 class Scored:
     """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. query_vectors (q,
-    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index."""
+    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index. notes: of
+    where scores are from."""
 
     corpus: Corpus
     relevance: Relevance
@@ -49,6 +50,7 @@ class Scored:
     settings: FieldSettings
     overview: FieldOverview | None = None
     skipped: Skipped = Skipped()
+    notes: tuple[str, ...] = ()
 
     @property
     def reading(self) -> Reading:

@@ -19,8 +19,8 @@ KEY = "fieldpack"
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A framework's document. vector: what the store has for it, by the embedder of the call; score: the retriever's, the
-    higher the better. None when it has none."""
+    """A framework's document. vector: what the store has for it, by the embedder of the call; score: the
+    retriever's, the higher the better. None when it has none."""
 
     text: str
     id: str | None = None
