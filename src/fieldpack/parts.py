@@ -35,7 +35,7 @@ from fieldpack.types import BoolArray, FloatArray, IntArray
 
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
-SCORE_WEIGHT = 0.3
+SCORE_WEIGHT = 0.15
 """Log odds that one standard deviation of a score from outside adds."""
 RERANK_WEIGHT = 1.0
 """The same for a reranker, which reads query and text together and is there to be believed."""

@@ -15,11 +15,11 @@ from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.request import Pin, Scores, checked_documents
-from fieldpack.server import schemas
+from fieldpack.server import rerank, schemas
 from fieldpack.server.object_size import object_bytes
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions, StoredSession
-from fieldpack.server.settings import Settings
+from fieldpack.server.settings import MODELS, Settings
 from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document, FloatArray
@@ -93,6 +93,19 @@ class Handlers:
             on_stage=on_stage,
         )
         return result.to_dict()
+
+    def rerank(self, request: rerank.RerankIn) -> dict[str, Any]:
+        """Rank documents by the probability that they hold evidence for a query."""
+        most = self.settings.max_documents
+        if len(request.documents) > most:
+            raise Problem("too-large", f"{len(request.documents):,} documents; allowed in one request: {most:,}")
+        return rerank.answer(ContextPacker(embedder=self.service(request.model), unit="paragraph"), request)
+
+    def models(self) -> dict[str, Any]:
+        """The models that a request may name."""
+        names = (*MODELS, *self.settings.shown_models)
+        facts = {"object": "model", "created": 0, "owned_by": "fieldpack"}
+        return {"object": "list", "data": [{"id": name, **facts} for name in names]}
 
     def field(self, request: schemas.FieldIn) -> dict[str, Any]:
         """Read the field of documents without a query."""
