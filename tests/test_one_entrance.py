@@ -75,6 +75,11 @@ class World:
         return fp.ContextPacker(embedder=HashEmbedder() if self.dense else "static", **self.settings)
 
     @property
+    def scores(self) -> list[float | None]:
+        """The documents' own: an index does not keep them, so they come with the call."""
+        return [d.score for d in self.documents]
+
+    @property
     def queries(self) -> list[tuple[str, float]]:
         listed = [self.query] if isinstance(self.query, str) else self.query
         return [(q, 1.0) if isinstance(q, str) else q for q in listed]
@@ -104,7 +109,13 @@ def worlds(draw, dense: bool = False) -> World:
         "titles": draw(st.booleans()),
         "allow_cut": draw(st.booleans()),
         "min_relevance": draw(st.sampled_from([0.0, 0.0, 0.05, 0.6])),
+        "enough": draw(st.sampled_from([0.5, 0.95, 1.0])),
     }
+    if draw(st.booleans()):  # scores from outside, some documents without one
+        scale = draw(st.sampled_from([1.0, 0.01, -30.0]))
+        documents = [
+            replace(d, score=draw(st.sampled_from([None, scale * draw(st.integers(-3, 3))]))) for d in documents
+        ]
     budget = draw(st.integers(1, 30) | st.integers(1, 250))
     return World(tuple(documents), draw(st.sampled_from(QUERIES)), budget, tuple(pins), chosen, dense)
 
@@ -143,7 +154,7 @@ def by_repack(w: World) -> Shown:
 
 
 def by_index(w: World) -> Shown:
-    return told(w.packer.index(w.documents).pack(w.query, w.budget, pins=w.pins).to_dict())
+    return told(w.packer.index(w.documents).pack(w.query, w.budget, pins=w.pins, scores=w.scores).to_dict())
 
 
 def by_grown_index(w: World) -> Shown:
@@ -151,14 +162,15 @@ def by_grown_index(w: World) -> Shown:
     index = packer.index(w.documents[:first])
     for document in w.documents[first:]:
         index = index.add(document)
-    return told(index.pack(w.query, w.budget, pins=w.pins).to_dict())
+    return told(index.pack(w.query, w.budget, pins=w.pins, scores=w.scores).to_dict())
 
 
 def by_saved_index(w: World) -> Shown:
     packer = w.packer
     with tempfile.TemporaryDirectory() as folder:
         packer.index(w.documents).save(folder)
-        return told(fp.Index.load(folder, packer).pack(w.query, w.budget, pins=w.pins).to_dict())
+        index = fp.Index.load(folder, packer)
+        return told(index.pack(w.query, w.budget, pins=w.pins, scores=w.scores).to_dict())
 
 
 def by_session(w: World) -> Shown:
@@ -167,7 +179,8 @@ def by_session(w: World) -> Shown:
 
 def by_session_of_an_index(w: World) -> Shown:
     packer = w.packer
-    return told(fp.Session(packer).turn(w.query, packer.index(w.documents), w.budget, pins=w.pins).to_dict())
+    index = packer.index(w.documents)
+    return told(fp.Session(packer).turn(w.query, index, w.budget, pins=w.pins, scores=w.scores).to_dict())
 
 
 def by_stream(w: World) -> Shown:
@@ -189,7 +202,7 @@ def body(w: World) -> Shown:
     """The request to the service."""
     queries = [{"text": text, "weight": weight} for text, weight in w.queries]
     pins = [p if isinstance(p, str) else {"id": p[0], "start": p[1], "end": p[2]} for p in w.pins]
-    documents = [{"id": d.id, "text": d.text, "title": d.title} for d in w.documents]
+    documents = [{"id": d.id, "text": d.text, "title": d.title, "score": d.score} for d in w.documents]
     return {"queries": queries, "documents": documents, "budget": w.budget, "pins": pins, **w.settings}
 
 
@@ -225,6 +238,8 @@ def by_service_session(client: TestClient, with_documents: bool) -> Door:
     def door(w: World) -> Shown:
         asked = {key: body(w)[key] for key in ("queries", "budget", "pins")}
         documents = {"documents": body(w)["documents"]}
+        if with_documents:
+            asked["scores"] = [{"id": d.id, "score": d.score} for d in w.documents if d.score is not None] or None
         opened = client.post("/v1/sessions", json={**w.settings, **(documents if with_documents else {})})
         place = f"/v1/sessions/{answered(opened)['id']}"
         try:
@@ -238,8 +253,8 @@ def by_service_session(client: TestClient, with_documents: bool) -> Door:
 
 def by_tool(w: World) -> Shown:
     """The MCP tool has no titles, cuts, weights or ranges: such worlds go through other doors."""
-    arguments = {k: w.settings[k] for k in ("unit", "order", "cite", "min_relevance")}
-    documents = [Given(id=d.id, text=d.text, title=d.title) for d in w.documents]
+    arguments = {k: w.settings[k] for k in ("unit", "order", "cite", "min_relevance", "enough")}
+    documents = [Given(id=d.id, text=d.text, title=d.title, score=d.score) for d in w.documents]
     tool = Tools(Roots([tempfile.gettempdir()])).pack_context
     query = [q for q, _ in w.queries]
     return tool(query, w.budget, documents=documents, pins=list(w.pins), **arguments).structured_content
@@ -248,9 +263,16 @@ def by_tool(w: World) -> Shown:
 def by_command(w: World) -> Shown:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "documents.jsonl"
-        lines = [json.dumps({"id": d.id, "text": d.text, "title": d.title}) for d in w.documents]
-        path.write_text("\n".join(lines), "utf-8")
-        asked = ["pack", str(path), "--json", f"--budget={w.budget}", *(f"--query={q}" for q, _ in w.queries)]
+        rows = [{"id": d.id, "text": d.text, "title": d.title, "score": d.score} for d in w.documents]
+        path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+        asked = [
+            "pack",
+            str(path),
+            "--json",
+            "--scores",
+            f"--budget={w.budget}",
+            *(f"--query={q}" for q, _ in w.queries),
+        ]
         asked += [f"--pin={p}" if isinstance(p, str) else f"--pin={p[0]}:{p[1]}:{p[2]}" for p in w.pins]
         asked += [f"--{name.replace('_', '-')}" for name, value in w.settings.items() if value is True]
         named = {k: v for k, v in w.settings.items() if not isinstance(v, bool)}
@@ -268,7 +290,7 @@ def by_batch(w: World) -> Shown:
     """A row of a batch has all but what was dropped and the field."""
     task = {
         "query": [list(q) for q in w.queries] if not isinstance(w.query, str) else w.query,
-        "documents": [{"id": d.id, "text": d.text, "title": d.title} for d in w.documents],
+        "documents": [{"id": d.id, "text": d.text, "title": d.title, "score": d.score} for d in w.documents],
         "pins": [p if isinstance(p, str) else list(p) for p in w.pins],
         "budget": w.budget,
     }
@@ -303,6 +325,7 @@ def assert_agrees(name: str, found: tuple[str, Any], wanted: tuple[str, Any]) ->
             assert value == shown[key], (name, key, value, shown[key])
     missing = {"text", "tokens", "budget", "kept", "notes"} - set(found[1])
     assert not missing, (name, missing)
+    assert found[1]["enough"] == shown["enough"], name
     listed = {(d["doc_id"], d["start"]): d for d in shown["dropped"]}
     dropped = found[1]["dropped"]  # the tool shows the most relevant first, and no more than twenty
     assert all(listed[d["doc_id"], d["start"]] == d for d in dropped), name
@@ -420,7 +443,7 @@ def test_the_engine_of_the_adapters_agrees(w: World, dense: bool) -> None:
     query = w.queries[0][0]
     packer = w.packer
     wanted = packer.pack(query, w.documents, w.budget)
-    sources = [Source(d.text, d.id, d.title) for d in w.documents]
+    sources = [Source(d.text, d.id, d.title, score=d.score) for d in w.documents]
     pieces = engine(packer).pack(query, sources, w.budget)
     assert BETWEEN_DOCUMENTS.join(p.text for p in pieces) == wanted.text
     spans = [(w.documents[p.number].id, s["start"], s["end"]) for p in pieces for s in p.spans]

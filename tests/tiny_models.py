@@ -1,9 +1,10 @@
-"""A real but tiny BERT with random weights, as a folder that sentence-transformers loads."""
+"""Real but tiny BERTs with random weights, as folders that sentence-transformers loads."""
 
 from __future__ import annotations
 
 import string
 from pathlib import Path
+from typing import Any
 
 WINDOW = 32
 _WORDS = "the of and cat sat on mat quick brown fox jumps over lazy dog mercury zebra field budget token river bridge"
@@ -11,8 +12,21 @@ _WORDS = "the of and cat sat on mat quick brown fox jumps over lazy dog mercury 
 
 def tiny_bert(folder: Path) -> Path:
     """Two layers of width 32, some 120 word pieces, a window of 32 tokens."""
+    from transformers import BertModel
+
+    return _saved(folder, BertModel, {})
+
+
+def tiny_cross_encoder(folder: Path) -> Path:
+    """The same with one number for a pair of texts."""
+    from transformers import BertForSequenceClassification
+
+    return _saved(folder, BertForSequenceClassification, {"num_labels": 1})
+
+
+def _saved(folder: Path, kind: Any, more: dict[str, Any]) -> Path:
     import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertTokenizerFast
 
     letters = list(string.ascii_lowercase + string.digits + string.punctuation)
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), *_WORDS.split()]
@@ -26,8 +40,9 @@ def tiny_bert(folder: Path) -> Path:
         intermediate_size=64,
         max_position_embeddings=WINDOW,
         initializer_range=0.3,
+        **more,
     )
-    BertModel(config).eval().save_pretrained(folder)
+    kind(config).eval().save_pretrained(folder)
     tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=WINDOW)
     tokenizer.save_pretrained(folder)
     return folder

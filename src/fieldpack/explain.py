@@ -11,16 +11,31 @@ from fieldpack.packing.fit import Fitted, Writer, header_tokens
 from fieldpack.packing.problem import Problem
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
+from fieldpack.types import IntArray
 
 _MATCH = 0.6
 """A query word counts as met from this similarity of its best match."""
 _DUPLICATE = 0.5
 
 
+def shown(probability: float) -> str:
+    """A probability with two significant digits, never rounded to 0 or 1."""
+    if probability < 1e-4:
+        return "below 0.0001"
+    if probability > 0.99:
+        return "above 0.99"
+    return np.format_float_positional(probability, 2, fractional=False, min_digits=2)
+
+
+def percent(share: float) -> str:
+    """A share as whole per cent, never more than it is."""
+    return f"{int(np.floor(share * 100 + 1e-6))} %"
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """The numbers of one pack, and sentences made of them. problem, packing: of all n rows. threshold: the least
-    relevance that the packer lets in."""
+    relevance that the packer lets in. enough: the share of what fits at which a pack ends."""
 
     relevance: Relevance
     problem: Problem
@@ -29,6 +44,7 @@ class Explanation:
     writer: Writer
     budget: int
     threshold: float
+    enough: float = 1.0
 
     def of(self, row: int) -> str:
         """One line for segment `row`."""
@@ -38,8 +54,8 @@ class Explanation:
         if self.problem.pinned[row]:
             return "pinned by the caller"
         if self.fitted.brought[row]:
-            return f"relevance {self.relevance.total[row]:.2f}; goes with packed text that needs it"
-        parts = [f"relevance {self.relevance.total[row]:.2f}", self._words(row)]
+            return f"{self._relevance(row)}; goes with packed text that needs it"
+        parts = [self._relevance(row), self._words(row)]
         if self.packing.link[row] >= 0.5:
             parts.append(f"called for by packed text (+{self.packing.link[row]:.1f} log odds)")
         if self.fitted.filled[row]:
@@ -52,20 +68,50 @@ class Explanation:
             return "kept out by the caller"
         if p < self.threshold:
             return (
-                f"relevance {p:.2f} is below the boundary's {self.threshold:.2f}; "
+                f"{self._relevance(row)} is below the boundary's {shown(self.threshold)}; "
                 f"enters with min_relevance <= {np.floor(p * 1e4) / 1e4:.4g}"
             )
         cost = int(self.problem.cost[row]) - 1
         if cost > self.budget:
             size = f"{cost} tokens alone, the budget is {self.budget}"
-            return f"relevance {p:.2f}; {size}; enters with a larger budget or a pin"
+            return f"{self._relevance(row)}; {size}; enters with a larger budget or a pin"
         more = max(int(self._queue[row]) - (self.budget - self.fitted.text.tokens), 1)
         repeated = self.packing.duplicate[row]
         words = self._words(row)
-        reason = f"relevance {p:.2f}; {words}" if words else f"relevance {p:.2f}"
+        reason = "; ".join(filter(None, (self._relevance(row), words)))
         if repeated >= _DUPLICATE:
             reason += f"; repeats packed text (-{repeated:.1f} log odds)"
-        return f"{reason}; place {int(self._place[row])} of those left out: enters with about +{more} tokens"
+        if self.packing.ended:
+            return f"{reason}; {self._held}: enters with enough=1"
+        size = f"+{more} tokens" + (" and enough=1" if self._beyond[row] else "")
+        return f"{reason}; place {int(self._place[row])} of those left out: enters with about {size}"
+
+    @cached_property
+    def _held(self) -> str:
+        held = float(self.relevance.total[self.fitted.inside].sum(dtype=np.float64))
+        share = min(held / self.packing.fits, 1.0) if self.packing.fits > 0 else 1.0
+        return f"the pack already holds {percent(share)} of the relevance that fits"
+
+    @cached_property
+    def _beyond(self) -> dict[int, bool]:
+        """Whether a pack that holds all that is before a row in the queue has enough, so that a larger budget alone
+        does not let it in."""
+        relevance = np.where(self.problem.eligible, self.relevance.total, 0).astype(np.float64)
+        order = self._order
+        held = float(relevance[self.fitted.inside].sum())
+        before = held + np.concatenate(([0.0], np.cumsum(relevance[order])))[: len(order)]
+        ends = (before >= self.enough * relevance.sum()) & (self.enough < 1)
+        return dict(zip(order, ends.tolist(), strict=True))
+
+    def _relevance(self, row: int) -> str:
+        return f"relevance {shown(float(self.relevance.total[row]))} (rank {int(self._rank[row])} of {len(self._rank)})"
+
+    @cached_property
+    def _rank(self) -> IntArray:
+        """(n,) the place of each row by relevance, from 1."""
+        out = np.empty(len(self.problem), np.int64)
+        out[np.argsort(-np.asarray(self.relevance.total), kind="stable")] = np.arange(1, len(out) + 1)
+        return out
 
     def _words(self, row: int) -> str:
         best = self.relevance.max_similarity[:, row]

@@ -15,7 +15,10 @@ from fieldpack.parts import PackerParts
 KIND, VERSION = "index", 2
 LARGE = 2048
 """Paragraphs from which the field is read once for all queries."""
-_SETTINGS = ("unit", "order", "cite", "min_relevance", "titles", "allow_cut", "fill", "residue_weight")
+_SETTINGS = (
+    *("unit", "order", "cite", "min_relevance", "titles", "allow_cut", "fill", "residue_weight"),
+    *("enough", "score_weight", "rerank_weight"),
+)
 
 
 @dataclass(frozen=True, eq=False)

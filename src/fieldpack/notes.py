@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fieldpack.explain import shown
 from fieldpack.packing.fit import Fitted
 from fieldpack.scored import Scored
 
@@ -24,7 +25,7 @@ def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) 
         notes.append("the model does not know this language well: exact words and stems decide here")
     if scored.skipped.segments:
         notes.append(str(scored.skipped))
-    return tuple(notes)
+    return (*notes, *scored.notes)
 
 
 def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
@@ -39,8 +40,8 @@ def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
         if not len(best):
             return "all segments were kept out by the caller"
         return (
-            f"nothing is relevant enough: the best segment has relevance {float(best.max()):.2f}, "
-            f"the boundary is at {min_relevance:.2f}"
+            f"nothing is relevant enough: the best segment has relevance {shown(float(best.max()))}, "
+            f"the boundary is at {shown(min_relevance)}"
         )
     least = int(problem.cost[problem.eligible].min()) - 1
     return (

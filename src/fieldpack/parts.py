@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -19,25 +19,47 @@ from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
+from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
-from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
+from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings, Problem
 from fieldpack.packing.render import CITES, ORDERS, Cite, Order
+from fieldpack.relevance.outside import Outside, read_again, standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, relevance_of_nothing, score
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
-from fieldpack.request import Request
+from fieldpack.request import Request, checked_enough
+from fieldpack.rerank.service import RerankService, is_reranker
 from fieldpack.text.tokens import tokenizer as make_tokenizer
-from fieldpack.types import BoolArray, FloatArray
+from fieldpack.types import BoolArray, FloatArray, IntArray
 
 Unit = Literal["auto", "paragraph", "sentence"]
 UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
+SCORE_WEIGHT = 0.15
+"""Log odds that one standard deviation of a score from outside adds."""
+RERANK_WEIGHT = 1.0
+"""The same for a reranker, which reads query and text together and is there to be believed."""
 
 
 @dataclass(frozen=True)
 class PackerParts(AsyncPacks):
-    """What `fieldpack.pipeline.ContextPacker` is made of; see there for the meaning of each field."""
+    """What `fieldpack.pipeline.ContextPacker` is made of.
+
+    embedder: what EmbeddingService takes, or one; "cascade" is the static table with reranker="minilm". tokenizer: an
+    encoding, a model name, a tokenizer.json, a callable. unit: "paragraph", "sentence", or "auto": sentences where
+    paragraphs hold several. order: "source", "edges" or "relevance". cite: head each source with its number, title and
+    id, or with number, id and lines ("lines"). titles: head it with its bare title. min_relevance: in [0, 1], what is
+    less probable stays out. allow_cut: when not even the best segment fits, cut it. field, packing: their settings;
+    packing None chooses by unit. scorer: other weights than the shipped. fill: whether what the budget has left is
+    filled with what remains, the best first. residue_weight: log odds in [0, 50] that carried residue adds to a segment
+    that was packed in an earlier turn, which keeps packs stable. reranker: a second model that reads only the
+    paragraphs that can still win: what EmbeddingService takes, or one that reads query and text together
+    (`fieldpack.rerank.service.RerankService`). enough: in (0, 1], the pack ends when it holds this share of the
+    relevance that its budget could hold, where that is most of all (`fieldpack.packing.enough`); 1 fills the budget.
+    score_weight: log odds in [0, 50] that one standard deviation of a score from outside adds; rerank_weight: the same
+    of the reranker's scores.
+    """
 
     embedder: Any = "static"
     tokenizer: Any = "o200k_base"
@@ -53,6 +75,9 @@ class PackerParts(AsyncPacks):
     fill: bool = True
     residue_weight: float = 1.0
     reranker: Any = None
+    enough: float = ENOUGH
+    score_weight: float = SCORE_WEIGHT
+    rerank_weight: float = RERANK_WEIGHT
     persist: InitVar[float | None] = None
     """Deprecated name of residue_weight."""
 
@@ -65,6 +90,9 @@ class PackerParts(AsyncPacks):
         choice("cite", self.cite, CITES)
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
+        number("score_weight", self.score_weight, 0, 50)
+        number("rerank_weight", self.rerank_weight, 0, 50)
+        checked_enough(self.enough)
         if not isinstance(self.field, FieldSettings):
             raise SettingsError(f"field is a {type(self.field).__name__}; give fieldpack.FieldSettings(...)")
         if self.packing is not None and not isinstance(self.packing, PackingSettings):
@@ -73,8 +101,9 @@ class PackerParts(AsyncPacks):
             object.__setattr__(self, "scorer", Path(self.scorer))
         if not isinstance(self.embedder, EmbeddingService):
             object.__setattr__(self, "embedder", EmbeddingService(self.embedder))
-        if self.reranker is not None and not isinstance(self.reranker, EmbeddingService):
-            object.__setattr__(self, "reranker", EmbeddingService(self.reranker))
+        if self.reranker is not None and not isinstance(self.reranker, EmbeddingService | RerankService):
+            kind = RerankService if is_reranker(self.reranker) else EmbeddingService
+            object.__setattr__(self, "reranker", kind(self.reranker))
         object.__setattr__(self, "tokenizer", make_tokenizer(self.tokenizer))
 
     @cached_property
@@ -96,7 +125,8 @@ class PackerParts(AsyncPacks):
     @property
     def reranking_model(self) -> EmbeddingService | None:
         """The `reranker`, or the one that comes with the embedder "cascade"."""
-        model: EmbeddingService | None = self.embedder.reranker if self.reranker is None else self.reranker
+        own = self.reranker if isinstance(self.reranker, EmbeddingService) else None
+        model: EmbeddingService | None = self.embedder.reranker if own is None else own
         return model
 
     @property
@@ -124,11 +154,28 @@ class PackerParts(AsyncPacks):
         queries = [parse_query(text, corpus, self.static) for text in request.queries]
         setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
         dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]
-        if (model := self.reranking_model) is not None and (dense is None or self.reranker is not None):
+        if (model := self.reranking_model) is not None and (dense is None or model is self.reranker):
             relevance = rerank(Reranking(request.queries, model), queries, corpus, setup, dense)
         else:
             relevance = score(queries, corpus, setup, dense)
         return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+
+    def outside(self, request: Request, corpus: Corpus, relevance: Relevance) -> Outside:
+        """The log odds that scores from outside and a reranker of query and text add to the choice of each row."""
+        ranges, out = request.score_ranges(corpus.documents), Outside()
+        if isinstance(self.reranker, RerankService):
+            read = read_again(self.reranker, request.queries, corpus, relevance)
+            out = replace(read, bias=None if read.bias is None else self.rerank_weight * read.bias)
+        if not ranges:
+            return out
+        scores = np.asarray(self.score_weight * standardised(ranges, corpus.rows), np.float32)
+        return replace(out, bias=scores if out.bias is None else out.bias + scores)
+
+    def stop(self, request: Request, relevance: Relevance, problem: Problem, rows: IntArray) -> Stop:
+        """When a pack of these rows of a problem has enough."""
+        enough = self.enough if request.enough is None else request.enough
+        admitted = np.where(problem.eligible, relevance.total, 0)
+        return Stop(enough, admitted[rows], float(admitted.sum(dtype=np.float64)))
 
     def admission(
         self, corpus: Corpus, pinned: BoolArray, state: FieldState | None, bias: FloatArray | None

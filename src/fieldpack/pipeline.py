@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
 from fieldpack.corpus.corpus import Corpus, in_rows
 from fieldpack.corpus.reading import FieldOverview, read_field
@@ -22,9 +23,9 @@ from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
-from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents
+from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_documents, named_documents
 from fieldpack.result import Explored, Result
-from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped
+from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped, added
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
 from fieldpack.types import Document
@@ -34,17 +35,7 @@ from fieldpack.types import Document
 class ContextPacker(OldNames, PackerParts):
     """Query, documents and a token budget in; the evidence out, verbatim, inside the budget, with its reasons.
 
-    embedder: what EmbeddingService takes, or one; "cascade" is the static table with reranker="minilm". tokenizer: an
-    encoding, a model name, a tokenizer.json, a callable. unit: "paragraph", "sentence", or "auto": sentences where
-    paragraphs hold several. order: "source", "edges" or "relevance". cite: head each source with its number, title and
-    id, or with number, id and lines ("lines"). titles: head it with its bare title. min_relevance: in [0, 1], what is
-    less probable stays out. allow_cut: when not even the best segment fits, cut it. field, packing: their settings;
-    packing None chooses by unit. scorer: other weights than the shipped. fill: whether what the budget has left is
-    filled with what remains, the best first. residue_weight: log odds in [0, 50] that carried residue adds to a segment
-    that was packed in an earlier turn, which keeps packs stable. reranker: a second model that reads only the
-    paragraphs that can still win.
-
-    Raises UnknownNameError or SettingsError at construction.
+    `fieldpack.parts.PackerParts` says what each field is. Raises UnknownNameError or SettingsError at construction.
     """
 
     def pack(
@@ -53,21 +44,22 @@ class ContextPacker(OldNames, PackerParts):
         documents: Documents,
         budget: int,
         *,
-        pins: Sequence[Pin] = (),
         state: FieldState | None = None,
         on_stage: Callable[[str], None] | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Result:
         """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most
         `budget` tokens.
 
-        pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
-        before. on_stage: called with the name of each stage when it is done. No documents, or documents without text,
-        give an empty result with a note. Raises InputError for bad input, an empty query too, and
-        BudgetError when the pins cannot fit.
+        state: of the turn before. on_stage: called with the name of each stage when it is done. options: pins (document
+        ids, or (id, start, end) in characters, that are in whatever their relevance), scores and enough: see
+        `fieldpack.request.RequestOptions`. No documents, or documents without text, give an empty result with a note.
+        Raises InputError for bad input, an empty query too, and BudgetError when the pins cannot fit.
         """
-        request, clock = Request.checked(query, budget, pins), Clock(on_stage)
-        corpus = self.read(checked_documents(documents), request, clock)
-        return self.pack_corpus(request, corpus, state, clock=clock)
+        request, clock = Request.checked(query, budget, **options), Clock(on_stage)
+        listed = checked_documents(documents)
+        corpus = self.read(listed, request, clock)
+        return self.pack_corpus(request.with_scores_of(listed), corpus, state, clock=clock)
 
     def pack_corpus(
         self,
@@ -96,15 +88,18 @@ class ContextPacker(OldNames, PackerParts):
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
+        outside = self.outside(request, corpus, relevance)
+        bias = added(extras.bias, outside.bias)
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
-            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, extras.bias)),
+            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, bias)),
             query_vectors=vectors,
             state=state,
             settings=self.field,
             overview=extras.overview if corpus is whole else None,
             skipped=extras.skipped,
+            notes=outside.notes,
         )
         return observed(self.choose(request, scored, clock))
 
@@ -122,7 +117,8 @@ class ContextPacker(OldNames, PackerParts):
             reading, vectors = scored.reading, corpus.vectors[corpus.paragraph[rows]]
             problem = with_attractors(problem, reading.attractors, reading.demand, vectors)
         # 6. The choice among them. Every row is charged a gap mark, and the first has none before it.
-        packing = select(problem, request.budget + 1, settings)
+        stop = self.stop(request, relevance, scored.problem, rows)
+        packing = select(problem, request.budget + 1, settings, stop)
         clock.lap("pack")
         # 7. The text, counted.
         fitted = fit(problem, packing, rows, writer, request.budget)
@@ -138,6 +134,7 @@ class ContextPacker(OldNames, PackerParts):
             timings=clock.done(),
             notes=notes_of(scored, fitted, request.budget, self.min_relevance),
             min_relevance=self.min_relevance,
+            stop=stop.share,
         )
 
     def read(self, documents: Sequence[Document], request: Request | None = None, clock: Clock | None = None) -> Corpus:
@@ -153,10 +150,10 @@ class ContextPacker(OldNames, PackerParts):
         documents: Iterable[str | Document],
         budget: int,
         *,
-        pins: Sequence[Pin] = (),
         state: FieldState | None = None,
         hold: int = HOLD,
         block: int = HOLD,
+        **options: Unpack[RequestOptions],
     ) -> Result:
         """`pack` of documents from an iterator, in one pass and bounded memory: some `hold` documents that can still
         win (more where they are less than eight budgets of text) and a `block` are alive at a time.
@@ -165,12 +162,17 @@ class ContextPacker(OldNames, PackerParts):
         and static vectors with the statistics of the whole stream; documents are kept whole or let go, and a sentence
         embedder reads only those kept. `kept` and `dropped` list the segments of the documents held; the others are
         counted in `skipped` and in a note. Ids need be unique among documents held together; a pin of a document that
-        never came is an InputError after the last one.
+        never came is an InputError after the last one. Scores are those of the documents, or a mapping; the documents
+        with the best of them are held too.
         """
-        request, clock = Request.checked(query, budget, pins), Clock()
+        request, clock = Request.checked(query, budget, **options), Clock()
         held = hold_documents(documents, request, self.reader, Hold(hold, block))
         clock.lap("stream")
         extras = Extras(skipped=Skipped(held.documents, held.segments))
+        if held.documents:
+            request = request.with_scores_among(held.corpus.documents)
+        else:
+            request = request.with_scores_of(held.corpus.documents)
         return self.pack_corpus(request, held.corpus, state, extras=extras, clock=clock)
 
     def index(self, documents: Documents) -> Index:
@@ -210,10 +212,12 @@ class Index:
         large = len(self.corpus.paragraphs) > LARGE
         return FieldOverview(self.corpus, self.packer.field) if large else None
 
-    def pack(self, query: Queries, budget: int, *, pins: Sequence[Pin] = (), state: FieldState | None = None) -> Result:
-        """As `ContextPacker.pack` over all documents of the index."""
-        extras = Extras(overview=self.overview)
-        return self.packer.pack_corpus(Request.checked(query, budget, pins), self.corpus, state, extras=extras)
+    def pack(
+        self, query: Queries, budget: int, *, state: FieldState | None = None, **options: Unpack[RequestOptions]
+    ) -> Result:
+        """As `ContextPacker.pack` over all documents of the index; scores are those of the call alone."""
+        extras, request = Extras(overview=self.overview), Request.checked(query, budget, **options)
+        return self.packer.pack_corpus(request, self.corpus, state, extras=extras)
 
     def add(self, documents: Documents) -> Index:
         """An index with further documents after these; this one stays as it is. Only the new texts are read and

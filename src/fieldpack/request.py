@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from fieldpack.checks import MOST_TOKENS, shown
 from fieldpack.corpus.cut import Range
 from fieldpack.errors import InputError
+from fieldpack.relevance.outside import ScoreRange
 from fieldpack.text.tokens import check_string
 from fieldpack.types import Document
 
@@ -21,28 +22,54 @@ Pin = str | tuple[str, int, int]
 Queries = str | Sequence[str | tuple[str, float]]
 """One query or several, each alone or with a weight in (0, 1]."""
 
+Scores = Mapping[Pin, float] | Sequence[float | None]
+"""Numbers of any scale, the higher the better: by document id or (id, start, end), or one for each document in order
+(None for one without)."""
 
 Documents = str | Document | Iterable[str | Document]
 """What a caller packs: one text or several, each a string or a Document."""
+_MOST_SCORE = 1e300
+
+
+class RequestOptions(TypedDict, total=False):
+    """What may be said of one pack beside query, documents and budget.
+
+    pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. scores: of a retriever
+    or reranker, see Scores; in place of the documents' own (`Document.score`). enough: in place of the packer's.
+    """
+
+    pins: Sequence[Pin]
+    scores: Scores | None
+    enough: float | None
 
 
 @dataclass(frozen=True)
 class Request:
     """One question to a packer. queries, with weights in (0, 1]; budget: tokens, at least 1; pins: documents, or ranges
-    of documents, that must be in."""
+    of documents, that must be in. scores: from outside, None for none. enough: in (0, 1], None for the packer's."""
 
     queries: tuple[str, ...]
     weights: tuple[float, ...]
     budget: int
     pins: tuple[Pin, ...] = ()
+    scores: Scores | None = None
+    enough: float | None = None
 
     @staticmethod
-    def checked(query: Queries, budget: int, pins: Sequence[Pin] = ()) -> Request:
-        """Raises InputError for a blank query, a weight or a budget out of range. Pins are checked against documents:
-        see `ranges`."""
+    def checked(
+        query: Queries,
+        budget: int,
+        pins: Sequence[Pin] = (),
+        scores: Scores | None = None,
+        enough: float | None = None,
+    ) -> Request:
+        """Raises InputError for a blank query, a weight, a budget, a score or `enough` out of range. Pins and scores
+        are checked against documents: see `ranges` and `score_ranges`."""
         queries, weights = checked_queries(query)
         listed = (pins,) if isinstance(pins, str) else tuple(pins)
-        return Request(queries, weights, checked_budget(budget), listed)
+        if enough is not None:
+            checked_enough(enough)
+        return Request(queries, weights, checked_budget(budget), listed, checked_scores(scores), enough)
 
     def with_budget(self, budget: int) -> Request:
         """The same at another budget. Raises InputError for one that is none."""
@@ -51,6 +78,40 @@ class Request:
     def ranges(self, documents: tuple[Document, ...]) -> list[Range]:
         """The pins as ranges of documents. Raises InputError, see `pin_ranges`."""
         return pin_ranges(self.pins, documents) if self.pins else []
+
+    def with_scores_of(self, documents: Iterable[Document]) -> Request:
+        """The same with the documents' own scores, where the caller gave none."""
+        own: dict[Pin, float] = {d.id: d.score for d in documents if d.score is not None}
+        return self if self.scores is not None or not own else replace(self, scores=own)
+
+    def with_scores_among(self, documents: Sequence[Document]) -> Request:
+        """The same with the scores of these documents alone, of a stream of more. Raises InputError for scores by
+        position: documents of a stream have none."""
+        if self.scores is None:
+            return self.with_scores_of(documents)
+        if not isinstance(self.scores, Mapping):
+            raise InputError("scores of a stream go by id: give a mapping {id: score}, or Document(..., score=...)")
+        ids = {d.id for d in documents}
+        known = {key: s for key, s in self.scores.items() if (key if isinstance(key, str) else key[0]) in ids}
+        return replace(self, scores=known)
+
+    def score_ranges(self, documents: tuple[Document, ...]) -> list[ScoreRange]:
+        """The scores as ranges of documents. Raises InputError for another number of scores than of documents, an
+        unknown id, and a range outside its text."""
+        if self.scores is None:
+            return []
+        if isinstance(self.scores, Mapping):
+            ranges = _ranges("score", list(self.scores), documents)
+            values: list[float] = list(self.scores.values())
+            pairs = zip(ranges, values, strict=True)
+            return [ScoreRange(doc, start, end, float(v)) for (doc, start, end), v in pairs]
+        if len(self.scores) != len(documents):
+            raise InputError(
+                f"{len(self.scores)} scores for {len(documents)} documents; give one for each document in order (None "
+                "for one without), or a mapping {id: score}"
+            )
+        each = zip(documents, self.scores, strict=True)
+        return [ScoreRange(k, 0, len(d.text), float(s)) for k, (d, s) in enumerate(each) if s is not None]
 
 
 def checked_queries(query: Queries) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -77,6 +138,39 @@ def checked_budget(budget: int) -> int:
     return int(budget)
 
 
+def checked_enough(enough: float) -> float:
+    """A number above 0 and up to 1."""
+    if isinstance(enough, bool) or not isinstance(enough, int | float) or not 0 < enough <= 1:
+        raise InputError(f"enough is {enough!r}; give a number above 0 and up to 1 (1 fills the budget)")
+    return float(enough)
+
+
+def checked_scores(scores: Scores | None) -> Scores | None:
+    """A copy of the scores, all of them finite numbers."""
+    if scores is None:
+        return None
+    if isinstance(scores, np.ndarray):
+        scores = scores.tolist()
+    if isinstance(scores, str | bytes) or not isinstance(scores, Mapping | Sequence):
+        raise InputError(
+            f"scores is a {type(scores).__name__}; give a list with one number for each document, or a mapping "
+            "{id: number} or {(id, start, end): number}"
+        )
+    if isinstance(scores, Mapping):
+        return {key: check_score(value, f"the score of {key!r}") for key, value in scores.items()}
+    return tuple(None if s is None else check_score(s, f"score {k}") for k, s in enumerate(scores))
+
+
+def check_score(value: Any, name: str) -> float:
+    """A finite number. Raises InputError."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not np.isfinite(value) or abs(value) > _MOST_SCORE:
+        raise InputError(
+            f"{name} is {value!r}; give a finite number (any scale, the higher the better), or leave it out"
+        )
+    return float(value)
+
+
 def named_documents(documents: Documents, first: int) -> list[str | Document]:
     """The documents, strings under their names doc-N, N counting on from `first`."""
     listed = [documents] if isinstance(documents, str | Document) else list(documents)
@@ -100,6 +194,8 @@ def checked_documents(documents: Documents) -> tuple[Document, ...]:
             raise InputError(f"document {i} has an id, text or title that is not a string")
         if not isinstance(d.metadata, Mapping):
             raise InputError(f"document {d.id!r} has metadata that is a {type(d.metadata).__name__}; give a dict")
+        if d.score is not None:
+            check_score(d.score, f"the score of document {d.id!r}")
         if d.id in seen:
             raise InputError(f"documents {seen[d.id]} and {i} have the same id {d.id!r}; ids must be unique in a call")
         seen[d.id] = i
@@ -108,20 +204,25 @@ def checked_documents(documents: Documents) -> tuple[Document, ...]:
 
 def pin_ranges(pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Range]:
     """Pins as (document number, start, end). Raises InputError for an unknown id or a range outside the text."""
+    return _ranges("pin", [pins] if isinstance(pins, str) else pins, documents)
+
+
+def _ranges(what: str, pins: Sequence[Pin], documents: tuple[Document, ...]) -> list[Range]:
+    """Ids and ranges as (document number, start, end). what: names them in errors."""
     number = {d.id: k for k, d in enumerate(documents)}
     out: list[Range] = []
-    for pin in [pins] if isinstance(pins, str) else pins:
+    for pin in pins:
         if not isinstance(pin, str) and not (isinstance(pin, tuple | list) and len(pin) == 3):
-            raise InputError(f"pin {shown(pin)} is neither a document id nor (id, start, end)")
+            raise InputError(f"{what} {shown(pin)} is neither a document id nor (id, start, end)")
         name, start, end = (pin, 0, None) if isinstance(pin, str) else pin
         if not isinstance(name, str) or name not in number:
-            raise InputError(f"pin {name!r} is no document id of this call; ids: {', '.join(list(number)[:8])}")
+            raise InputError(f"{what} {name!r} is no document id of this call; ids: {', '.join(list(number)[:8])}")
         length = len(documents[number[name]].text)
         end = length if end is None else end
         whole = isinstance(pin, str)  # a document without text asks for nothing
         if not whole and not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length):
             raise InputError(
-                f"pin {shown((name, start, end))} is no range of that document, which has {length} characters"
+                f"{what} {shown((name, start, end))} is no range of that document, which has {length} characters"
             )
         out.append((number[name], start, end))
     return out

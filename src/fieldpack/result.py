@@ -15,6 +15,7 @@ from fieldpack.corpus.reading import next_state
 from fieldpack.explain import Explanation
 from fieldpack.field.state import FieldState, Reading
 from fieldpack.old_result_names import OldResultNames
+from fieldpack.packing.enough import Rows, Sufficiency, sufficiency
 from fieldpack.packing.fit import Cut, Fitted, Writer
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
@@ -41,7 +42,7 @@ class Result(OldResultNames):
 
     request: what was asked for; scored: the rows with their relevance; packing: the choice among them (packing.value /
     packing.bound is how near it is to the best conceivable); fitted: the text. timings: milliseconds by stage. notes:
-    what a user should know of this pack.
+    what a user should know of this pack. stop: the share of the relevance that was enough.
     """
 
     request: Request
@@ -53,10 +54,11 @@ class Result(OldResultNames):
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     min_relevance: float = 0.0
+    stop: float = 1.0
 
     def __repr__(self) -> str:
-        kept = int(self.inside.sum())
-        return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {len(self.inside) - kept} dropped)"
+        kept, n = int(self.inside.sum()), len(self.inside)
+        return f"Result({self.tokens} of {self.budget} tokens, {kept} kept, {n - kept} dropped)"
 
     @property
     def text(self) -> str:
@@ -126,16 +128,23 @@ class Result(OldResultNames):
     @cached_property
     def reasons(self) -> Explanation:
         """Why each row was kept or dropped."""
-        scored = self.scored
         return Explanation(
-            relevance=scored.relevance,
-            problem=scored.problem,
+            relevance=self.relevance,
+            problem=self.scored.problem,
             packing=self.packing,
             fitted=self.fitted,
             writer=self.writer,
             budget=self.budget,
             threshold=self.min_relevance,
+            enough=self.stop,
         )
+
+    @cached_property
+    def enough(self) -> Sufficiency:
+        """How much of the expected evidence the pack holds, and what a larger budget would add."""
+        problem = self.scored.problem
+        rows = Rows(self.relevance.total, problem.cost, problem.eligible, self.inside)
+        return sufficiency(self.stop, self.packing.ended, rows, self.packing.fits, self.budget)
 
     @cached_property
     def state(self) -> FieldState:
@@ -164,9 +173,8 @@ class Result(OldResultNames):
         return self.packer.choose(self.request.with_budget(budget), self.scored)
 
     def _entry(self, row: int) -> dict[str, Any]:
-        s = self.segments[row]
-        document = self.corpus.documents[s.doc]
-        end = self.cut.end if self.cut is not None and self.cut.row == row else s.end
+        s, cut = self.segments[row], self.cut
+        document, end = self.corpus.documents[s.doc], cut.end if cut is not None and cut.row == row else s.end
         return {
             "doc_id": document.id,
             "start": s.start,
@@ -197,15 +205,12 @@ class Result(OldResultNames):
                 "value": round(self.packing.value, 6),
                 "bound": round(self.packing.bound, 6),
             },
+            "enough": self.enough.to_dict(),
             "notes": list(self.notes),
             "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }
         if self.skipped.documents:
-            out["passed"] = {
-                "documents": self.skipped.documents,
-                "segments": self.skipped.segments,
-                "reason": self.skipped.reason,
-            }
+            out["passed"] = self.skipped.to_dict()
         return out
 
     def _most_relevant_dropped(self, count: int | None) -> list[Dropped]:

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import FieldOverview, absorbed, of_rows, read_field
 from fieldpack.field.state import FieldSettings, FieldState, Reading
@@ -26,6 +28,10 @@ class Skipped:
         """Why they were let go."""
         return "no paragraph ranked high enough, by the query's words and by vectors, to be held until the end"
 
+    def to_dict(self) -> dict[str, int | str]:
+        """As `fieldpack pack --json` has it."""
+        return {"documents": self.documents, "segments": self.segments, "reason": self.reason}
+
     def __str__(self) -> str:
         return f"{self.segments:,} segments of {self.documents:,} documents were streamed past: {self.reason}"
 
@@ -33,7 +39,8 @@ class Skipped:
 @dataclass(frozen=True, eq=False)
 class Scored:
     """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. query_vectors (q,
-    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index."""
+    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index. notes: of
+    where scores are from."""
 
     corpus: Corpus
     relevance: Relevance
@@ -43,6 +50,7 @@ class Scored:
     settings: FieldSettings
     overview: FieldOverview | None = None
     skipped: Skipped = Skipped()
+    notes: tuple[str, ...] = ()
 
     @property
     def reading(self) -> Reading:
@@ -75,6 +83,13 @@ class Extras:
     query_vectors: FloatArray | None = None
     overview: FieldOverview | None = None
     skipped: Skipped = Skipped()
+
+
+def added(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
+    """The sum of two biases (n,), None for none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return np.asarray(one + other, np.float32)
 
 
 NOTHING_MORE = Extras()

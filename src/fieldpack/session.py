@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from fieldpack import storage as store
 from fieldpack.checks import number
@@ -21,7 +21,7 @@ from fieldpack.field.state import FieldState
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
-from fieldpack.request import Pin, Request, checked_budget, checked_documents
+from fieldpack.request import Request, RequestOptions, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
 from fieldpack.types import Document
@@ -63,20 +63,22 @@ class Session:
         query: str | Sequence[str | tuple[str, float]],
         documents: str | Document | Iterable[str | Document] | Index,
         budget: int | None = None,
-        *,
-        pins: Sequence[Pin] = (),
+        **options: Unpack[RequestOptions],
     ) -> Result:
         """The pack of this turn; `state` is then that after it, and `prompt` its text ordered for a prompt cache.
 
         documents: as for ContextPacker.pack, or an Index of them (read once for all turns). budget: default the
-        planner's. Raises InputError without either, and what `pack` raises.
+        planner's. options: pins, scores, enough, as for ContextPacker.pack. Raises InputError without either, and what
+        `pack` raises.
         """
-        request = Request.checked(query, self._budget(budget), pins)
+        request = Request.checked(query, self._budget(budget), **options)
         if isinstance(documents, Index):
             documents.check(self.packer)
             corpus, overview = documents.corpus, documents.overview
         else:
-            corpus, overview = self.packer.read(checked_documents(documents), request), None
+            listed = checked_documents(documents)
+            corpus, overview = self.packer.read(listed, request), None
+            request = request.with_scores_of(listed)
         # The scores stay what they are; only the choice sees what leaving a shown segment costs. Rows are named after
         # the pins have cut them.
         corpus = self.packer.reader.cut(corpus, request.ranges(corpus.documents))

@@ -10,7 +10,7 @@ what is pinned. At the end they are read as any documents are, with the document
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -236,7 +236,15 @@ class _Screen:
             keep |= {at[p] for p in (self._held[i].place - 1, self._held[i].place + 1) if p in at}
         keep |= set(self._named(order[:_SPEAKERS])[: self._hold // _NEIGHBOURS].tolist())
         keep |= {i for i, h in enumerate(self._held) if h.document.id in self._pinned}
+        keep |= set(self._best_scored()[: self._hold // _NEIGHBOURS])
         self._held = [self._held[i] for i in sorted(keep)]
+
+    def _best_scored(self) -> list[int]:
+        """Documents held that have a score from outside, the highest first."""
+        given = self._request.scores
+        known = given if isinstance(given, Mapping) else {h.document.id: h.document.score for h in self._held}
+        ranked = [(-s, i) for i, h in enumerate(self._held) if (s := known.get(h.document.id)) is not None]
+        return [i for _, i in sorted(ranked)]
 
     def _named(self, speakers: IntArray) -> IntArray:
         """Rows of what is held whose titles the first documents mention and the query does not, what is mentioned most

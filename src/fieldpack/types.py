@@ -17,12 +17,14 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with a name. `id` is unique in a call; `title` is shown in citations, and says what the text is about."""
+    """A text with a name. `id` is unique in a call; `title` is shown in citations, and says what the text is about.
+    `score`: of a retriever for the query of this call, any scale, the higher the better (an index does not keep it)."""
 
     id: str
     text: str
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    score: float | None = None
 
     def __post_init__(self) -> None:
         # Neither pickle nor copy.deepcopy, and so no dataclasses.asdict, takes a mapping proxy.

@@ -3,7 +3,7 @@
 ROWS = (
     "version", "errors", "types", "deprecation", "html", "arrays", "checks", "protocols", "storage", "assets", "words",
     "telemetry", "observe",
-    "files", "text", "embed", "field",
+    "files", "text", "embed", "rerank", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "citations",
     "old_result_names", "result", "notes", "old_names", "async_packs", "parts", "index", "stream", "pipeline", "prompt",

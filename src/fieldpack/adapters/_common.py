@@ -90,8 +90,8 @@ class Engine:
         """What is kept of the sources, in the order in which to show it, at most `budget` tokens by `measure` (default:
         of the texts with blank lines between them). [] for sources without text. Raises InputError for a blank query.
         """
-        request = Request.checked(query, budget)
         documents = named(sources)
+        request = Request.checked(query, budget).with_scores_of(documents)
         if not any(d.text.strip() for d in documents):
             return []
         corpus, extras = self.packer.read(documents), Extras()

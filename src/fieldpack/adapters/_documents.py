@@ -19,13 +19,15 @@ KEY = "fieldpack"
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A framework's document. vector: what the store has for it, by the embedder of the call; None when it has none."""
+    """A framework's document. vector: what the store has for it, by the embedder of the call; score: the
+    retriever's, the higher the better. None when it has none."""
 
     text: str
     id: str | None = None
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     vector: Any = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class Piece:
         }
 
 
+def score_of(value: Any) -> float | None:
+    """A retriever's score as a number; None for what is none (NaN, infinite, no number): frameworks hand out such."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return float(value) if number and np.isfinite(value) and abs(value) < 1e300 else None
+
+
 def named(sources: Sequence[Source]) -> tuple[Document, ...]:
     """Documents with ids of their own: frameworks allow none, and the same twice."""
     taken: set[str] = {s.id for s in sources if s.id}
@@ -72,7 +80,7 @@ def named(sources: Sequence[Source]) -> tuple[Document, ...]:
             again += 1
             name = f"{s.id or f'doc-{k}'} ({again})"
         seen.add(name)
-        out.append(Document(name, s.text, s.title, s.metadata))
+        out.append(Document(name, s.text, s.title, s.metadata, score_of(s.score)))
     return tuple(out)
 
 

@@ -41,6 +41,8 @@ class FieldpackRanker:
         component.
     spread_vectors: whether a document's vector stands for each of its paragraphs, so that nothing is computed; else
         only for a document of one paragraph.
+    scores: whether Document.score (the higher the better) joins the choice; off by default, for DocumentJoiner
+        concatenates documents whose scores have different scales.
 
     template: the Jinja template of the PromptBuilder that the documents go to, with `documents` and `query` (or
         `question`): the whole prompt is then part of the budget.
@@ -57,10 +59,11 @@ class FieldpackRanker:
         reuse_vectors: bool | None = None,
         spread_vectors: bool = True,
         template: str | None = None,
+        scores: bool = False,
     ) -> None:
         self.budget = checked_budget(budget)
         self.packer, self.embedder, self.document_embedder = packer, embedder, document_embedder
-        self.reuse_vectors, self.spread_vectors = reuse_vectors, spread_vectors
+        self.reuse_vectors, self.spread_vectors, self.scores = reuse_vectors, spread_vectors, scores
         self.template = template
         self._prompt = None if template is None else PromptBuilder(template, required_variables=[])
         framework = _is_component(embedder)
@@ -109,7 +112,7 @@ class FieldpackRanker:
         def measure(pieces: Sequence[Piece]) -> int:
             return self._count([_kept(documents[p.number], p) for p in pieces], query)
 
-        sources = [_source(d, self._engine.reuse) for d in documents]
+        sources = [_source(d, self._engine.reuse, self.scores) for d in documents]
         found = self._engine.pack(query, sources, limit, measure=measure)
         return {"documents": [_kept(documents[p.number], p) for p in found]}
 
@@ -142,6 +145,7 @@ class FieldpackRanker:
             reuse_vectors=self.reuse_vectors,
             spread_vectors=self.spread_vectors,
             template=self.template,
+            scores=self.scores,
             **out,
         )
 
@@ -187,10 +191,12 @@ def _sides(text: Any, document: Any) -> Sides:
     return sides(f"{type(text).__module__}.{type(text).__qualname__}", rows, query)
 
 
-def _source(document: Document, reuse: bool) -> Source:
+def _source(document: Document, reuse: bool, scored: bool) -> Source:
     title = document.meta.get("title")
     vector = document.embedding if reuse else None
-    return Source(document.content or "", document.id, title if isinstance(title, str) else "", document.meta, vector)
+    name = title if isinstance(title, str) else ""
+    score = document.score if scored else None
+    return Source(document.content or "", document.id, name, document.meta, vector=vector, score=score)
 
 
 def _kept(document: Document, piece: Piece) -> Document:

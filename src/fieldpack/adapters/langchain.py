@@ -47,6 +47,8 @@ class FieldpackCompressor(BaseDocumentCompressor):
         only for a document of one paragraph.
     document_prompt, document_separator: as of create_stuff_documents_chain: what a chain writes around the contents
         ("Content: ...\\nSource: ...") is then part of the budget.
+    scores: whether metadata["relevance_score"] (of rerankers), or else metadata["score"], joins the choice; off by
+        default: "score" is a similarity in one store and a distance in another, and merged retrievers mix their scales.
 
     Raises InputError for a blank query, EmbeddingError for vectors of another model than the query's.
     """
@@ -59,6 +61,7 @@ class FieldpackCompressor(BaseDocumentCompressor):
     spread_vectors: bool = True
     document_prompt: BasePromptTemplate[str] | None = None
     document_separator: str = BETWEEN_DOCUMENTS
+    scores: bool = False
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
     _engine: Engine = PrivateAttr()
@@ -92,7 +95,7 @@ class FieldpackCompressor(BaseDocumentCompressor):
         """The evidence; [] for no documents. callbacks: not called, there is nothing in between to report."""
         if not documents:
             return []
-        sources = [Source(d.page_content, d.id, _title(d.metadata), d.metadata, self._vector(d)) for d in documents]
+        sources = [self._source(d) for d in documents]
         prompt = self.document_prompt or PromptTemplate.from_template("{page_content}")
 
         def measure(pieces: Sequence[Piece]) -> int:
@@ -112,6 +115,18 @@ class FieldpackCompressor(BaseDocumentCompressor):
             return list(await self.acompress_documents(*_inputs(inputs)))
 
         return RunnableLambda(run, arun, name="fieldpack")
+
+    def _source(self, document: Document) -> Source:
+        known = document.metadata
+        score = known.get("relevance_score", known.get("score")) if self.scores else None
+        return Source(
+            document.page_content,
+            document.id,
+            _title(known),
+            known,
+            vector=self._vector(document),
+            score=score,
+        )
 
     def _vector(self, document: Document) -> Any:
         if not self._engine.reuse:
@@ -185,8 +200,7 @@ def _middleware(trimmer: FieldpackMessageTrimmer) -> AgentMiddleware[Any, Any]:
             return handler(edited(request))
 
         async def awrap_model_call(self, request: Any, handler: Any) -> Any:
-            from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
-    from langchain_core.runnables import run_in_executor
+            from langchain_core.runnables import run_in_executor
 
             return await handler(await run_in_executor(None, edited, request))
 

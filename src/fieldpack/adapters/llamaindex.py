@@ -42,6 +42,8 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
         None: when `embedder` is a BaseEmbedding.
     spread_vectors: whether a node's vector stands for each of its paragraphs, so that nothing is computed; else only
         for a node of one paragraph.
+    scores: whether the retriever's scores (NodeWithScore.score, the higher the better) join the choice; switch it off
+        where retrievers of several scales were merged.
     metadata_mode: how nodes will be shown to the model: what it adds to the texts is part of the budget.
     template: the prompt in which the nodes will stand ("{context_str}" and "{query_str}"), as text_qa_template of a
         query engine: all of it is then part of the budget.
@@ -58,6 +60,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
     )
     reuse_vectors: bool | None = Field(default=None, description="Whether stored vectors are of the embedder.")
     spread_vectors: bool = Field(default=True, description="Whether a node's vector stands for its paragraphs.")
+    scores: bool = Field(default=True, description="Whether the retriever's scores join the choice.")
     metadata_mode: MetadataMode = Field(default=MetadataMode.LLM, description="How nodes are shown to the model.")
     template: Any = Field(default=None, description="A prompt template with {context_str}.", exclude=True)
 
@@ -105,7 +108,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
 
         found = self._engine.pack(
             query_bundle.query_str,
-            [_source(n.node, self._engine.reuse) for n in nodes],
+            [_source(n.node, self._engine.reuse, n.score if self.scores else None) for n in nodes],
             self.budget,
             self._query_vector(query_bundle),
             measure,
@@ -192,7 +195,7 @@ class FieldpackMemoryBlock(BaseMemoryBlock[str]):
             return self._last.text
 
 
-def _source(node: BaseNode, reuse: bool) -> Source:
+def _source(node: BaseNode, reuse: bool, score: float | None) -> Source:
     place: dict[str, Any] = {}
     if node.ref_doc_id:
         place["source"] = node.ref_doc_id
@@ -205,7 +208,8 @@ def _source(node: BaseNode, reuse: bool) -> Source:
         node.node_id,
         title if isinstance(title, str) else "",
         {**node.metadata, **place},
-        node.embedding if reuse else None,
+        vector=node.embedding if reuse else None,
+        score=score,
     )
 
 

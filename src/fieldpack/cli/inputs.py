@@ -18,7 +18,7 @@ from fieldpack.files.read import read_files
 from fieldpack.files.records import stream_records
 from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
-from fieldpack.request import Pin
+from fieldpack.request import Pin, check_score
 from fieldpack.types import Document
 
 Query = str | tuple[str, float]
@@ -78,6 +78,12 @@ def pins_of(texts: Sequence[str], documents: Sequence[Document]) -> list[Pin]:
         else:
             pins.append(text)
     return pins
+
+
+def with_score(document: Document) -> Document:
+    """The document with the `score` of its record, where that is there. Raises InputError for what is no number."""
+    value = document.metadata.get("score")
+    return document if value is None else replace(document, score=check_score(value, f"the score of {document.id!r}"))
 
 
 def with_boundary(path: Path, packer: ContextPacker) -> ContextPacker:

@@ -78,7 +78,13 @@ class PackerOptions:
     min_relevance: Annotated[float, typer.Option(help="Leave out what is less probable, 0 to 1.")] = 0.0
     allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Cut the best segment when none fits.")] = False
     cache: Annotated[Path | None, typer.Option(help="SQLite file that keeps vectors between runs.")] = None
-    boundary: Annotated[Path | None, typer.Option(help="A file of `fieldpack calibrate`: sets --min-relevance.")] = None
+    boundary: Annotated[
+        Path | None,
+        typer.Option(help="A file of `fieldpack calibrate`: sets --min-relevance and the weight of scores."),
+    ] = None
+    enough: Annotated[
+        float, typer.Option(help="End at this share of the relevance that fits, above 0 to 1; 1 fills the budget.")
+    ] = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +106,9 @@ class PackOptions(FileOptions, PackerOptions, Question):
 
     pin: Annotated[list[str] | None, typer.Option(help="ID or ID:START:END that must be in; may be repeated.")] = None
     shell: Annotated[Path | None, typer.Option(help="Pack by a protocol shell or fractal.json.")] = None
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Use the `score` of JSON Lines records: the higher the better, any scale.")
+    ] = False
     as_json: Json = False
     explain: Annotated[bool, typer.Option("--explain", help="Show scores as bars, and every reason.")] = False
     dropped: Annotated[

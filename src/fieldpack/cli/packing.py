@@ -21,6 +21,7 @@ from fieldpack.cli.inputs import (
     read_text,
     streamed_documents,
     with_boundary,
+    with_score,
     write_text,
 )
 from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
@@ -120,11 +121,14 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     documents: tuple[Document, ...] = ()
     if options.index is None and not options.stream:
         documents = documents_of(options.paths or [], options)
+        documents = tuple(map(with_score, documents)) if options.scores else documents
     request = _request(options, _packer(options, progress))
     queries, budget, pins = request.queries, request.budget, options.pin or []
     if options.stream:
         packer = replace(request.packer, cite="lines") if options.sources else request.packer
-        return packer.pack_stream(queries, streamed_documents(options.encoding_errors), budget, pins=pins)
+        streamed = streamed_documents(options.encoding_errors)
+        streamed = map(with_score, streamed) if options.scores else streamed
+        return packer.pack_stream(queries, streamed, budget, pins=pins)
 
     def pack_with(packer: ContextPacker) -> Result:
         if options.index is None:
@@ -167,6 +171,7 @@ def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
         titles=options.titles,
         min_relevance=options.min_relevance,
         allow_cut=options.allow_cut,
+        enough=options.enough,
     )
     return packer if options.boundary is None else with_boundary(options.boundary, packer)
 
@@ -198,6 +203,8 @@ def _check_single(options: PackOptions) -> None:
         raise InputError("no query: say --query TEXT, or fieldpack batch TASKS to pack many")
     if options.index is not None and options.paths:
         raise InputError("PATH... and --index FOLDER are both given; the index has its documents: say one of them")
+    if options.index is not None and options.scores:
+        raise InputError("--scores goes with PATH...: an index keeps no scores, which are of one query")
     if options.stream and (options.index is not None or (options.paths or ["-"]) != ["-"]):
         raise InputError("--stream reads standard input; leave out PATH... and --index")
 

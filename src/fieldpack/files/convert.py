@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fieldpack.errors import FieldpackError, InputError
@@ -56,7 +56,9 @@ def _as_unicode(document: Document) -> Document:
     """The document itself, or a copy without lone surrogates, which JSON can hold and no encoding can write."""
     values = {"id": document.id, "text": document.text, "title": document.title}
     mended = {k: v if v.isascii() else _LONE.sub("\ufffd", v) for k, v in values.items()}
-    return document if mended == values else Document(**mended, metadata=document.metadata)
+    return (
+        document if mended == values else replace(document, id=mended["id"], text=mended["text"], title=mended["title"])
+    )
 
 
 def _converted(path: str, data: bytes | str, options: ReadOptions) -> Converted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 from mcp.server import MCPServer
@@ -14,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
+from fieldpack.mcp.arguments import takes
 from fieldpack.mcp.roots import Roots
+from fieldpack.packing.enough import ENOUGH
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import Pin
 from fieldpack.types import Document
@@ -31,12 +34,13 @@ _ABOUT = (
 
 
 class Given(BaseModel):
-    """A text with a name."""
+    """A text with a name. score: of a retriever, any scale, the higher the better."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
     id: str
     text: str
     title: str = ""
+    score: float | None = None
 
 
 class Passage(BaseModel):
@@ -59,6 +63,7 @@ class Packed(BaseModel):
     kept: list[Passage]
     dropped: list[Passage]
     dropped_count: int
+    enough: dict[str, float | bool]
     notes: list[str]
     skipped_files: list[str]
 
@@ -94,6 +99,26 @@ class Planned(BaseModel):
 
 Paths = Annotated[list[str] | None, Field(description="Files or folders below the server's roots.")]
 Texts = Annotated[list[Given] | None, Field(description="Texts to take instead of files, or beside them.")]
+
+
+@dataclass(frozen=True)
+class PackArguments:
+    """The arguments of pack_context."""
+
+    query: Annotated[str | list[str], Field(description="What the passages are wanted for.")]
+    budget: Annotated[int, Field(ge=1, le=10_000_000, strict=True, description="Tokens at most.")]
+    paths: Paths = None
+    documents: Texts = None
+    model: ModelName = "static"
+    encoding: Encoding = "o200k_base"
+    unit: Literal["auto", "paragraph", "sentence"] = "auto"
+    order: Literal["source", "edges", "relevance"] = "source"
+    cite: Annotated[bool, Field(strict=True, description="Head each source with its number, title and id.")] = True
+    min_relevance: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.0
+    pins: Annotated[list[str] | None, Field(description="Ids of documents that must be in.")] = None
+    enough: Annotated[
+        float, Field(gt=0, le=1, description="Share of the relevance that fits at which to end; 1 fills the budget.")
+    ] = ENOUGH
 
 
 def reported(tool: Callable[P, R]) -> Callable[P, R]:
@@ -134,34 +159,24 @@ class Tools:
             lambda name: EmbeddingService(name, allow_hub=False, allow_remote=False)
         )
 
-    def pack_context(
-        self,
-        query: Annotated[str | list[str], Field(description="What the passages are wanted for.")],
-        budget: Annotated[int, Field(ge=1, le=10_000_000, strict=True, description="Tokens at most.")],
-        paths: Paths = None,
-        documents: Texts = None,
-        model: ModelName = "static",
-        encoding: Encoding = "o200k_base",
-        unit: Literal["auto", "paragraph", "sentence"] = "auto",
-        order: Literal["source", "edges", "relevance"] = "source",
-        cite: Annotated[bool, Field(strict=True, description="Head each source with its number, title and id.")] = True,
-        min_relevance: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.0,
-        pins: Annotated[list[str] | None, Field(description="Ids of documents that must be in.")] = None,
-    ) -> Annotated[CallToolResult, Packed]:
+    @takes(PackArguments)
+    def pack_context(self, arguments: PackArguments) -> Annotated[CallToolResult, Packed]:
         """The passages of files or texts that matter for a query, verbatim, in at most `budget` tokens."""
-        texts, skipped = self._documents(paths, documents)
+        texts, skipped = self._documents(arguments.paths, arguments.documents)
         packer = ContextPacker(
-            embedder=self._service(model),
-            tokenizer=encoding,
-            unit=unit,
-            order=order,
-            cite=cite,
-            min_relevance=min_relevance,
+            embedder=self._service(arguments.model),
+            tokenizer=arguments.encoding,
+            unit=arguments.unit,
+            order=arguments.order,
+            cite=arguments.cite,
+            min_relevance=arguments.min_relevance,
+            enough=arguments.enough,
         )
-        must: list[Pin] = [*(pins or [])]
-        facts = packer.pack(query, texts, budget, pins=must).to_dict()
+        budget = arguments.budget
+        must: list[Pin] = [*(arguments.pins or [])]
+        facts = packer.pack(arguments.query, texts, budget, pins=must).to_dict()
         dropped = sorted(facts["dropped"], key=lambda d: -d["score"])
-        kept = {name: facts[name] for name in ("text", "tokens", "budget", "kept", "notes")}
+        kept = {name: facts[name] for name in ("text", "tokens", "budget", "kept", "enough", "notes")}
         left = {"dropped": dropped[:20], "dropped_count": len(dropped), "skipped_files": list(skipped[:50])}
         lines = [f"{facts['tokens']} of {budget} tokens; {len(facts['kept'])} segments kept, {len(dropped)} dropped."]
         return _answer([*lines, *facts["notes"]], kept | left, facts["text"])
@@ -222,7 +237,7 @@ class Tools:
         if paths is None and documents is None:
             raise InputError("nothing to read; give paths below a root, or documents")
         read, skipped = self.roots.read(paths) if paths else ((), ())
-        return (*read, *(Document(d.id, d.text, d.title) for d in documents or ())), skipped
+        return (*read, *(Document(d.id, d.text, d.title, score=d.score) for d in documents or ())), skipped
 
 
 def _answer(lines: Sequence[str], body: dict[str, Any], text: str = "") -> CallToolResult:

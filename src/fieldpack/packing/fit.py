@@ -148,7 +148,7 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
         fitting = replace(fitting, writer=writer.in_source_order())
         text = fitting.drop_until_fits(inside, [])
     filled = np.zeros(len(problem), np.bool_)
-    if writer.layout.fill:
+    if writer.layout.fill and not packing.ended:
         text = fitting.fill(packing, inside, filled, text)
     n = len(writer.segments)
     fitted = Fitted(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fieldpack.arrays import mask_of, scatter, sigmoid
+from fieldpack.packing.enough import Stop
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
 from fieldpack.packing.problem import PackingSettings, Problem, missing_contexts, with_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
@@ -26,7 +27,8 @@ class Packing(FrozenArrays):
     """chosen: rows in order of choice; gain (n,): of each chosen row when it was chosen, of others at the end; link
     (n,): log odds that links added; duplicate (n,): that duplicates took away; value: F(chosen); bound >= optimum of
     F; used: tokens by the costs of the problem; rho: the exponent that won. brought (n,): rows that came in because
-    others need them (a table's header, an enclosing key, a lead-in sentence)."""
+    others need them (a table's header, an enclosing key, a lead-in sentence). fits: relevance of all that the budget
+    could hold; ended: whether less is enough, and the rest was left out."""
 
     chosen: IntArray
     gain: FloatArray
@@ -37,16 +39,43 @@ class Packing(FrozenArrays):
     used: int
     rho: float
     brought: BoolArray
+    fits: float = 0.0
+    ended: bool = False
 
 
-def select(problem: Problem, budget: int, settings: PackingSettings | None = None) -> Packing:
-    """The best of the greedy runs over settings.rho. Pinned rows are in first, whatever they cost (check before)."""
+def select(problem: Problem, budget: int, settings: PackingSettings | None = None, stop: Stop | None = None) -> Packing:
+    """The best of the greedy runs over settings.rho. Pinned rows are in first, whatever they cost (check before). stop:
+    when the pack has enough; None fills the budget."""
     settings = settings or PackingSettings()
     cache = CouplingCache(problem.couplings) if problem.couplings is not None else None
     runs = [_run(problem, budget, settings, rho, cache) for rho in settings.rho]
     top = max(r.value for r in runs)
     best = next(r for r in sorted(runs, key=lambda r: r.rho) if r.value >= top - TIE * abs(top))
-    return replace(best, bound=max(bound(problem, budget, settings), best.value))
+    best = replace(best, bound=max(bound(problem, budget, settings), best.value))
+    return best if stop is None else _ended(best, stop, problem, settings, cache)
+
+
+def _ended(
+    packing: Packing, stop: Stop, problem: Problem, settings: PackingSettings, cache: CouplingCache | None
+) -> Packing:
+    """The packing without the rows that were chosen when it had enough; what is pinned, and what that needs, stays."""
+    fits = float(stop.relevance[packing.chosen].sum(dtype=np.float64))
+    must = np.flatnonzero(problem.pinned)
+    must = must if problem.context is None else with_contexts(must, problem.context)
+    needed = np.flatnonzero(np.isin(packing.chosen, must)).max(initial=-1) + 1
+    count = max(stop.after(packing.chosen, packing.brought), int(needed))
+    if count >= len(packing.chosen):
+        return replace(packing, fits=fits)
+    chosen = packing.chosen[:count]
+    return replace(
+        packing,
+        chosen=chosen,
+        value=objective_of(problem, chosen, settings, cache),
+        used=int(problem.cost[chosen].sum()),
+        brought=packing.brought & mask_of(chosen, len(problem)),
+        fits=fits,
+        ended=True,
+    )
 
 
 def over_all_rows(packing: Packing, problem: Problem, rows: IntArray) -> Packing:

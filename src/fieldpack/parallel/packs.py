@@ -23,7 +23,7 @@ from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.parallel.tasks import Lines, Source, Task, read
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
-from fieldpack.request import checked_budget
+from fieldpack.request import RequestOptions, checked_budget
 from fieldpack.result import Result
 
 BATCH = 64
@@ -63,8 +63,9 @@ def pack_many(
     """Packs every task into the folder `output`; `rows(output)` reads the rows, in the order of the tasks.
 
     tasks: a file of JSON Lines (also .gz) or Parquet, or an iterable of dicts: {"query", "documents", "budget", "id",
-        "pins"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title", "metadata"}; pins:
-        ids or [id, start, end]. A task without a budget takes the one given here.
+        "pins", "scores", "enough"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title",
+        "metadata", "score"}; pins: ids or [id, start, end]; scores: numbers in order, {id: number}, or a list of {"id",
+        "start", "end", "score"}. A task without a budget takes the one given here.
     index: the folder of a saved index, for tasks without documents; with Ray it is at this path on every machine.
     ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard. explain: rows name dropped segments too.
     progress: called as progress("pack", tasks done, tasks).
@@ -184,11 +185,12 @@ class PackWorker:
         budget = task.budget if task.budget is not None else self._setup.budget
         if budget is None:
             raise InputError("the task has no budget, and none was given for all")
+        options: RequestOptions = {"pins": task.pins, "scores": task.scores, "enough": task.enough}
         if task.documents is not None:
-            return self._packer.pack(task.query, task.documents, budget, pins=task.pins)
+            return self._packer.pack(task.query, task.documents, budget, **options)
         if self._index is None:
             raise InputError("the task has no documents, and no index was given for all")
-        return self._index.pack(task.query, budget, pins=task.pins)
+        return self._index.pack(task.query, budget, **options)
 
 
 def index_head(folder: str, packer: ContextPacker) -> str:
@@ -210,6 +212,7 @@ def _facts(result: Result, explain: bool) -> dict[str, Any]:
         "text": result.text,
         "kept": [entry(k) for k in result.kept],
         "dropped_count": len(result.inside) - int(result.inside.sum()),
+        "enough": result.enough.to_dict(),
         "notes": list(result.notes),
     }
     return {**row, "dropped": [entry(d) for d in result.dropped]} if explain else row

@@ -13,6 +13,7 @@ from typing import Any
 from fieldpack import assets
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.pipeline import ContextPacker
+from fieldpack.rerank.service import RerankService
 from fieldpack.storage import sha256, write_file
 from fieldpack.version import __version__
 
@@ -27,7 +28,7 @@ class PackerSpec:
 
     settings: Mapping[str, Any]
     embedder: EmbeddingService
-    reranker: EmbeddingService | None
+    reranker: EmbeddingService | RerankService | None
     tokenizer: Any
     weights: bytes | None
 
@@ -36,7 +37,7 @@ class PackerSpec:
         """The spec of a packer, without its cache of vectors: that is a file of this machine."""
         settings = {f.name: getattr(packer, f.name) for f in fields(packer) if f.init and f.name not in _APART}
         weights = None if packer.scorer is None else Path(packer.scorer).read_bytes()
-        reranker = None if packer.reranker is None else _bare(packer.reranker)
+        reranker = _bare(packer.reranker) if isinstance(packer.reranker, EmbeddingService) else packer.reranker
         return PackerSpec(settings, _bare(packer.embedder), reranker, packer.tokenizer, weights)
 
     def build(self) -> ContextPacker:
@@ -70,10 +71,10 @@ def made_with(packer: ContextPacker) -> dict[str, Any]:
     }
 
 
-def gpu_use(*services: EmbeddingService | None) -> str:
+def gpu_use(*services: EmbeddingService | RerankService | None) -> str:
     """ "must" when one of the models was told to run on cuda, "may" when one is a transformer that takes the best
     device that there is, "" when they run on a processor. Loads nothing."""
-    present = [s for s in services if s is not None]
+    present = [s for s in services if isinstance(s, EmbeddingService)]
     models = [*present, *(s.reranker for s in present if s.reranker is not None)]
     uses = {_use(m._model, m._options.device, m.kind) for m in models}
     return "must" if "must" in uses else "may" if "may" in uses else ""
@@ -104,7 +105,9 @@ def _bare(service: EmbeddingService) -> EmbeddingService:
     return out
 
 
-def _model(service: EmbeddingService) -> str:
+def _model(service: EmbeddingService | RerankService) -> str:
+    if isinstance(service, RerankService):
+        return f"reranker {service.name}"
     if service.kind == "object":
         return service.fingerprint
     if service.kind == "folder":

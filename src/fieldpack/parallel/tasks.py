@@ -14,11 +14,11 @@ from typing import IO, Any
 import numpy as np
 
 from fieldpack.errors import InputError, MissingExtraError
-from fieldpack.request import Pin
+from fieldpack.request import Pin, Scores
 from fieldpack.types import Document
 
-KEYS = ("id", "query", "documents", "budget", "pins")
-_DOCUMENT_KEYS = ("id", "text", "title", "metadata")
+KEYS = ("id", "query", "documents", "budget", "pins", "scores", "enough")
+_DOCUMENT_KEYS = ("id", "text", "title", "metadata", "score")
 Source = str | Path | Iterable[Mapping[str, Any]]
 
 
@@ -30,6 +30,8 @@ class Task:
     documents: list[str | Document] | None
     budget: int | None
     pins: list[Pin] = field(default_factory=list)
+    scores: Scores | None = None
+    enough: float | None = None
 
 
 class Lines:
@@ -90,7 +92,8 @@ def line_of(task: Any) -> bytes:
 
 def _to_json(value: Any) -> Any:
     if isinstance(value, Document):
-        return {"id": value.id, "text": value.text, "title": value.title, "metadata": dict(value.metadata)}
+        out = {"id": value.id, "text": value.text, "title": value.title, "metadata": dict(value.metadata)}
+        return out if value.score is None else out | {"score": value.score}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, np.integer):
@@ -133,7 +136,15 @@ def _task(row: Mapping[str, Any]) -> Task:
     pins = row.get("pins") or []
     if not isinstance(pins, list):
         raise InputError(f"pins is a {type(pins).__name__}; give a list of ids or of [id, start, end]")
-    return Task(query, listed, row.get("budget"), [_pin(p) for p in pins])
+    listed_pins = [_pin(p) for p in pins]
+    return Task(
+        query=query,
+        documents=listed,
+        budget=row.get("budget"),
+        pins=listed_pins,
+        scores=_scores(row.get("scores")),
+        enough=row.get("enough"),
+    )
 
 
 def document_of(number: int, row: Any) -> str | Document:
@@ -148,13 +159,23 @@ def document_of(number: int, row: Any) -> str | Document:
         raise InputError(f"document {number} has no text")
     name = row.get("id")
     name = f"doc-{number}" if name is None else str(name) if isinstance(name, int) else name
-    return Document(name, row["text"], row.get("title") or "", row.get("metadata") or {})
+    return Document(name, row["text"], row.get("title") or "", row.get("metadata") or {}, row.get("score"))
 
 
 def _pin(pin: Any) -> Pin:
     if isinstance(pin, Mapping):
         pin = [pin.get(key) for key in ("id", "start", "end")]
     return tuple(pin) if isinstance(pin, list) else pin
+
+
+def _scores(scores: Any) -> Any:
+    """Numbers in order, {id: number}, or a list of {"id", "score"}, {"id", "start", "end", "score"}."""
+    if not isinstance(scores, list) or not any(isinstance(s, Mapping) for s in scores):
+        return scores
+    if not all(isinstance(s, Mapping) and {"id", "score"} <= set(s) <= {"id", "start", "end", "score"} for s in scores):
+        raise InputError('scores holds what is no score; give {"id", "score"}, or {"id", "start", "end", "score"}')
+    whole = [set(s) == {"id", "score"} for s in scores]
+    return {s["id"] if w else _pin(s): s["score"] for s, w in zip(scores, whole, strict=True)}
 
 
 def _lines(path: Path) -> Iterator[bytes]:

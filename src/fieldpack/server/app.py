@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fieldpack.errors import AssetError, FieldpackError
-from fieldpack.server import schemas
+from fieldpack.server import rerank, schemas
 from fieldpack.server.limits import Guard
 from fieldpack.server.openapi import EVENT, PROBLEMS, described
 from fieldpack.server.problems import Problem, log, problem_of
@@ -69,6 +69,11 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     stream = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
     add("POST", "/v1/pack", "pack", _pack, schemas.PackOut, route_class_override=PackRoute, responses=stream)
     add("POST", "/v1/embeddings", "embed", _embed, schemas.EmbeddingsOut, route_class_override=EmbeddingsRoute)
+    add("POST", "/v1/rerank", "rerank", h.rerank, rerank.RerankOut, route_class_override=work)
+    app.router.add_api_route(
+        "/v2/rerank", h.rerank, methods=["POST"], include_in_schema=False, route_class_override=work
+    )
+    add("GET", "/v1/models", "models", h.models, rerank.ModelsOut, route_class_override=small)
     add("POST", "/v1/plan", "plan", h.plan, schemas.PlanOut, route_class_override=small)
     add("POST", "/v1/field", "field", h.field, schemas.FieldOut, route_class_override=work)
     sessions = "/v1/sessions"

@@ -14,12 +14,12 @@ from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.pipeline import ContextPacker, Index
-from fieldpack.request import Pin, checked_documents
-from fieldpack.server import schemas
+from fieldpack.request import Pin, Scores, checked_documents
+from fieldpack.server import rerank, schemas
 from fieldpack.server.object_size import object_bytes
 from fieldpack.server.problems import Problem
 from fieldpack.server.sessions import Sessions, StoredSession
-from fieldpack.server.settings import Settings
+from fieldpack.server.settings import MODELS, Settings
 from fieldpack.session import Session
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document, FloatArray
@@ -71,6 +71,7 @@ class Handlers:
             titles=request.titles,
             min_relevance=request.min_relevance,
             allow_cut=request.allow_cut,
+            enough=request.enough,
         )
 
     def documents(self, documents: Sequence[str | schemas.DocumentIn]) -> tuple[Document, ...]:
@@ -78,7 +79,8 @@ class Handlers:
         most = self.settings.max_documents
         if len(documents) > most:
             raise Problem("too-large", f"{len(documents):,} documents; allowed in one request: {most:,}")
-        return checked_documents([d if isinstance(d, str) else Document(d.id, d.text, d.title) for d in documents])
+        listed = [d if isinstance(d, str) else Document(d.id, d.text, d.title, score=d.score) for d in documents]
+        return checked_documents(listed)
 
     def pack(self, request: schemas.PackIn, *, on_stage: Callable[[str], None] | None = None) -> dict[str, Any]:
         """Pack documents for a query into a budget."""
@@ -87,9 +89,23 @@ class Handlers:
             self.documents(request.documents),
             request.budget,
             pins=_pins(request.pins),
+            scores=_scores(request.scores),
             on_stage=on_stage,
         )
         return result.to_dict()
+
+    def rerank(self, request: rerank.RerankIn) -> dict[str, Any]:
+        """Rank documents by the probability that they hold evidence for a query."""
+        most = self.settings.max_documents
+        if len(request.documents) > most:
+            raise Problem("too-large", f"{len(request.documents):,} documents; allowed in one request: {most:,}")
+        return rerank.answer(ContextPacker(embedder=self.service(request.model), unit="paragraph"), request)
+
+    def models(self) -> dict[str, Any]:
+        """The models that a request may name."""
+        names = (*MODELS, *self.settings.shown_models)
+        facts = {"object": "model", "created": 0, "owned_by": "fieldpack"}
+        return {"object": "list", "data": [{"id": name, **facts} for name in names]}
 
     def field(self, request: schemas.FieldIn) -> dict[str, Any]:
         """Read the field of documents without a query."""
@@ -151,7 +167,8 @@ class Handlers:
         with self.sessions.use(id) as stored:
             documents = self._turn_documents(stored, request)
             session = stored.session
-            result = session.turn(_queries(request), documents, request.budget, pins=_pins(request.pins))
+            pins, scores = _pins(request.pins), _scores(request.scores)
+            result = session.turn(_queries(request), documents, request.budget, pins=pins, scores=scores)
             if session.turns == 1 or stored.index is None:  # the first turn fills what an index makes when it is asked
                 stored.size = _memory_of(session, stored.index)
             prompt = {key: getattr(session.prompt, key) for key in ("text", "tokens", "prefix", "prefix_tokens")}
@@ -187,6 +204,19 @@ def _queries(request: schemas.AskIn) -> list[str | tuple[str, float]]:
 
 def _pins(pins: Sequence[str | schemas.PinRange]) -> list[Pin]:
     return [p if isinstance(p, str) else (p.id, p.start, p.end) for p in pins]
+
+
+def _scores(scores: Sequence[float | schemas.ScoreIn | None] | None) -> Scores | None:
+    """Raises InputError for a range of which one end is missing."""
+    if not scores or not isinstance(scores[0], schemas.ScoreIn):
+        return scores  # type: ignore[return-value]
+    out: dict[Pin, float] = {}
+    for s in scores:
+        assert isinstance(s, schemas.ScoreIn), "a list holds numbers or objects, not both"
+        if (s.start is None) != (s.end is None):
+            raise InputError(f"the score of {s.id!r} has only one of start and end; give both, or none")
+        out[s.id if s.start is None or s.end is None else (s.id, s.start, s.end)] = s.score
+    return out
 
 
 def _memory_of(session: Session, index: Index | None) -> int:

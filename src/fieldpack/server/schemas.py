@@ -10,26 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fieldpack.budget.allocate import presets
+from fieldpack.packing.enough import ENOUGH
+from fieldpack.server.base import MOST_TOKENS, WHOLE, Budget, Encoding, Id, Model, Number, Text, Title, Tokens
 
 _NOT_BLANK = r"[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 """A character that is no white space for Python, as a pattern of JSON Schema."""
-_MOST_TOKENS = 1_000_000_000_000
 _MOST_NAMES = 100
-
-
-def _without_fraction(value: Any) -> Any:
-    """5.0 is the integer 5 for JSON Schema, and so it is here."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-_WHOLE = BeforeValidator(_without_fraction)
-Text = Annotated[str, Field(max_length=10_000_000)]
-Title = Annotated[str, Field(max_length=2000)]
-Id = Annotated[str, Field(min_length=1, max_length=2000)]
-Tokens = Annotated[int, Field(ge=0, le=_MOST_TOKENS), _WHOLE]
-Budget = Annotated[int, Field(ge=1, le=100_000_000, description="Tokens at most, counted on the text."), _WHOLE]
-Model = Annotated[str, Field(min_length=1, max_length=300, description="static | minilm | cascade.")]
-Encoding = Literal["o200k_base", "cl100k_base"]
 
 
 class In(BaseModel):
@@ -39,11 +25,12 @@ class In(BaseModel):
 
 
 class DocumentIn(In):
-    """A text with a name."""
+    """A text with a name. score: of a retriever, any scale, the higher the better."""
 
     id: Id
     text: Text
     title: Title = ""
+    score: Number | None = None
 
 
 def _not_blank(query: str) -> str:
@@ -68,14 +55,28 @@ class PinRange(In):
     """Characters (code points) of a document that have to be in: from `start` up to, and without, `end`."""
 
     id: Id
-    start: Annotated[int, Field(ge=0, le=_MOST_TOKENS), _WHOLE]
-    end: Annotated[int, Field(ge=1, le=_MOST_TOKENS), _WHOLE]
+    start: Annotated[int, Field(ge=0, le=MOST_TOKENS), WHOLE]
+    end: Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE]
+
+
+class ScoreIn(In):
+    """A score of a document, or of its characters (code points) from `start` up to, and without, `end`."""
+
+    id: Id
+    start: Annotated[int, Field(ge=0, le=MOST_TOKENS), WHOLE] | None = None
+    end: Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE] | None = None
+    score: Number
 
 
 Queries = Annotated[list[Query | WeightedQuery], Field(min_length=1, max_length=64, fail_fast=True)]
 
 
 Documents = Annotated[list[Text | DocumentIn], Field(max_length=1_000_000, fail_fast=True)]
+Scores = Annotated[
+    list[Number | None] | list[ScoreIn],
+    Field(max_length=1_000_000, description="Of a retriever: one for each document in order, or by id and range."),
+]
+Enough = Annotated[float, Field(gt=0, le=1, description="Share of the relevance that fits at which a pack ends.")]
 Pins = Annotated[list[Id | PinRange], Field(max_length=10_000, fail_fast=True)]
 
 
@@ -90,6 +91,7 @@ class PackerIn(In):
     titles: bool = False
     min_relevance: Annotated[float, Field(ge=0, le=1)] = 0.0
     allow_cut: bool = False
+    enough: Enough = ENOUGH
 
 
 def _one_query(schema: dict[str, Any]) -> None:
@@ -120,6 +122,7 @@ class PackIn(PackerIn, AskIn):
     documents: Documents
     budget: Budget
     pins: Pins = []
+    scores: Scores | None = None
     stream: Annotated[bool, Field(description="Answer with server-sent events: progress, then the result.")] = False
 
 
@@ -140,7 +143,7 @@ class EmbeddingsIn(In):
     input: Annotated[Input | Inputs, BeforeValidator(_no_token_ids)]
     model: Model = "static"
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int, Field(ge=1, le=1_000_000), _WHOLE] | None = None
+    dimensions: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
     user: Annotated[str, Field(max_length=2000)] | None = None
 
 
@@ -151,7 +154,7 @@ def _presets(schema: dict[str, Any]) -> None:
 class PlanIn(In):
     """POST /v1/plan"""
 
-    window: Annotated[int, Field(ge=1, le=_MOST_TOKENS), _WHOLE] | Annotated[str, Field(max_length=200)]
+    window: Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE] | Annotated[str, Field(max_length=200)]
     preset: Annotated[str, Field(max_length=100, json_schema_extra=_presets)] | None = None
     allocations: Annotated[dict[Title, float], Field(max_length=_MOST_NAMES)] | None = None
     used: Annotated[dict[Title, Tokens], Field(max_length=_MOST_NAMES)] = {}
@@ -165,7 +168,7 @@ class FieldIn(In):
     documents: Documents
     model: Model = "static"
     encoding: Encoding = "o200k_base"
-    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most."), _WHOLE] = 12
+    limit: Annotated[int, Field(ge=1, le=256, description="Attractors at most."), WHOLE] = 12
 
 
 class SessionIn(PackerIn):
@@ -181,6 +184,7 @@ class TurnIn(AskIn):
     documents: Documents | None = None
     budget: Budget
     pins: Pins = []
+    scores: Scores | None = None
 
 
 class Item(BaseModel):
@@ -204,6 +208,7 @@ class PackOut(BaseModel):
     kept: list[Item]
     dropped: list[Item]
     field: dict[str, Any]
+    enough: dict[str, float | bool]
     notes: list[str]
     timings_ms: dict[str, float]
 
