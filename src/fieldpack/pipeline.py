@@ -71,9 +71,8 @@ class ContextPacker(OldNames, PackerParts):
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
-        clock, whole = clock or Clock(), corpus
         # 1. The pins: found from their ranges, before any model runs.
-        ranges = request.ranges(corpus.documents)
+        clock, whole, ranges = clock or Clock(), corpus, request.ranges(corpus.documents)
         corpus = self.reader.cut(corpus, ranges)
         pinned = in_rows(ranges, corpus.rows)
         require_pins(self.writer(corpus), pinned, request.budget)
@@ -82,18 +81,18 @@ class ContextPacker(OldNames, PackerParts):
         if corpus.dense is not whole.dense:
             clock.lap("embed")
         check_state(state, corpus)
-        vectors = extras.query_vectors
-        vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
+        known = extras.query_vectors
+        vectors = self.query_vectors(request.queries, corpus) if known is None else known
         # 3. The relevance of every row.
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         outside = self.outside(request, corpus, relevance)
-        bias = added(extras.bias, outside.bias)
+        admission = self.admission(corpus, pinned, state, added(extras.bias, outside.bias))
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
-            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, bias)),
+            problem=problem_of(corpus, relevance, admission),
             query_vectors=vectors,
             state=state,
             settings=self.field,

@@ -61,7 +61,6 @@ def pack_many(
     progress: Progress | None = None,
 ) -> Summary:
     """Packs every task into the folder `output`; `rows(output)` reads the rows, in the order of the tasks.
-
     tasks: a file of JSON Lines (also .gz) or Parquet, or an iterable of dicts: {"query", "documents", "budget", "id",
         "pins", "scores", "enough"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title",
         "metadata", "score"}; pins: ids or [id, start, end]; scores: numbers in order, {id: number}, or a list of {"id",
