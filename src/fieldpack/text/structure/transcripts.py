@@ -20,6 +20,7 @@ _HEADER = re.compile(
     r"(?:From|To|Cc|Bcc|Date|Sent|Subject|Reply-To|Von|An|Betreff|Gesendet|De|À|Objet|Envoyé|Para|Asunto|Message-ID|"
     r"Received|MIME-Version|Content-[\w-]+|X-[\w-]+|In-Reply-To|References|Return-Path|Delivered-To|List-[\w-]+):[ \t]"
 )
+_SENDERS = ("From: ", "Von: ", "De: ")
 _SENDER = re.compile(
     r"^(?:From|Von|De): \S[^\n]*\n(?:[ \t][^\n]*\n)*"
     r"(?:To|Cc|Date|Sent|Subject|An|Betreff|Gesendet|À|Objet|Envoyé|Para|Asunto): ",
@@ -44,6 +45,8 @@ def speaker(text: str, at: int) -> str:
 
 def is_transcript(head: str) -> bool:
     """Whether at least half of the first lines start turns of speakers who speak again."""
+    if head.count(":") + head.count("<") < 4:  # one in each line that starts a turn
+        return False
     lines = [line for line in head.split("\n")[:_SAMPLE] if line.strip()]
     names = [name for line in lines if not line[0].isspace() and (name := speaker(line[:200], 0))]
     if len(names) < 4 or len(names) < 0.5 * len(lines):
@@ -87,6 +90,8 @@ def _turn(builder: Builder, lines: Lines, i: int, k: int, number: int) -> None:
 
 def is_mail(head: str) -> bool:
     """Whether a text starts with a mail's headers, or holds several mails."""
+    if not any(sender in head for sender in _SENDERS):
+        return False
     top = head.lstrip()[:3000]
     headed = _HEADER.match(top) is not None and re.search(r"^(?:From|Von|De): ", top, re.M) is not None
     return (headed and _SUBJECT.search(top) is not None) or len(_SENDER.findall(head)) >= 2
