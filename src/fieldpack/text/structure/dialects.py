@@ -31,19 +31,17 @@ _MAN_HEAD = re.compile(r"\s*[A-Z][\w.:+-]*\(\d\w*\)[^\n]*\S[^\n]*\(\d\w*\)\s*$",
 _MAN_SECTION = re.compile(r"^(?:NAME|SYNOPSIS|DESCRIPTION|OPTIONS)$\n[ \t]+\S", re.M)
 
 
-# What a text must hold to be of a dialect: to look for a few characters is a hundred times as fast as a pattern.
-_IN_MARKDOWN = ("#", "```", "~~~", "-|", "\n- ", "\n* ", "\n+ ", "\n===", "---\n")
-_IN_RST = ("::", "`", ".. _")
-_IN_ASCIIDOC = ("::", "link:", "linkgit:", "[verse]", "== ", "----", "....")
-_MAN_SECTIONS = ("NAME\n", "SYNOPSIS\n", "DESCRIPTION\n", "OPTIONS\n")
+# Each test first looks for characters without which its patterns cannot match: that is a hundred times as fast.
 
 
 def is_markdown(head: str) -> bool:
-    return _holds(head, _IN_MARKDOWN) and MARKDOWN.search(head) is not None
+    may_be = "#" in head or "```" in head or "~~~" in head or "-|" in head or "---\n" in head or "\n===" in head
+    may_be = may_be or "\n- " in head or "\n* " in head or "\n+ " in head
+    return may_be and MARKDOWN.search(head) is not None
 
 
 def is_rst(head: str) -> bool:
-    if not _holds(head, _IN_RST):
+    if not ("::" in head or "`" in head or ".. _" in head):
         return False
     sure = len(_RST_SURE.findall(head))
     return (
@@ -59,7 +57,8 @@ def is_rst(head: str) -> bool:
 
 
 def is_asciidoc(head: str) -> bool:
-    if not _holds(head, _IN_ASCIIDOC):
+    may_be = "::" in head or "link:" in head or "linkgit:" in head or "[verse]" in head or "== " in head
+    if not (may_be or "----" in head or "...." in head):
         return False
     listings = len(_LISTING.findall(head))
     sure = len(_ASCIIDOC_SURE.findall(head)) + listings
@@ -67,13 +66,10 @@ def is_asciidoc(head: str) -> bool:
 
 
 def is_man(head: str) -> bool:
-    return _MAN_HEAD.match(head) is not None or (
-        _holds(head, _MAN_SECTIONS) and len(_MAN_SECTION.findall(head)) >= 2
-    )
-
-
-def _holds(head: str, parts: tuple[str, ...]) -> bool:
-    return any(part in head for part in parts)
+    if _MAN_HEAD.match(head):
+        return True
+    may_be = "NAME\n" in head or "SYNOPSIS\n" in head or "DESCRIPTION\n" in head or "OPTIONS\n" in head
+    return may_be and len(_MAN_SECTION.findall(head)) >= 2
 
 
 def dialect_of(head: str) -> str:

@@ -20,7 +20,6 @@ _HEADER = re.compile(
     r"(?:From|To|Cc|Bcc|Date|Sent|Subject|Reply-To|Von|An|Betreff|Gesendet|De|À|Objet|Envoyé|Para|Asunto|Message-ID|"
     r"Received|MIME-Version|Content-[\w-]+|X-[\w-]+|In-Reply-To|References|Return-Path|Delivered-To|List-[\w-]+):[ \t]"
 )
-_SENDERS = ("From: ", "Von: ", "De: ")
 _SENDER = re.compile(
     r"^(?:From|Von|De): \S[^\n]*\n(?:[ \t][^\n]*\n)*"
     r"(?:To|Cc|Date|Sent|Subject|An|Betreff|Gesendet|À|Objet|Envoyé|Para|Asunto): ",
@@ -90,7 +89,7 @@ def _turn(builder: Builder, lines: Lines, i: int, k: int, number: int) -> None:
 
 def is_mail(head: str) -> bool:
     """Whether a text starts with a mail's headers, or holds several mails."""
-    if not any(sender in head for sender in _SENDERS):
+    if not ("From: " in head or "Von: " in head or "De: " in head):
         return False
     top = head.lstrip()[:3000]
     headed = _HEADER.match(top) is not None and re.search(r"^(?:From|Von|De): ", top, re.M) is not None
