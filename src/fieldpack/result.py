@@ -127,6 +127,7 @@ class Result:
         """Why each row was kept or dropped."""
         scored = self.scored
         return Explanation(
+            queries=self.queries,
             relevance=scored.relevance,
             problem=scored.problem,
             packing=self.packing,

@@ -30,6 +30,7 @@ _UNSPACED_RUN = rf"(?P<unspaced>[[{UNSPACED}]--\p{{M}}][{UNSPACED}\p{{M}}]*)"
 _RUN = regex.compile(f"{_UNSPACED_RUN}|{compound(FIRST, WORD)}", regex.V1)
 _UNIT = regex.compile(f"{FIRST}{WORD}*", regex.V1)
 _NOT_SIMPLE = regex.compile(rf"[{UNSPACED}\p{{M}}]")
+_UNSPACED_CHARACTER = regex.compile(rf"[[{UNSPACED}]--\p{{M}}]", regex.V1)
 _CLUSTER = regex.compile(r"\X")
 _HAN = regex.compile(r"\p{Han}")
 _PIECES = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+|\p{N}+")
@@ -156,6 +157,11 @@ def _words_of_unspaced(chunk: str) -> tuple[str, ...]:
 def is_symbol(word: str) -> bool:
     """Whether a word is a name with signs as a whole, whose parts are words besides."""
     return _SIGNED.search(word) is not None
+
+
+def unspaced(word: str) -> bool:
+    """Whether a word is made of characters of a script without blanks."""
+    return not word.isascii() and _UNSPACED_CHARACTER.search(word) is not None
 
 
 def _places(folded: str) -> Iterator[Place]:
