@@ -20,8 +20,8 @@ _DUPLICATE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The numbers of one pack, and sentences made of them. queries: as they were asked. problem, packing: of all n rows. threshold: the least
-    relevance that the packer lets in."""
+    """The numbers of one pack, and sentences made of them. queries: as they were asked. problem, packing: of all n
+    rows. threshold: the least relevance that the packer lets in."""
 
     queries: tuple[str, ...]
     relevance: Relevance

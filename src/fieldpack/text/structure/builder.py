@@ -222,7 +222,7 @@ class Builder:
 
 
 def joined(builders: Iterable[Builder], name: str = "") -> Structure:
-    """The structure of several texts, one after another: block 0 of each is a root, ranges are those in its own text."""
+    """The structure of texts one after another: each has a root block, and ranges are those in its own text."""
     atoms, blocks = array("q"), array("q")
     sizes = [(0, 0)]
     for builder in builders:
