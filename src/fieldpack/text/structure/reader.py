@@ -97,6 +97,8 @@ def _read(text: str, name: str, kind: str, max_chars: int) -> tuple[str, Builder
     if form == "html" and not samples.TESTS["html"](text):
         form = "markdown"  # what `fieldpack.files.html` makes of a page has Markdown's headings, tables and fences
     builder = Builder(text, max_chars)
+    if text.isspace():
+        return form, builder
     for low, high, crumbs in crumb_windows(text):
         if crumbs:
             _crumbs(builder, low, high)
