@@ -144,7 +144,7 @@ def made(kind: str, size: int) -> str:
 def case(kind: str, size: int, budget: int) -> dict[str, Any]:
     """Packs one document in this process and checks what is promised; seconds, megabytes, segments."""
     import fieldpack as fp
-    from fieldpack.text.read import read
+    from fieldpack.files.read import read
 
     packer = fp.ContextPacker()
     packer.pack("warm", ["text"], 10)

@@ -11,6 +11,8 @@ import random
 
 import numpy as np
 
+from fieldpack.relevance.repeats import Statement, repeat_share
+
 
 def cosine_similarity(a, b):
     return sum(float(p) * float(q) for p, q in zip(a, b, strict=True)) / (
@@ -99,3 +101,16 @@ def mean_shift(rows, start, beta, bias, steps=500):
             break
         z = after
     return z
+
+
+def repeats_by_words(words, offsets):
+    """The rule for repeats over rows of bare words, none of which is a number or a denial: for `Couplings.repeats`."""
+    vocabulary = ["word"] * (int(max(words, default=0)) + 1)
+
+    def statement(row):
+        return Statement.of(np.asarray(words[offsets[row] : offsets[row + 1]], np.int64), vocabulary)
+
+    def shares(row, others):
+        return np.array([repeat_share(statement(row), statement(k)) for k in others.tolist()], np.float32)
+
+    return shares

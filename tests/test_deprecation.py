@@ -13,6 +13,8 @@ MODULES = {
     "value": ("analysis.token_value", ("segment_values", "surprisal", "token_value", "uniqueness", "zipf")),
     "metrics": ("analysis.metrics", ("tcr", "irr", "rqt", "evidence_kept", "bootstrap_ci", "Interval")),
     "experiment": ("analysis.experiment", ("run_token_efficiency_experiment",)),
+    "text.html": ("files.html", ("html_text",)),
+    "text.records": ("files.records", ("stream_records", "record_documents")),
     "templates": ("analysis.prompts", ("attractor_names", "budget_prompt", "field_prompt", "shell_prompt")),
 }
 
@@ -27,6 +29,17 @@ def test_a_module_that_moved_gives_the_same_objects_and_warns(old):
             assert getattr(before, name) is getattr(after, name)
     with pytest.raises(AttributeError, match="no_such_name"):
         before.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [("read", "files.read"), ("KIND_OF_ENDING", "files.kinds"), ("stream_records", "files.records")],
+)
+def test_names_of_the_old_reader_are_found_in_files(name, home):
+    from fieldpack.text import read
+
+    with pytest.warns(DeprecationWarning, match=f"fieldpack.text.read.{name} is now fieldpack.{home}.{name}"):
+        assert getattr(read, name) is getattr(importlib.import_module(f"fieldpack.{home}"), name)
 
 
 def test_the_warning_points_at_the_line_that_uses_the_old_name():

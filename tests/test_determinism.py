@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles import repeats_by_words
 
 import fieldpack as fp
 from fieldpack.embed.testing import HashEmbedder
@@ -111,9 +112,10 @@ def permuted(problem, order):
     c = problem.couplings
     bags = [c.words[c.offsets[i] : c.offsets[i + 1]] for i in order]
     titles = [c.title_words[c.title_offsets[i] : c.title_offsets[i + 1]] for i in order]
+    words, offsets = np.concatenate(bags), np.cumsum([0, *map(len, bags)])
     couplings = Couplings(
-        words=np.concatenate(bags),
-        offsets=np.cumsum([0, *map(len, bags)]),
+        words=words,
+        offsets=offsets,
         paragraph=np.arange(len(order)),
         document=np.arange(len(order)),
         title_words=np.concatenate(titles),
@@ -122,6 +124,8 @@ def permuted(problem, order):
         query_ids=c.query_ids,
         vectors=c.vectors[order],
         has_titles=c.has_titles,
+        repeats=repeats_by_words(words, offsets),
+        repeats_rows=np.arange(len(order)),
     )
     return replace(
         problem.take(np.asarray(order)),
@@ -138,8 +142,9 @@ def test_the_packer_does_not_care_for_the_order_of_rows(seed):
     offsets = np.cumsum([0, *rng.integers(2, 7, n)])
     vectors = rng.normal(size=(n, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    bags = rng.integers(0, words, offsets[-1])
     couplings = Couplings(
-        words=rng.integers(0, words, offsets[-1]),
+        words=bags,
         offsets=offsets,
         paragraph=np.arange(n),
         document=np.arange(n),
@@ -149,6 +154,8 @@ def test_the_packer_does_not_care_for_the_order_of_rows(seed):
         query_ids=np.unique(rng.integers(0, words, 3)),
         vectors=vectors,
         has_titles=bool(seed % 2),
+        repeats=repeats_by_words(bags, offsets),
+        repeats_rows=np.arange(n),
     )
     problem = Problem(
         logit=rng.normal(-1, 2, n).astype(np.float32),

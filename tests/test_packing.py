@@ -7,6 +7,7 @@ import pytest
 from exact import MOST_ROWS, cost_of, exact
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import repeats_by_words
 
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.errors import InputError, SettingsError
@@ -25,8 +26,11 @@ def problem(seed: int, n: int = 8, *, coupled: bool = True, headers: bool = Fals
     vectors[1] = vectors[0]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     named = bool(rng.integers(2))
+    offsets[2:] += 2 * offsets[1] - offsets[2]
+    bags = rng.integers(0, words, offsets[-1])
+    bags[offsets[1] : offsets[2]] = bags[: offsets[1]]  # row 1 is a copy of row 0
     couplings = Couplings(
-        words=rng.integers(0, words, offsets[-1]),
+        words=bags,
         offsets=offsets,
         paragraph=np.arange(n) // 2,
         document=np.arange(n),
@@ -36,6 +40,8 @@ def problem(seed: int, n: int = 8, *, coupled: bool = True, headers: bool = Fals
         query_ids=rng.integers(0, words, 3),
         vectors=vectors,
         has_titles=named,
+        repeats=repeats_by_words(bags, offsets),
+        repeats_rows=np.arange(n),
     )
     best = rng.random((3, n)).astype(np.float32)
     pinned = np.zeros(n, bool)
@@ -166,9 +172,9 @@ def test_links_and_duplicates_are_what_plain_loops_say(seed):
                 both = np.sqrt(max(mass(bag[i], weight) * mass(bag[j], weight), 1e-12))
                 wanted = mass(bag[i] & bag[j], weight) / both
             assert links[i] == pytest.approx(min(wanted, 1), abs=1e-4)
-            similar = float(c.vectors[i] @ c.vectors[j])
-            common = len(bag[i] & bag[j]) / max(len(bag[i] | bag[j]), 1)
-            assert copies[i] == pytest.approx(np.clip((similar - 0.9) / 0.1, 0, 1) ** 3 * common, abs=1e-3)
+            share = float(c.repeats(j, np.array([i]))[0])
+            assert copies[i] == (share if float(c.vectors[i] @ c.vectors[j]) > 0.9 else 0)
+            assert copies[i] == 1 or {i, j} != {0, 1}, "row 1 is a copy of row 0"
         beside = [i for i in (j - 1, j + 1) if 0 <= i < n and c.paragraph[i] == c.paragraph[j]]
         assert c.row(j).beside.tolist() == beside
 
@@ -201,6 +207,8 @@ def titled_rows(words, titles):
         query_ids=np.zeros(0, np.int64),
         vectors=np.eye(n, dtype=np.float32),
         has_titles=True,
+        repeats=repeats_by_words(words, 2 * ends),
+        repeats_rows=ends[:-1],
     )
 
 
@@ -259,6 +267,8 @@ def alike(n: int) -> Problem:
         query_ids=np.zeros(0, np.int64),
         vectors=np.tile(np.array([[0.6, 0.8]], np.float32), (n, 1)),
         has_titles=False,
+        repeats=repeats_by_words(np.zeros(n, np.int64), np.arange(n + 1)),
+        repeats_rows=rows,
     )
     return Problem(
         logit=np.zeros(n, np.float32),

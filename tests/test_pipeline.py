@@ -269,3 +269,22 @@ def test_the_default_path_imports_neither_torch_nor_scikit_learn():
     # The check can fail:
     code = code.replace("import sys,", "import sklearn, sys,")
     assert "sklearn" in subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("query", "passage", "named"),
+    [
+        ("ร้านเปิดกี่โมง", "ร้านเปิดเวลาเก้าโมงเช้าทุกวัน", ["ร้านเปิด", "โมง"]),
+        ("仓库的门几点打开？", "仓库的门早上八点打开。", ["仓库的门", "点打开"]),
+        ("倉庫はいつ開きますか", "倉庫は八時に開きます。", ["倉庫は", "開きます"]),
+        ("متى يفتح المخزن؟", "يفتح المخزن في الثامنة.", ["يفتح", "المخزن"]),
+        ("किताब कहाँ रखी है", "किताब अलमारी में रखी है।", ["किताब", "रखी", "है"]),
+    ],
+)
+def test_a_reason_names_wording_that_stands_in_the_passage(query, passage, named):
+    other = fp.Document("other", "Sourdough is leavened with wild yeast.")
+    result = fp.ContextPacker().pack(query, [fp.Document("a", passage), other], 60)
+    reason = next(k.reason for k in result.kept if k.doc_id == "a")
+    listed = reason.partition("query words (")[2].partition(")")[0].removesuffix(", …").split(", ")
+    assert listed and all(word in passage for word in listed)
+    assert set(listed) <= set(named)

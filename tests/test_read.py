@@ -20,7 +20,6 @@ from fieldpack.files.charsets import decode
 from fieldpack.files.model import FilesRead, ReadOptions
 from fieldpack.files.read import read, read_bytes, read_files
 from fieldpack.files.source import existing_path
-from fieldpack.text.read import read as read_by_its_first_name
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +51,7 @@ class TestFiles:
         assert document.metadata == {"path": name, "kind": kind}
 
     def test_one_function_under_all_its_names(self) -> None:
-        assert read is read_by_its_first_name is fieldpack.read
+        assert read is fieldpack.read
 
     @pytest.mark.parametrize("name", ["notes", "a.txt", "a.log", "README"])
     def test_a_name_that_does_not_say_how_a_text_is_written_gives_no_kind(self, name: str) -> None:

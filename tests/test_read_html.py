@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from fieldpack.files.html import html_page, html_text
 from fieldpack.files.html_scan import attributes, tokens
-from fieldpack.text.html import html_text as html_text_by_its_first_name
 from fieldpack.text.segment import segment
 from fieldpack.types import Document
 
@@ -27,7 +26,7 @@ def text(html: str) -> str:
 class TestText:
     def test_headings_blocks_lists_code_and_tables(self) -> None:
         page = html_page(PAGE)
-        assert html_text(PAGE) == (page.title, page.text) == html_text_by_its_first_name(PAGE)
+        assert html_text(PAGE) == (page.title, page.text)
         assert page.title == "A & B"
         assert page.text == (
             '# Top one\n\nFirst line\nsecond.\n\n## Sub\n\n- a\n- b\n- c\n\n```\nx = 1\n\ny = ""\n```\n\n'

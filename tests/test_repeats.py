@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldpack.relevance.repeats import Statement, WordKinds, is_negation, names_in, overlap, position, repeat_share
+from fieldpack.relevance.repeats import Statement, is_negation, names_in, overlap, position, repeat_share
 from fieldpack.words import split, words_of
 
 STATEMENTS_OF_THEIR_OWN = [
@@ -92,9 +92,8 @@ LONG = (
 
 def share(first: str, again: str) -> float:
     words = words_of([first, again])
-    kinds = WordKinds.of(words.vocabulary)
     rows = [
-        Statement.of(words.ids[a:b], kinds, text)
+        Statement.of(words.ids[a:b], words.vocabulary, text)
         for text, a, b in zip((first, again), words.offsets, words.offsets[1:], strict=False)
     ]
     return repeat_share(rows[0], rows[1])
@@ -148,8 +147,8 @@ def test_position_and_overlap_are_those_of_a_search_by_hand(a: np.ndarray, b: np
 
 @given(IDS, IDS)
 def test_a_share_is_a_share_and_a_copy_is_whole(a: np.ndarray, b: np.ndarray) -> None:
-    kinds = WordKinds(np.array([False, True, False, False]), np.array([False, False, True, False]))
-    first, again = Statement.of(a, kinds), Statement.of(b, kinds)
+    vocabulary = ["word", "7", "not", "other"]
+    first, again = Statement.of(a, vocabulary), Statement.of(b, vocabulary)
     assert 0 <= repeat_share(first, again) <= 1
     assert repeat_share(again, again) == (1 if len(b) else 0)
 

@@ -12,6 +12,7 @@ from fieldpack.packing.problem import Problem
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
 from fieldpack.types import IntArray
+from fieldpack.words import shared_wording, unspaced
 
 _MATCH = 0.6
 """A query word counts as met from this similarity of its best match."""
@@ -34,9 +35,11 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The numbers of one pack, and sentences made of them. problem, packing: of all n rows. threshold: the least
-    relevance that the packer lets in. enough: the share of what fits at which a pack ends."""
+    """The numbers of one pack, and sentences made of them. queries: as they were asked. problem, packing: of all n
+    rows. threshold: the least relevance that the packer lets in. enough: the share of what fits at which a pack
+    ends."""
 
+    queries: tuple[str, ...]
     relevance: Relevance
     problem: Problem
     packing: Packing
@@ -119,9 +122,20 @@ class Explanation:
             return ""
         exact = [w for w, b in zip(self.relevance.words, best, strict=True) if b > 0.999]
         similar = int(((best > _MATCH) & (best <= 0.999)).sum())
-        named = ", ".join(dict.fromkeys(exact[:4])) + (", …" if len(exact) > 4 else "")
+        wording = self._wording(row, exact)
+        named = ", ".join(wording[:4]) + (", …" if len(wording) > 4 else "")
         count = f"{len(exact)} of {len(best)} query words" + (f" ({named})" if exact else "")
         return f"{count} and {similar} near in meaning" if similar else count
+
+    def _wording(self, row: int, words: list[str]) -> list[str]:
+        """The words as a reader knows them: of a script without blanks the wording of the query that stands in the
+        segment, and no pairs of characters; of other scripts the words themselves."""
+        if not any(unspaced(word) for word in words):
+            return list(dict.fromkeys(words))
+        passage = self.writer.segments.text(self.writer.documents, row)
+        counted = set(words)
+        shared = (w for query in self.queries for w in shared_wording(query, passage, counted))
+        return list(dict.fromkeys(shared))
 
     @cached_property
     def _order(self) -> list[int]:

@@ -129,6 +129,7 @@ class Result(OldResultNames):
     def reasons(self) -> Explanation:
         """Why each row was kept or dropped."""
         return Explanation(
+            queries=self.queries,
             relevance=self.relevance,
             problem=self.scored.problem,
             packing=self.packing,

@@ -121,6 +121,10 @@ class Segments(FrozenArrays, Sequence[Segment]):
         bodies = [d.text for d in documents]
         return [bodies[d][a:b] for d, a, b in rows]
 
+    def text(self, documents: Sequence[Document], row: int) -> str:
+        """The verbatim text of one segment."""
+        return documents[int(self.doc[row])].text[int(self.start[row]) : int(self.end[row])]
+
 
 class Kept(NamedTuple):
     """One segment that was packed; `score` is its calibrated relevance in [0, 1], `tokens` what it costs alone."""

@@ -17,7 +17,6 @@ from fieldpack.corpus.corpus import SHORTLIST, Corpus, Level, Postings, Titles
 from fieldpack.corpus.order import Order
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
 from fieldpack.types import Document, Segments
-from fieldpack.words import stem_of
 
 _COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context")
 
@@ -57,7 +56,7 @@ def load_corpus(folder: Path, head: Mapping[str, Any]) -> Corpus:
     )
     corpus = Corpus(
         documents=documents,
-        vocabulary=_vocabulary(words, get("direction"), get("weight"), get("stem")),
+        vocabulary=Vocabulary.of(words, get("direction"), get("weight"), get("stem")),
         words=get("words"),
         sentences=_level(folder, "sentences"),
         paragraphs=_level(folder, "paragraphs"),
@@ -103,22 +102,6 @@ def _level(folder: Path, name: str) -> Level:
     return Level(Segments(**columns), offsets, vectors)
 
 
-def _vocabulary(
-    words: list[str], direction: npt.NDArray[Any], weight: npt.NDArray[Any], stem: npt.NDArray[Any]
-) -> Vocabulary:
-    stems: dict[str, int] = {}
-    for word in words:
-        stems.setdefault(stem_of(word), len(stems))
-    return Vocabulary(
-        words=words,
-        index={w: i for i, w in enumerate(words)},
-        direction=direction,
-        weight=weight,
-        stem=stem,
-        stems=stems,
-    )
-
-
 def _check(corpus: Corpus, facts: Mapping[str, Any]) -> None:
     """Raises ValueError when the files do not fit each other."""
     words = len(corpus.vocabulary.words)
@@ -160,7 +143,7 @@ def from_bytes(content: bytes, documents: tuple[Document, ...]) -> Corpus:
         arrays = {name: archive[name] for name in archive.files}
     text = arrays["vocabulary"].tobytes().decode("utf-8")
     sentence, known_words, paragraphs = arrays["facts"].tolist()
-    vocabulary = _vocabulary(text.split("\n") if text else [], arrays["direction"], arrays["weight"], arrays["stem"])
+    vocabulary = Vocabulary.of(text.split("\n") if text else [], arrays["direction"], arrays["weight"], arrays["stem"])
 
     def level(name: str) -> Level:
         spans = Segments(**{column: arrays[f"{name}_{column}"] for column in _COLUMNS})

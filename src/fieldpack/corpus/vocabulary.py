@@ -46,14 +46,20 @@ class Vocabulary(FrozenArrays):
         millions of words, one table is a gigabyte and more."""
         weight = np.sqrt(np.einsum("ud,ud->u", vectors, vectors)).astype(np.float32)
         direction = np.divide(vectors, np.maximum(weight, 1e-9)[:, None], out=vectors)
+        return Vocabulary.of(words, direction, weight)
+
+    @staticmethod
+    def of(words: list[str], direction: FloatArray, weight: FloatArray, stem: IntArray | None = None) -> Vocabulary:
+        """The vocabulary of different words in this order with what is known of each; stem: the numbers of their stems
+        where they are stored."""
         stems: dict[str, int] = {}
-        stem = np.array([stems.setdefault(stem_of(w), len(stems)) for w in words], np.int64)
+        numbers = [stems.setdefault(stem_of(w), len(stems)) for w in words]
         return Vocabulary(
             words=words,
             index={w: i for i, w in enumerate(words)},
             direction=direction,
             weight=weight,
-            stem=stem,
+            stem=np.array(numbers, np.int64) if stem is None else stem,
             stems=stems,
         )
 

@@ -31,9 +31,8 @@ DECAY = 0.6
 REVERSE = 0.5
 """A row that names a packed row counts half as much as a row that a packed row names: measured on multi-hop sets."""
 DUPLICATE = 0.9
-"""Cosine from which two rows begin to say the same; at 1 they do. The share between is a cube, times that of
-the words in common: one template with other facts is evidence of its own (benchmarks/README.md). With the texts at
-hand, `Couplings.repeats` decides."""
+"""Cosine from which two rows may say the same: whether they do, `Couplings.repeats` decides by their words, for one
+template with other facts is evidence of its own (benchmarks/README.md)."""
 Repeats = Callable[[int, IntArray], FloatArray]
 """(row, others (k,), the most alike first) to (k,) in [0, 1]: how much each says again what the row says."""
 
@@ -115,7 +114,7 @@ class WordIndex:
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """Rows that say what one row says, and how much so: above 0 from cosine DUPLICATE, 1 at 1."""
+    """Rows that say again what one row says, and how much of each is superfluous, in (0, 1]."""
 
     rows: IntArray
     share: FloatArray
@@ -139,7 +138,7 @@ class Couplings(FrozenArrays):
     title_words, title_offsets (t + 1,): their words. idf (u,): what a word is worth. query_ids: the query's words,
     which link everything and so count nothing. vectors (n, d): unit rows, for copies. has_titles: whether documents are
     told apart by their titles. repeats: which of the rows that are alike by their vectors are copies, over the numbers
-    `repeats_rows` (n,); None: the words in common decide.
+    `repeats_rows` (n,).
     """
 
     words: Ids
@@ -152,8 +151,8 @@ class Couplings(FrozenArrays):
     query_ids: IntArray
     vectors: FloatArray
     has_titles: bool
-    repeats: Repeats | None = None
-    repeats_rows: IntArray | None = None
+    repeats: Repeats
+    repeats_rows: IntArray
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -171,7 +170,7 @@ class Couplings(FrozenArrays):
             paragraph=self.paragraph[rows],
             document=self.document[rows],
             vectors=self.vectors[rows],
-            repeats_rows=None if self.repeats_rows is None else self.repeats_rows[rows],
+            repeats_rows=self.repeats_rows[rows],
         )
 
     def beside(self, row: int) -> IntArray:
@@ -207,40 +206,15 @@ class Couplings(FrozenArrays):
     def _copies_of(self, row: int, cosine: FloatArray) -> Copies:
         at = np.flatnonzero(cosine > DUPLICATE)
         at = at[at != row]
-        if self.repeats is not None and self.repeats_rows is not None:
-            at = at[np.argsort(-cosine[at], kind="stable")]
-            share = self.repeats(int(self.repeats_rows[row]), self.repeats_rows[at])
-            return Copies(at[share > 0], share[share > 0])
-        share = np.minimum((cosine[at] - np.float32(DUPLICATE)) / np.float32(1 - DUPLICATE), 1) ** 3
-        if len(at):
-            share *= self._common_words(row, at)
-        return Copies(at, np.asarray(share, np.float32))
-
-    def _common_words(self, row: int, others: IntArray) -> FloatArray:
-        """(k,) Jaccard's share of the words that `row` and each of `others` have in common: by vectors alone, texts in
-        a script that the table does not know are all copies of one another."""
-        words, offsets = self._distinct_words
-        own = np.zeros(len(self.idf), np.bool_)
-        own[words[offsets[row] : offsets[row + 1]]] = True
-        first, last = offsets[others], offsets[others + 1]
-        owner = np.repeat(np.arange(len(others)), last - first)
-        both = np.bincount(owner, own[words[concat_ranges(first, last)]], len(others))
-        either = offsets[row + 1] - offsets[row] + last - first - both
-        return np.asarray(both / np.maximum(either, 1), np.float32)
+        at = at[np.argsort(-cosine[at], kind="stable")]
+        share = self.repeats(int(self.repeats_rows[row]), self.repeats_rows[at])
+        return Copies(at[share > 0], share[share > 0])
 
     def _words(self, row: int) -> Ids:
         return self.words[self.offsets[row] : self.offsets[row + 1]]
 
     def _title(self, document: int) -> Ids:
         return self.title_words[self.title_offsets[document] : self.title_offsets[document + 1]]
-
-    @cached_property
-    def _distinct_words(self) -> tuple[IntArray, IntArray]:
-        """The different words of each row, one row after another, and where they begin (n + 1,)."""
-        n, size = len(self), max(len(self.idf), 1)
-        row = np.repeat(np.arange(n), np.diff(self.offsets))
-        pairs = sorted_unique(row * size + self.words.astype(np.int64))
-        return pairs % size, np.searchsorted(pairs, np.arange(n + 1) * size)
 
     @cached_property
     def _weight(self) -> FloatArray:

@@ -64,21 +64,6 @@ _OPENING = regex.compile(r"(?:^|[.!?:;…。！？\n])[\s\"'“”‘’«»„(
 
 
 @dataclass(frozen=True, eq=False)
-class WordKinds:
-    """Of a vocabulary of u words: number (u,), words with a digit; negation (u,)."""
-
-    number: BoolArray
-    negation: BoolArray
-
-    @staticmethod
-    def of(vocabulary: Sequence[str]) -> WordKinds:
-        size = len(vocabulary)
-        number = np.fromiter((_NUMBER.search(w) is not None for w in vocabulary), np.bool_, size)
-        negation = np.fromiter((is_negation(w) for w in vocabulary), np.bool_, size)
-        return WordKinds(number, negation)
-
-
-@dataclass(frozen=True, eq=False)
 class Statement:
     """A row of m words: ids (m,); number (m,), negation (m,): which are numbers, which deny; text: the row as it is
     written, for its names, "" where it is not at hand."""
@@ -92,9 +77,13 @@ class Statement:
         return len(self.ids)
 
     @staticmethod
-    def of(ids: Ids, kinds: WordKinds, text: str = "") -> Statement:
-        """ids (m,) in the vocabulary of `kinds`."""
-        return Statement(ids, kinds.number[ids], kinds.negation[ids], text)
+    def of(ids: Ids, vocabulary: Sequence[str], text: str = "") -> Statement:
+        """ids (m,): the row's words, as numbers of `vocabulary`."""
+        different, place = np.unique(ids, return_inverse=True)
+        words = [vocabulary[i] for i in different.tolist()]
+        number = np.fromiter((_NUMBER.search(w) is not None for w in words), np.bool_, len(words))
+        negation = np.fromiter(map(is_negation, words), np.bool_, len(words))
+        return Statement(ids, number[place], negation[place], text)
 
     @cached_property
     def decisive(self) -> BoolArray:
@@ -131,11 +120,9 @@ class RowRepeats:
         """A row's words, with the numbers, names and denials among them."""
         known = self._statements.get(row)
         if known is None:
-            words, text = self._corpus.vocabulary.words, self._corpus.texts(self._rows[row : row + 1])[0]
-            ids = self._ids(row)
-            different, place = np.unique(ids, return_inverse=True)
-            kinds = WordKinds.of([words[i] for i in different.tolist()])
-            known = self._statements[row] = Statement(ids, kinds.number[place], kinds.negation[place], text)
+            text = self._corpus.texts(self._rows[row : row + 1])[0]
+            known = Statement.of(self._ids(row), self._corpus.vocabulary.words, text)
+            self._statements[row] = known
         return known
 
     def _ids(self, row: int) -> Ids:

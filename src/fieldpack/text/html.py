@@ -1,3 +1,5 @@
-"""Reading HTML lives in `fieldpack.files`; this name stays where it was first."""
+"""The place of `fieldpack.files.html` in release 0.1: names are found there, with a DeprecationWarning."""
 
-from fieldpack.files.html import html_text as html_text
+from fieldpack.deprecation import moved_module
+
+__getattr__ = moved_module("fieldpack.text.html", "fieldpack.files.html")

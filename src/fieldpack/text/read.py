@@ -1,4 +1,12 @@
-"""Reading files lives in `fieldpack.files`; these names stay where they were first."""
+"""The place of reading files in release 0.1: names are found in `fieldpack.files`, with a DeprecationWarning."""
 
-from fieldpack.files.kinds import KIND_OF_ENDING as KIND_OF_ENDING
-from fieldpack.files.read import read as read
+from fieldpack.deprecation import moved_names
+
+__getattr__ = moved_names(
+    "fieldpack.text.read",
+    {
+        "KIND_OF_ENDING": "fieldpack.files.kinds:KIND_OF_ENDING",
+        "read": "fieldpack.files.read:read",
+        "stream_records": "fieldpack.files.records:stream_records",
+    },
+)

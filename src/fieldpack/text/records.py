@@ -1,3 +1,5 @@
-"""Reading records lives in `fieldpack.files`; this name stays where it was first."""
+"""The place of `fieldpack.files.records` in release 0.1: names are found there, with a DeprecationWarning."""
 
-from fieldpack.files.records import stream_records as stream_records
+from fieldpack.deprecation import moved_module
+
+__getattr__ = moved_module("fieldpack.text.records", "fieldpack.files.records")

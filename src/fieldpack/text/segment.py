@@ -12,7 +12,7 @@ from fieldpack.errors import SettingsError
 from fieldpack.text.structure.builder import MAX_CHARS
 from fieldpack.text.structure.detect import format_of, names_a_document
 from fieldpack.text.structure.model import BLOCK, CODE, HEADING, LEAD, MARK, PARAGRAPH, SENTENCE, Structure
-from fieldpack.text.structure.reader import READERS, normalised, read_structure
+from fieldpack.text.structure.reader import READERS, Named, normalised, read_structure, read_structures
 from fieldpack.types import BoolArray, Document, IntArray, Segments
 
 __all__ = ["MAX_CHARS", "READERS", "kind_of", "segment", "structure_of"]
@@ -40,10 +40,8 @@ def _name(document: Document) -> str:
 
 def structure_of(document: Document, max_chars: int = MAX_CHARS) -> Structure:
     """The structure of a document, by the kind and the path in its metadata and by its text."""
-    kind = document.metadata.get("kind")
-    return read_structure(
-        document.text, name=_name(document), kind=kind if isinstance(kind, str) else "", max_chars=max_chars
-    )
+    text, name, kind = _named(document)
+    return read_structure(text, name=name, kind=kind, max_chars=max_chars)
 
 
 def segment(
@@ -63,55 +61,38 @@ def segment(
         raise SettingsError(f"unknown unit {unit!r}; allowed: 'paragraph', 'sentence'")
     if max_chars < 1:
         raise SettingsError(f"max_chars={max_chars}: at least 1")
-    parts = [_segments(structure_of(document, max_chars), document, unit, max_chars) for document in documents]
-    counts = [len(part.start) for part in parts]
-    paragraphs = np.cumsum([0, *(int(part.parent[-1]) + 1 if len(part.start) else 0 for part in parts)])
+    structure = read_structures(map(_named, documents), max_chars)
+    parent = _paragraphs(structure, max_chars)
+    first = _first_atoms(structure, parent, unit)
+    last = np.append(first, len(structure))[1:] - 1
     return Segments(
-        doc=np.repeat(np.arange(len(parts), dtype=np.int64), counts),
-        start=_joined([part.start for part in parts]),
-        end=_joined([part.end for part in parts]),
-        tokens=np.full(sum(counts), -1, np.int64),
-        kind=_joined([part.kind for part in parts]).astype(np.int8),
-        parent=_joined([part.parent + first for part, first in zip(parts, paragraphs[:-1], strict=True)]),
-        context=_joined(
-            [
-                np.where(part.context >= 0, part.context + first, -1)
-                for part, first in zip(parts, np.cumsum([0, *counts])[:-1], strict=True)
-            ]
-        ),
+        doc=structure.document[first],
+        start=structure.start[first],
+        end=structure.end[last],
+        tokens=np.full(len(first), -1, np.int64),
+        kind=_kinds(structure, first, last) if unit == "paragraph" else structure.kind[first],
+        parent=parent[first],
+        context=_contexts(structure, first),
     )
 
 
-def _joined(columns: list[IntArray]) -> IntArray:
-    return np.concatenate(columns).astype(np.int64) if columns else np.empty(0, np.int64)
+def _named(document: Document) -> Named:
+    kind = document.metadata.get("kind")
+    return Named(document.text, _name(document), kind if isinstance(kind, str) else "")
 
 
-class _Rows:
-    """The segments of one document as columns."""
-
-    def __init__(self, start: IntArray, end: IntArray, kind: IntArray, parent: IntArray, context: IntArray) -> None:
-        self.start, self.end, self.kind, self.parent, self.context = start, end, kind, parent, context
-
-
-def _segments(structure: Structure, document: Document, unit: str, max_chars: int) -> _Rows:
-    n = len(structure)
-    if not n:
-        empty = np.empty(0, np.int64)
-        return _Rows(empty, empty, empty, empty, empty)
-    parent = _paragraphs(structure, max_chars)
-    whole = structure.atomic
-    code = (structure.kind == CODE) & (structure.blocks.kind[structure.block] == BLOCK["code"])
-    begins = np.ones(n, np.bool_)
-    if unit == "paragraph":
-        begins[1:] = parent[1:] != parent[:-1]
-    else:
-        begins[1:] = (parent[1:] != parent[:-1]) | ~code[1:] | (whole[1:] < 0) | (whole[1:] != whole[:-1])
-    first = np.flatnonzero(begins)
-    last = np.append(first[1:], n) - 1
-    kind = structure.kind[first].astype(np.int64)
-    if unit == "paragraph":
-        kind = _kinds(structure, first, last)
-    return _Rows(structure.start[first], structure.end[last], kind, parent[first], _contexts(structure, first))
+def _first_atoms(structure: Structure, parent: IntArray, unit: str) -> IntArray:
+    """The first atom of each segment. parent (n,): the paragraph of each atom."""
+    begins = np.ones(len(structure), np.bool_)
+    begins[1:] = parent[1:] != parent[:-1]
+    if unit == "sentence":
+        code = (structure.kind == CODE) & (structure.blocks.kind[structure.block] == BLOCK["code"])
+        if code.any():
+            whole = structure.atomic
+            begins[1:] |= ~code[1:] | (whole[1:] < 0) | (whole[1:] != whole[:-1])
+        else:
+            begins[:] = True
+    return np.flatnonzero(begins)
 
 
 def _contexts(structure: Structure, first: IntArray) -> IntArray:
@@ -122,9 +103,9 @@ def _contexts(structure: Structure, first: IntArray) -> IntArray:
     return np.where(context == np.arange(len(first)), -1, context).astype(np.int64)
 
 
-def _kinds(structure: Structure, first: IntArray, last: IntArray) -> IntArray:
+def _kinds(structure: Structure, first: IntArray, last: IntArray) -> npt.NDArray[np.int8]:
     """The kind of each paragraph: that of its first atom that is no heading."""
-    kind = structure.kind[first].astype(np.int64)
+    kind = structure.kind[first]
     for at in np.flatnonzero((kind == HEADING) & (last > first)).tolist():
         below = structure.kind[first[at] : last[at] + 1]
         below = below[below != HEADING]
@@ -138,11 +119,12 @@ def _paragraphs(structure: Structure, max_chars: int) -> IntArray:
     paragraph above."""
     unit = structure.unit
     first = np.flatnonzero(np.diff(unit, prepend=-1))
-    last = np.append(first[1:], len(unit)) - 1
+    last = np.append(first, len(unit))[1:] - 1
     role, kind = structure.role, structure.kind
     joined = np.zeros(len(first), np.bool_)
-    joined[1:] = _joins(structure, first, last, max_chars)
-    joined[1:] |= (role[first[1:]] == MARK) & (kind[first[1:]] == SENTENCE) & (kind[last[:-1]] == SENTENCE)
+    marks = (role[first[1:]] == MARK) & (kind[first[1:]] == SENTENCE) & (kind[last[:-1]] == SENTENCE)
+    document = structure.document[first]
+    joined[1:] = _joins(structure, first, last, max_chars) | (marks & (document[1:] == document[:-1]))
     return (np.cumsum(~joined, dtype=np.int64) - 1)[unit]
 
 

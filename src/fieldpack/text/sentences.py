@@ -85,7 +85,7 @@ _ENCLOSED = re.compile(
     r"|“[^“”]{1,120}”"
 )
 _SPEAKS = re.compile(r"[^\s。！？，：；、“”「」]{0,10}(?:说|說|道|问|問|答|喊|叫|想)(?=[。！？着著了]|$)")
-_TAIL = re.compile(r"[^\W_]+(?:\.[^\W_]+)*$")
+_TAIL = re.compile(r"[^\W_]++(?:\.[^\W_]++)*+")  # read from the end: a search for what ends there is quadratic
 _CITED = re.compile(r"\[\d[\d,;–\- ]{0,20}\]")  # "shown. [33]. In"
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _BULLETS = frozenset("-*+•‣◦·([0123456789")
@@ -100,11 +100,12 @@ def has_word(text: str, start: int, end: int) -> bool:
 def _last_word(text: str, low: int, stop: int) -> tuple[str, bool]:
     """The word that the full stop at `stop` closes, with the stops inside it; and whether it stands alone ("J")."""
     head = text[max(low, stop - 24) : stop]
-    found = _TAIL.search(head)
-    if found is None:
+    tail = _TAIL.match(head[::-1])
+    if tail is None:
         return "", False
-    before = head[found.start() - 1 : found.start()]
-    return found[0], not before or before.isspace() or before in _OPENERS
+    start = len(head) - tail.end()
+    before = head[start - 1 : start]
+    return head[start:], not before or before.isspace() or before in _OPENERS
 
 
 def _first_word(text: str, start: int, end: int) -> str:

@@ -2,7 +2,7 @@
 
 from fieldpack.words.flat import Words, distinct, ranges, sums, words_of
 from fieldpack.words.folding import fold
-from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets
+from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets, unspaced
 from fieldpack.words.stems import stem_of
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "split_with_offsets",
     "stem_of",
     "sums",
+    "unspaced",
     "words_of",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,18 @@ _REMEMBERED = 64
 
 _BEFORE = "'\"()[]{}<>,;:!?*`“”‘’«»…"
 _AFTER = _BEFORE + "."
-"""Signs around a chunk that are no part of its words, so that "word," is read as "word" was."""
+"""Signs around a piece that are no part of its words, so that "word," is read as "word" was."""
+_SIGNS = str.maketrans(dict.fromkeys("!?;()[]{}\"'`*=|^<", " "))
+_SIGNS_AND_COMMA = _SIGNS | {ord(","): " "}
+"""ASCII signs that join nothing, and the comma, which joins the digits of 1,000 alone."""
+_THOUSANDS = re.compile(r",\d\d\d")
+_COMMA = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))")
+_PART = re.compile(r"[^!?;()\[\]{}\"'`*=|^<“”‘’«»…]+")
+_END = "\0"
+_AFTER_TEXT = f"\n{_END}\n"
+"""A piece of its own after each text of a batch."""
+_BATCH = 20_000
+"""Characters from which texts are no longer gathered for one reading."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,39 +91,75 @@ def distinct(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 class _Ids(dict[str, tuple[int, ...]]):
-    """Chunk -> the ids of its words; a word that is not in `index` gets the next number."""
+    """Piece of text -> the ids of its words; a word that is not in `index` gets the next number."""
 
     def __init__(self, index: dict[str, int]) -> None:
-        super().__init__()
+        super().__init__({_END: (-1,)})
         self._index = index
 
-    def __missing__(self, chunk: str) -> tuple[int, ...]:
+    def __missing__(self, piece: str) -> tuple[int, ...]:
         index = self._index
-        if chunk.isalpha() and chunk.isascii() and (chunk.islower() or chunk.istitle()):
+        if piece.isalpha() and piece.isascii() and (piece.islower() or piece.istitle()):
             # A word of prose, nothing to take apart: most of what is new in a text.
-            self[chunk] = alone = (index.setdefault(chunk.lower(), len(index)),)
+            self[piece] = alone = (index.setdefault(piece.lower(), len(index)),)
             return alone
-        core = chunk.rstrip(_AFTER).lstrip(_BEFORE)
-        if core != chunk:
+        core = piece.rstrip(_AFTER).lstrip(_BEFORE)
+        if core != piece:
             ids = self[core]
         else:
-            ids = tuple([index.setdefault(word, len(index)) for word in words_of_chunk(chunk)])
-        if len(chunk) <= _REMEMBERED:
-            self[chunk] = ids
+            parts = _parts(piece)
+            if len(parts) > 1:
+                ids = tuple(chain.from_iterable([self[part] for part in parts]))
+            else:
+                ids = tuple([index.setdefault(word, len(index)) for word in words_of_chunk(piece)])
+        if len(piece) <= _REMEMBERED:
+            self[piece] = ids
         return ids
+
+
+def _parts(piece: str) -> list[str]:
+    """A piece cut at signs that join nothing."""
+    if not piece.isascii():
+        return _PART.findall(piece)
+    return _COMMA.split(piece) if "," in piece else [piece]
+
+
+def _pieces(text: str) -> list[str]:
+    """A text cut where no word goes on: at white space, and in ASCII at the signs that join nothing."""
+    if not text.isascii():
+        return chunks(text)
+    signs = _SIGNS if _THOUSANDS.search(text) else _SIGNS_AND_COMMA
+    return text.translate(signs).replace(". ", "  ").replace(".\n", " \n").replace(", ", "  ").split()
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in order, as many at a time as make up a batch, for what is done once for a batch costs little for each of
+    its texts; those in ASCII apart from others."""
+    for _, group in groupby(texts, str.isascii):
+        batch, size = [], 0
+        for text in group:
+            batch.append(text.replace(_END, " ") if _END in text else text)
+            size += len(text)
+            if size > _BATCH:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
 
 
 def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mapping[str, int] | None = None) -> Words:
     """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids; `known`: its
     words with their ids, when they are at hand."""
     index = dict(known or {w: i for i, w in enumerate(vocabulary)})
-    flat: list[int] = []
-    ends = [0]
     lookup = _Ids(index).__getitem__
-    for text in texts:
-        flat.extend(chain.from_iterable(map(lookup, chunks(text))))
-        ends.append(len(flat))
-    return Words(list(index), np.array(flat, np.int32), np.array(ends, np.int64))
+    parts = []
+    for batch in _batches(texts):
+        pieces = _pieces("".join([text + _AFTER_TEXT for text in batch]))
+        parts.append(np.array(list(chain.from_iterable(map(lookup, pieces))), np.int32))
+    flat = np.concatenate(parts) if parts else np.empty(0, np.int32)
+    ends = np.flatnonzero(flat < 0)
+    offsets = np.concatenate((np.zeros(1, np.int64), ends - np.arange(len(ends))))
+    return Words(list(index), flat[flat >= 0], offsets)
 
 
 def ranges(first: IntArray, last: IntArray) -> IntArray:

@@ -8,6 +8,7 @@ stay. A kept library for this is `unidecode`; it romanises every script, which l
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import regex
@@ -25,8 +26,9 @@ _DROPPED = regex.compile(r"[\p{Cf}\p{Variation_Selector}\u0640]+")
 """Soft hyphens, joiners, direction marks, the Arabic lengthening sign: they change how a word is drawn, not which it
 is."""
 _RAISED = r"\u00b2\u00b3\u00b9\u2070-\u2079"
-_APART = regex.compile(rf"[\u2122\u2120]|(?<![{_RAISED}])(?=[{_RAISED}])")
-"""Trade marks, and the place before raised digits (a footnote, a power): no part of the word before them."""
+_APART = regex.compile(rf"[\u2025\u2026\u2120\u2122]|(?<![{_RAISED}])(?=[{_RAISED}])")
+"""Ellipses and trade marks, and the place before raised digits (a footnote, a power): no part of the words beside
+them."""
 _ACCENTED = regex.compile(r"[\p{Latin}\p{Greek}--\p{ASCII}]|[\p{Latin}\p{Greek}]\p{Mn}", regex.V1)
 _ACCENTS = regex.compile(r"(?<=[\p{Latin}\p{Greek}])\p{Mn}+")
 _STRESS = r"(?<=\p{Cyrillic})[\u0300\u0301]"
@@ -35,10 +37,37 @@ _POINTS = regex.compile(f"{_STRESS}|{_VOWEL_POINTS}")
 _DIGITS = regex.compile(r"[\p{Nd}--0-9]", regex.V1)
 
 
+_ALONE = re.compile(
+    "[A-Za-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0386\u0388-\u03ff\u0400-\u0481\u048a-\u04ff\u05d0-\u05ea"
+    "\u0621-\u063a\u0641-\u064a\u1e00-\u1eff\uac00-\ud7a3]+"
+)
+"""Letters that fold one by one: none of them is joined with another, without a mark between, into a third."""
+
+
 def fold(text: str) -> str:
     """The text in the form in which its words are compared, capitals kept; ASCII stays as it is."""
     if text.isascii():
         return text
+    return text.translate(_FOLDED) if _ALONE.fullmatch(text) else _fold(text)
+
+
+def folds_alone(text: str) -> bool:
+    """Whether a text is made of letters and digits that fold one by one, without marks and scripts without blanks."""
+    return _ALONE.fullmatch(text) is not None
+
+
+class _Folded(dict[int, str]):
+    """Letter -> what it is folded to, for `str.translate`; worked out once for each letter."""
+
+    def __missing__(self, letter: int) -> str:
+        self[letter] = folded = _fold(chr(letter))
+        return folded
+
+
+_FOLDED = _Folded()
+
+
+def _fold(text: str) -> str:
     text = unicodedata.normalize("NFKC", _APART.sub(" ", _DROPPED.sub("", text)))
     if text.isascii():
         return text

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import regex
 
-from fieldpack.words.folding import fold
+from fieldpack.words.folding import fold, folds_alone
 from fieldpack.words.symbols import FIRST, SIMPLE_WORD, UNSPACED, WORD, compound, wholes
 
 _BREAKS = "\u200b"
@@ -30,12 +30,19 @@ _UNSPACED_RUN = rf"(?P<unspaced>[[{UNSPACED}]--\p{{M}}][{UNSPACED}\p{{M}}]*)"
 _RUN = regex.compile(f"{_UNSPACED_RUN}|{compound(FIRST, WORD)}", regex.V1)
 _UNIT = regex.compile(f"{FIRST}{WORD}*", regex.V1)
 _NOT_SIMPLE = regex.compile(rf"[{UNSPACED}\p{{M}}]")
+_UNSPACED_CHARACTER = regex.compile(rf"[[{UNSPACED}]--\p{{M}}]", regex.V1)
 _CLUSTER = regex.compile(r"\X")
 _HAN = regex.compile(r"\p{Han}")
 _PIECES = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+|\p{N}+")
 _HUMP = regex.compile(r"\p{Ll}\p{Lu}|\p{Lu}{2}\p{Ll}{2}|\p{L}{3}\p{N}")
 _SIGNED = re.compile("[!-/:-@\\[-`{-~€£¥₹‰]")
 _PROSE = re.compile(r"[0-9]+(?:th|st|nd|rd|s)?|[A-Z]+|[A-Za-z]?[a-z]+(?:['-][A-Z]?[a-z]+)*")
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
+_HAN_AND_KANA = "\u3005\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff"
+_EAST_ASIAN = re.compile(rf"[{_HAN_AND_KANA}、。「」『』【】《》〈〉！？，；：（）“”‘’—·\x21-\x7e]+")
+_EAST_ASIAN_PARTS = re.compile(rf"[{_HAN_AND_KANA}]+|[\x21-\x7e]+")
+"""Characters that fold to themselves whatever stands beside them; punctuation parts words."""
+_JOINS_DIGITS = re.compile("[0-9A-Za-z][，：！？；（）]|[，：！？；（）][\x21-\x7e]")
 _BETWEEN = re.compile("['-]")
 _TIME = re.compile(r"(?<=\d-\d\d)T(?=\d\d)")
 """Between the date and the time of ISO 8601: a blank takes as many characters."""
@@ -107,15 +114,54 @@ def chunks(text: str) -> list[str]:
 
 def words_of_chunk(chunk: str) -> tuple[str, ...]:
     """The words of a text without white space."""
-    folded = fold(chunk)
-    if folded.isascii() and _PROSE.fullmatch(folded):  # what most of English is
-        return (folded.lower(),) if folded.isalnum() else tuple(_BETWEEN.split(folded.lower()))
-    return tuple([place.word for place in _places(folded)])
+    if chunk.isascii():
+        words = _words_of_ascii(chunk)
+    elif folds_alone(chunk):
+        folded = fold(chunk)
+        plain = folded.isalpha() and (folded.istitle() or folded == folded.lower())
+        words = (folded.casefold(),) if plain else ()
+    else:
+        words = _words_of_unspaced(chunk)
+    return words or tuple([place.word for place in _places(fold(chunk))])
+
+
+def _words_of_ascii(chunk: str) -> tuple[str, ...]:
+    """The words of most of English, and of decimal numbers; none where a chunk is something else."""
+    if _PROSE.fullmatch(chunk):
+        return (chunk.lower(),) if chunk.isalnum() else tuple(_BETWEEN.split(chunk.lower()))
+    if _DECIMAL.fullmatch(chunk):
+        return (*chunk.split("."), chunk)
+    return ()
+
+
+def _words_of_unspaced(chunk: str) -> tuple[str, ...]:
+    """The words of Chinese and Japanese with ASCII between; none where a chunk has other letters, or signs that could
+    join the digits beside them."""
+    if not _EAST_ASIAN.fullmatch(chunk) or _JOINS_DIGITS.search(chunk):
+        return ()
+    words: list[str] = []
+    for part in _EAST_ASIAN_PARTS.findall(chunk):
+        if part.isascii():
+            words += words_of_chunk(part)
+        else:
+            before = ""
+            for character in part:
+                if before:
+                    words.append(before + character)
+                if not "\u3041" <= character <= "\u30ff" or len(part) == 1:
+                    words.append(character)
+                before = character
+    return tuple(words)
 
 
 def is_symbol(word: str) -> bool:
     """Whether a word is a name with signs as a whole, whose parts are words besides."""
     return _SIGNED.search(word) is not None
+
+
+def unspaced(word: str) -> bool:
+    """Whether a word is made of characters of a script without blanks."""
+    return not word.isascii() and _UNSPACED_CHARACTER.search(word) is not None
 
 
 def _places(folded: str) -> Iterator[Place]:

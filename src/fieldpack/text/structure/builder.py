@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from fieldpack.text.structure.model import (
     Blocks,
     Structure,
 )
+from fieldpack.types import IntArray
 
 MAX_CHARS = 1600
 """Characters of an atom at most: a longer sentence or line is cut at white space."""
@@ -210,19 +212,47 @@ class Builder:
 
     def done(self, name: str) -> Structure:
         """The structure of everything added; `name` is the format."""
+        return joined([self], name)
+
+    def columns(self) -> tuple[array[int], array[int]]:
+        """The atoms and the blocks, one row after another, after closing what is open."""
         while self._stack:
             self.close()
-        atoms = np.frombuffer(self._atoms, np.int64).reshape(-1, ATOM_WIDTH)
-        blocks = np.frombuffer(self._blocks, np.int64).reshape(-1, BLOCK_WIDTH)
-        start, end, kind, role, block, context, row = (atoms[:, i].copy() for i in range(ATOM_WIDTH))
-        return Structure(
-            start=start,
-            end=end,
-            kind=kind.astype(np.int8),
-            role=role.astype(np.int8),
-            block=block,
-            context=context,
-            row=row,
-            blocks=Blocks(*(blocks[:, i].copy() for i in range(BLOCK_WIDTH))),
-            format=name,
-        )
+        return self._atoms, self._blocks
+
+
+def joined(builders: Iterable[Builder], name: str = "") -> Structure:
+    """The structure of texts one after another: each has a root block, and ranges are those in its own text."""
+    atoms, blocks = array("q"), array("q")
+    sizes = [(0, 0)]
+    for builder in builders:
+        own_atoms, own_blocks = builder.columns()
+        atoms.extend(own_atoms)
+        blocks.extend(own_blocks)
+        sizes.append((len(own_atoms) // ATOM_WIDTH, len(own_blocks) // BLOCK_WIDTH))
+    counts = np.array(sizes)
+    before = np.cumsum(counts, axis=0)[:-1]
+    start, end, kind, role, block, context, row = np.frombuffer(atoms, np.int64).reshape(-1, ATOM_WIDTH).T.copy()
+    block_kind, parent, section, flags, rows = np.frombuffer(blocks, np.int64).reshape(-1, BLOCK_WIDTH).T.copy()
+    if len(before) > 1:
+        atoms_before, blocks_before = before.T
+        block = block + np.repeat(blocks_before, counts[1:, 0])
+        context = _moved(context, np.repeat(atoms_before, counts[1:, 0]))
+        parent = _moved(parent, np.repeat(blocks_before, counts[1:, 1]))
+        section = _moved(section, np.repeat(atoms_before, counts[1:, 1]))
+    return Structure(
+        start=start,
+        end=end,
+        kind=kind.astype(np.int8),
+        role=role.astype(np.int8),
+        block=block,
+        context=context,
+        row=row,
+        blocks=Blocks(block_kind, parent, section, flags, rows),
+        format=name,
+    )
+
+
+def _moved(numbers: IntArray, by: IntArray) -> IntArray:
+    """Numbers of atoms or blocks after `by` others; -1 stays what it is."""
+    return np.where(numbers >= 0, numbers + by, -1)

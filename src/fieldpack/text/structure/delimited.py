@@ -13,6 +13,7 @@ SEPARATORS = ",\t;|"
 _SAMPLE = 20
 # A row: line ends inside quotes that open a cell belong to it. Possessive: linear on any text.
 _ROW = re.compile(r'(?:[^"\n]++|(?<![^,;\t|\n])"[^"]*+(?:""[^"]*+)*+"|")*+(?:\n|\Z)')
+_QUOTED = re.compile(r'"[^"]*"')
 _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 
 
@@ -20,11 +21,17 @@ def separator_of(text: str, least: int = 1) -> str:
     """The separator that stands equally often, and at least `least` times, in nearly all of the first lines; "" without
     one."""
     lines = [m[0].strip() for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
+    return _separator(lines, least, len(text) > 20_000)
+
+
+def _separator(lines: list[str], least: int, cut: bool) -> str:
+    """`separator_of` of trimmed lines; cut: the last may be cut off."""
     lines = [line for line in lines if line and line[0] != "#"][:_SAMPLE]
-    if len(text) > 20_000 and len(lines) > 1:
+    if cut and len(lines) > 1:
         lines = lines[:-1]
+    cells = [_outside_quotes(line) for line in lines]
     for separator in SEPARATORS:
-        counts = [_outside_quotes(line).count(separator) for line in lines]
+        counts = [line.count(separator) for line in cells]
         usual = max(counts, key=counts.count, default=0)
         if usual >= least and sum(c == usual for c in counts) >= 0.9 * len(counts):
             return separator
@@ -32,17 +39,20 @@ def separator_of(text: str, least: int = 1) -> str:
 
 
 def _outside_quotes(line: str) -> str:
-    return re.sub(r'"[^"]*"', "", line) if '"' in line else line
+    return _QUOTED.sub("", line) if '"' in line else line
 
 
 def is_delimited(head: str) -> bool:
     """Whether text without a name is such a table: three lines and more with two separators and more in each, of which
     most are not followed by a blank as in prose."""
-    lines = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE) if m[0].strip()]
+    rows = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE)]
+    lines = [row for row in rows if row]
     while lines and lines[0][0] == "#":
         lines.pop(0)
-    separator = separator_of(head, 1 if "\t" in head else 2)
-    if len(lines) < 3 or not separator or separator == "|" or "```" in head:
+    if len(lines) < 3:
+        return False
+    separator = _separator(rows[: _SAMPLE + 5], 1 if "\t" in head else 2, len(head) > 20_000)
+    if not separator or separator == "|" or "```" in head:
         return False
     if _outside_quotes(lines[0]).count(separator) != _outside_quotes(lines[1]).count(separator):
         return False

@@ -135,7 +135,8 @@ def _by_content(text: str) -> str:
     head = text[: samples.SAMPLE_CHARS]
     if not head or head.isspace():
         return "plain"
+    lines = head.count("\n") + 1
     for kind, test in samples.TESTS.items():
-        if test(text if kind in samples.WHOLE else head):
+        if lines >= samples.FEWEST_LINES.get(kind, 1) and test(text if kind in samples.WHOLE else head):
             return kind
     return "plain"

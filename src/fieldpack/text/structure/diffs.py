@@ -40,6 +40,8 @@ _RUN_CHARS = 400
 
 def is_diff(head: str) -> bool:
     """Whether a text holds a diff's hunk lines, and most of the lines after the first are of a diff."""
+    if "@@ -" not in head:
+        return False
     first = _DIFF.search(head)
     if first is None or _HUNK.search(head) is None:
         return False

@@ -116,6 +116,11 @@ class Structure:
     def __len__(self) -> int:
         return len(self.start)
 
+    @property
+    def document(self) -> IntArray:
+        """(n,) the number of the text that each atom stands in, where several were read as one."""
+        return (np.cumsum(self.blocks.parent < 0, dtype=np.int64) - 1)[self.block]
+
     @cached_property
     def section(self) -> IntArray:
         """(n,) the atom of the heading that each atom stands under; of a heading, the one above it. -1 for none."""

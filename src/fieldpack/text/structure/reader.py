@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import NamedTuple
 
 from fieldpack.text.cuts import cut_list, trim
 from fieldpack.text.structure import (
@@ -18,7 +19,7 @@ from fieldpack.text.structure import (
     source,
     transcripts,
 )
-from fieldpack.text.structure.builder import MAX_CHARS, Builder
+from fieldpack.text.structure.builder import MAX_CHARS, Builder, joined
 from fieldpack.text.structure.document import read_document
 from fieldpack.text.structure.lines import crumb_windows, read_lines
 from fieldpack.text.structure.model import LIST, UNIT, Structure
@@ -65,23 +66,45 @@ READERS: dict[str, Reader] = {
 }
 
 
+class Named(NamedTuple):
+    """A text, with the name that may say what it is, and its format where that is known ("" where not)."""
+
+    text: str
+    name: str
+    kind: str
+
+
 def read_structure(text: str, *, name: str = "", kind: str = "", max_chars: int = MAX_CHARS) -> Structure:
     """The structure of a text: atoms that cover all of it but white space, and the blocks that hold them.
 
     name: a file's name or path, whose ending may say what the text is. kind: one of `detect.FORMATS` when it is known.
     max_chars: of an atom of prose. Reads in time that is linear in the text, whatever the text is.
     """
+    form, builder = _read(text, name, kind, max_chars)
+    return builder.done(form)
+
+
+def read_structures(texts: Iterable[Named], max_chars: int = MAX_CHARS) -> Structure:
+    """The structures of several texts as one, text after text, see `builder.joined`; its `format` is "". Of short texts
+    that takes a third of the time of reading one by one."""
+    return joined(_read(text, name, kind, max_chars)[1] for text, name, kind in texts)
+
+
+def _read(text: str, name: str, kind: str, max_chars: int) -> tuple[str, Builder]:
+    """The format of a text, and its builder with everything read."""
     text = normalised(text)
     form = kind if kind in READERS else detect.format_of(text, name)
     if form == "html" and not samples.TESTS["html"](text):
         form = "markdown"  # what `fieldpack.files.html` makes of a page has Markdown's headings, tables and fences
     builder = Builder(text, max_chars)
+    if text.isspace():
+        return form, builder
     for low, high, crumbs in crumb_windows(text):
         if crumbs:
             _crumbs(builder, low, high)
         else:
             READERS[form](builder, low, high)
-    return builder.done(form)
+    return form, builder
 
 
 def normalised(text: str) -> str:

@@ -14,8 +14,9 @@ from fieldpack.text.structure.transcripts import is_mail, is_transcript
 
 SAMPLE_CHARS = 20_000
 
+# A line break first instead of "^": the search goes from one to the next, ten times as fast.
 _CODE = re.compile(
-    r"^(?:#!/|#include\b|(?:def|class) ++\w[^\n]*:[^\S\n]*+$|from ++[\w.]++ ++import |import ++[\w.]++[^\S\n]*+;?$"
+    r"\n(?:#!/|#include\b|(?:def|class) ++\w[^\n]*:[^\S\n]*+$|from ++[\w.]++ ++import |import ++[\w.]++[^\S\n]*+;?$"
     r"|(?:public|private|static|export|function|func|fn|package|using|namespace)\b[^\n]*[;{][^\S\n]*+$)",
     re.MULTILINE,
 )
@@ -37,9 +38,14 @@ def _is_code(head: str, python: bool) -> bool:
     function = _FUNCTION.match(head)
     if function:
         return bool(function["python"]) == python
-    if _FENCE.search(head) and _SOURCE_START.match(head) is None:
+    if "\n" not in head or (("```" in head or "~~~" in head) and _is_fenced(head)):
         return False
-    return len(_CODE.findall(head)) >= 2 and bool(_PYTHON.search(head)) == python
+    return len(_CODE.findall("\n" + head)) >= 2 and bool(_PYTHON.search(head)) == python
+
+
+def _is_fenced(head: str) -> bool:
+    """Whether a text that does not begin as source code has fences."""
+    return _FENCE.search(head) is not None and _SOURCE_START.match(head) is None
 
 
 def _is_html(head: str) -> bool:
@@ -98,3 +104,5 @@ TESTS: dict[str, Callable[[str], bool]] = {
 """In the order in which a text without a name is tried."""
 WHOLE = frozenset(("json", "jsonl"))
 """The tests that see the whole text: where it ends matters."""
+FEWEST_LINES = {"jsonl": 2, "mail": 2, "csv": 3, "transcript": 4, "log": 3, "config": 3}
+"""Lines below which a text cannot pass a test: most passages are one line, and are not tried by these."""

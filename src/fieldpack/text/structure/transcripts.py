@@ -44,6 +44,8 @@ def speaker(text: str, at: int) -> str:
 
 def is_transcript(head: str) -> bool:
     """Whether at least half of the first lines start turns of speakers who speak again."""
+    if head.count(":") + head.count("<") < 4:  # one in each line that starts a turn
+        return False
     lines = [line for line in head.split("\n")[:_SAMPLE] if line.strip()]
     names = [name for line in lines if not line[0].isspace() and (name := speaker(line[:200], 0))]
     if len(names) < 4 or len(names) < 0.5 * len(lines):
@@ -87,6 +89,8 @@ def _turn(builder: Builder, lines: Lines, i: int, k: int, number: int) -> None:
 
 def is_mail(head: str) -> bool:
     """Whether a text starts with a mail's headers, or holds several mails."""
+    if not ("From: " in head or "Von: " in head or "De: " in head):
+        return False
     top = head.lstrip()[:3000]
     headed = _HEADER.match(top) is not None and re.search(r"^(?:From|Von|De): ", top, re.M) is not None
     return (headed and _SUBJECT.search(top) is not None) or len(_SENDER.findall(head)) >= 2
