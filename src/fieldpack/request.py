@@ -73,7 +73,7 @@ def checked_budget(budget: int) -> int:
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
         raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 or more")
     if not 1 <= budget <= MOST_TOKENS:
-        raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 to {MOST_TOKENS:,}")
+        raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 or more and at most {MOST_TOKENS:,}")
     return int(budget)
 
 

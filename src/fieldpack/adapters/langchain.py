@@ -185,8 +185,7 @@ def _middleware(trimmer: FieldpackMessageTrimmer) -> AgentMiddleware[Any, Any]:
             return handler(edited(request))
 
         async def awrap_model_call(self, request: Any, handler: Any) -> Any:
-            from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
-    from langchain_core.runnables import run_in_executor
+            from langchain_core.runnables import run_in_executor
 
             return await handler(await run_in_executor(None, edited, request))
 
