@@ -83,9 +83,7 @@ def test_the_budget_holds_on_the_contents_joined_by_blank_lines(texts, budget, p
 @given(cases.SOME_TEXTS, st.integers(1, 150), cases.PACKERS, st.sampled_from(["\n\n", "\n-----\n"]))
 def test_the_budget_holds_on_what_a_chain_writes_around_the_contents(texts, budget, packer, separator):
     prompt = PromptTemplate.from_template("Content: {page_content}\nSource: {source}")
-    compressor = FieldpackCompressor(
-        budget=budget, packer=packer, document_prompt=prompt, document_separator=separator
-    )
+    compressor = FieldpackCompressor(budget=budget, packer=packer, document_prompt=prompt, document_separator=separator)
     found = [Document(page_content=t, metadata={"source": f"docs/{k}.md"}) for k, t in enumerate(texts)]
     shown = []
     model = RunnableLambda(lambda value: shown.append(value.to_string()) or AIMessage("ok"))
