@@ -84,21 +84,7 @@ def start_ray(folder: Path) -> None:
 
 
 def write_tasks(path: Path, count: int) -> None:
-    words = [
-        "tide",
-        "moon",
-        "bread",
-        "yeast",
-        "copper",
-        "azurite",
-        "tunnel",
-        "granite",
-        "rye",
-        "oats",
-        "harbour",
-        "band",
-        "drummer",
-    ]
+    words = ["tide", "moon", "bread", "yeast", "copper", "azurite", "tunnel", "granite", "rye", "oats", "harbour"]
     lines = []
     for k in range(count):
         texts = [
