@@ -2,9 +2,10 @@
 
     sudo python benchmarks/cluster_netns.py [--tasks 400] [--out FILE]
 
-Packs tasks in one process, then over Ray from the head's host: undisturbed; with one worker's network cut off in the
-middle and one worker's processes killed later. Each has to leave the same bytes as the one process, or end with one clear
-error and leave whole shards that the next run takes over. Needs Linux, root, iproute2 and ray. Exit code 1 when a byte differs, a row is lost, or an error is a traceback.
+Packs tasks in one process, then over Ray from the head's host: undisturbed; then with one worker's network cut off in
+the middle and the other's processes killed later. Each has to leave the same bytes as the one process, or end with one
+clear error and leave whole shards that the next run takes over. Needs Linux, root, iproute2 and ray. Exit code 1 when a
+byte differs, a row is lost, or an error is a traceback.
 """
 
 from __future__ import annotations
