@@ -100,6 +100,34 @@ def test_the_budget_holds_on_the_contents_joined_by_blank_lines(texts, budget, p
     assert joined_tokens([d.content for d in out]) <= budget
 
 
+TEMPLATE = """Answer from these documents alone.
+{% for document in documents %}
+Document {{ loop.index }} ({{ document.meta.source }}): {{ document.content }}
+{% endfor %}
+Question: {{ query }}"""
+
+
+@settings(max_examples=20, deadline=None)
+@given(cases.SOME_TEXTS, st.integers(20, 200), cases.PACKERS, st.sampled_from([QUERY, " "]))
+def test_the_budget_holds_on_the_whole_prompt_of_a_pipeline(texts, budget, packer, query):
+    ranker = FieldpackRanker(budget=budget, packer=packer, template=TEMPLATE)
+    pipeline = Pipeline()
+    pipeline.add_component("ranker", ranker)
+    pipeline.add_component("prompt", PromptBuilder(TEMPLATE, required_variables=[]))
+    pipeline.connect("ranker.documents", "prompt.documents")
+    found = [Document(content=t, meta={"source": f"{k}.md"}) for k, t in enumerate(texts)]
+    asked = {"ranker": {"query": query, "documents": found}, "prompt": {"query": query}}
+    out = pipeline.run(asked, include_outputs_from={"ranker"})
+    if out["ranker"]["documents"]:
+        assert joined_tokens([out["prompt"]["prompt"]]) <= budget
+
+
+def test_a_template_is_in_the_yaml():
+    again = FieldpackRanker.from_dict(FieldpackRanker(budget=90, template=TEMPLATE).to_dict())
+    assert again.template == TEMPLATE
+    assert again.run(QUERY, [Document(content=t) for t in TEXTS])["documents"]
+
+
 def test_order_and_budget_can_be_set():
     ranker = FieldpackRanker(budget=LARGE, packer={"order": "source"})
     assert [d.id for d in ranker.run(QUERY, documents())["documents"]] == ["d0", "d1", "d2"]

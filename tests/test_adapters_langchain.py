@@ -8,13 +8,15 @@ from framework_cases import QUERY, TEXTS, check_spans, joined_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_cases import ASKED, TALK, tokens_of
+from langchain_classic.chains.combine_documents import create_stuff_documents_chain
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_classic.retrievers.document_compressors import DocumentCompressorPipeline
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
+from langchain_core.runnables import RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore
 
 import fieldpack as fp
@@ -75,6 +77,32 @@ def test_the_budget_holds_on_the_contents_joined_by_blank_lines(texts, budget, p
     assert sum(d.metadata["fieldpack"]["tokens"] for d in out) <= budget
     for d in out:
         check_spans(texts[d.metadata["k"]], d.page_content, d.metadata["fieldpack"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(cases.SOME_TEXTS, st.integers(1, 150), cases.PACKERS, st.sampled_from(["\n\n", "\n-----\n"]))
+def test_the_budget_holds_on_what_a_chain_writes_around_the_contents(texts, budget, packer, separator):
+    prompt = PromptTemplate.from_template("Content: {page_content}\nSource: {source}")
+    compressor = FieldpackCompressor(budget=budget, packer=packer, document_prompt=prompt, document_separator=separator)
+    found = [Document(page_content=t, metadata={"source": f"docs/{k}.md"}) for k, t in enumerate(texts)]
+    shown = []
+    model = RunnableLambda(lambda value: shown.append(value.to_string()) or AIMessage("ok"))
+    chain = create_stuff_documents_chain(
+        model, PromptTemplate.from_template("{context}"), document_prompt=prompt, document_separator=separator
+    )
+    out = list(compressor.compress_documents(found, QUERY))
+    chain.invoke({"context": out})
+    assert joined_tokens(shown) <= budget
+
+
+def test_what_is_around_the_contents_takes_no_more_than_it_needs():
+    prompt = PromptTemplate.from_template("Content: {page_content}\nSource: {source}")
+    found = [Document(page_content=t, metadata={"source": f"docs/{k}.md"}) for k, t in enumerate(TEXTS)]
+    plain = FieldpackCompressor(budget=54).compress_documents(found, QUERY)
+    framed = FieldpackCompressor(budget=54, document_prompt=prompt).compress_documents(found, QUERY)
+    assert framed and joined_tokens([d.page_content for d in framed]) < joined_tokens([d.page_content for d in plain])
+    many = [Document(page_content="Rush.", id=str(k), metadata={"source": "a/b/c" * 9}) for k in range(60)]
+    assert FieldpackCompressor(budget=60, document_prompt=prompt).compress_documents(many, "Rush")
 
 
 def test_documents_come_in_the_order_of_the_packer():

@@ -7,7 +7,7 @@ import pytest
 from framework_cases import QUERY, TEXTS, check_spans, joined_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llama_index.core import MockEmbedding, VectorStoreIndex
+from llama_index.core import MockEmbedding, PromptTemplate, VectorStoreIndex, get_response_synthesizer
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -121,6 +121,28 @@ def test_the_budget_holds_on_what_the_model_is_shown(texts, budget, packer, mode
     ]
     out = postprocessor.postprocess_nodes(given_nodes, query_str=QUERY)
     assert joined_tokens(shown(out, mode)) <= budget
+
+
+@settings(max_examples=20, deadline=None)
+@given(cases.SOME_TEXTS, st.integers(20, 200), cases.PACKERS)
+def test_the_budget_holds_on_the_whole_prompt_of_a_query_engine(texts, budget, packer):
+    template = PromptTemplate("Context:\n---\n{context_str}\n---\nAnswer {query_str} from it alone.")
+    postprocessor = FieldpackPostprocessor(budget=budget, packer=packer, template=template)
+    nodes = [NodeWithScore(node=TextNode(text=t, metadata={"path": f"/a/{k}.md"})) for k, t in enumerate(texts)]
+    out = postprocessor.postprocess_nodes(nodes, query_str=QUERY)
+    prompts = []
+
+    class Model(MockLLM):
+        def complete(self, prompt, formatted=False, **options):
+            prompts.append(prompt)
+            return super().complete(prompt, formatted, **options)
+
+    if out:
+        get_response_synthesizer(llm=Model(), text_qa_template=template).synthesize(QUERY, out)
+    assert all(joined_tokens([prompt]) <= budget for prompt in prompts)
+    assert len(prompts) == bool(out)
+    with pytest.raises(ValueError, match="template is a int"):
+        FieldpackPostprocessor(budget=5, template=3)
 
 
 def test_room_that_metadata_takes_is_not_wasted():

@@ -204,3 +204,27 @@ def test_the_hugging_face_count_is_of_plain_text():
     model = tokenizers.Tokenizer.from_file(str(counter.spec))
     assert len(model.encode("a").ids) == counter.count("a") + 1, "the file itself would add its special token"
     assert PACKERS[counter.name].tokenizer.count("a </s> b") == counter.count("a </s> b")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["The Moon is up. ", "Bread.  Yeast!\n\n", "- tides\n- salt\n", "Rye   is sown. \t", " "]),
+        max_size=9,
+    ),
+    st.integers(1, 60),
+    st.sampled_from(["source", "edges", "relevance"]),
+)
+def test_neighbours_that_are_joined_are_one_citation_with_the_white_space_between_them(texts, budget, order):
+    documents = [fp.Document("a", "".join(texts), "T"), fp.Document("b", "".join(reversed(texts)))]
+    result = fp.ContextPacker(unit="sentence", order=order, cite=True).pack("the moon and tides", documents, budget)
+    text_of = {d.id: d.text for d in documents}
+    cited = {(c.doc_id, c.start, c.end) for c in result.citations}
+    for c in result.citations:
+        assert result.text[c.text_start : c.text_end] == text_of[c.doc_id][c.start : c.end]
+    for k in result.kept:
+        assert sum(name == k.doc_id and start <= k.start and k.end <= end for name, start, end in cited) == 1
+    for k, following in pairwise(result.kept):
+        between = text_of[k.doc_id][k.end : following.start] if k.doc_id == following.doc_id else "x"
+        if k.doc_id == following.doc_id and not between.strip():
+            assert any(name == k.doc_id and start <= k.start and following.end <= end for name, start, end in cited)

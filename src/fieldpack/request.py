@@ -135,8 +135,9 @@ def checked_budget(budget: int) -> int:
     """A whole number of tokens, at least 1."""
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
         raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 or more")
+    most = f"{MOST_TOKENS:,}"
     if not 1 <= budget <= MOST_TOKENS:
-        raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 to {MOST_TOKENS:,}")
+        raise InputError(f"budget is {shown(budget)}; give a whole number of tokens, 1 or more, at most {most}")
     return int(budget)
 
 
