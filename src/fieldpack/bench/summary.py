@@ -10,7 +10,7 @@ import numpy as np
 from fieldpack.analysis.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 from fieldpack.bench.measures import Row
 
-MEASURES = ("evidence", "complete", "answer", "recall")
+MEASURES = ("evidence", "complete", "answer", "recall", "facts", "needs")
 RESAMPLES = 2000
 OURS, CEILING = "fieldpack", "oracle"
 
@@ -71,10 +71,10 @@ def _cell(name: str, at: str, system: str, rows: Sequence[Row], seed: int) -> di
     if errors := [r["error"] for r in rows if "error" in r]:
         cell |= {"errors": len(errors), "error": errors[0]}
     for measure in MEASURES:
-        values = [float(r[measure]) for r in good if r[measure] is not None]
+        values = [float(r[measure]) for r in good if r.get(measure) is not None]
         if values:
             cell[measure] = round(sum(values) / len(values), 4)
-            if measure in ("evidence", "answer"):
+            if measure in ("evidence", "answer", "facts"):
                 cell[f"{measure}_ci"] = _interval(values, seed)
     nothing = [r for r in good if r["mode"] == "none"]
     if nothing:
