@@ -131,6 +131,10 @@ class Run:
             "systems": {name: family for name, family in families.items() if name not in self._skipped},
             "skipped": self._skipped,
             "against_default": summary.against_default(rows, families, self._options.seed),
+            "against_best": summary.against_best(
+                rows, families, {name: about["kind"] for name, about in sets.items()}, self._options.seed
+            ),
+            "categories": summary.by_category(rows),
             "cells": summary.cells(rows, families, self._options.seed),
         }
 

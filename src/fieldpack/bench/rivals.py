@@ -1,6 +1,7 @@
 """Two libraries that also fill a token budget with verbatim text, with their own defaults: trimwise and redhop.
 
-They cut, rank and count themselves, so what they give is measured as it is: a pack over the budget stays over it.
+They cut, rank and count themselves. redhop's counts are estimates: where the string is over the budget it is asked for
+the most that keeps to it, and its first answer is what "over as rendered" counts.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.system import EVERY, System, require
 
 ENCODING = "fieldpack-bench"
+STEP = 8
+"""Tokens: how closely the budget is sought that a library must be asked for to keep to ours."""
 
 
 @dataclass(frozen=True)
 class Trimwise:
-    """`Trimmer().trim_context` over the passages: strategy auto, a blank line between sources, the run's own counts."""
+    """`Trimmer().trim_context` over the passages: strategy auto, a blank line between sources, counts in o200k_base."""
 
     name: str = "trimwise"
     family: str = "trimwise"
@@ -34,13 +37,7 @@ class Trimwise:
         sources = [p for p in case.passages if p.text.strip()]
         if not sources:
             return Packed("", (), "")
-        got = trimmer.trim_context(
-            [p.text for p in sources],
-            budget,
-            query=case.query,
-            separator=SEPARATOR,
-            token_counter=context.tokenizer.count,
-        )
+        got = trimmer.trim_context([p.text for p in sources], budget, query=case.query, separator=SEPARATOR)
         spans = [Span(sources[s.source_index].id, r.start, r.end) for s in got.sources for r in s.spans]
         return Packed(got.text, tuple(spans), got.text)
 
@@ -67,9 +64,19 @@ class Redhop:
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         """Its chunks, found again in the passages: it flattens white space, so they are compared without any."""
         document = context.prepared("redhop", case, functools.partial(_redhop, case))
-        got = document.context(case.query, budget=budget)
         places = context.prepared("redhop places", case, functools.partial(Places, case))
-        return Packed(got.text(), tuple(s for chunk in got.chunks for s in places.spans(chunk)), got.text())
+        got = first = document.context(case.query, budget=budget)
+        low, high = 0, budget
+        while context.tokenizer.count(got.text()) > budget and high - low > 1 or got is not first and high - low > STEP:
+            middle = (low + high) // 2
+            trial = document.context(case.query, budget=middle)
+            if context.tokenizer.count(trial.text()) > budget:
+                high = middle
+            else:
+                low, got = middle, trial
+        text = got.text() if context.tokenizer.count(got.text()) <= budget else ""
+        spans = (s for chunk in got.chunks for s in places.spans(chunk)) if text else ()
+        return Packed(text, tuple(spans), first.text())
 
 
 def _redhop(case: Query) -> Any:
