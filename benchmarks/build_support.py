@@ -103,13 +103,15 @@ _ANSWER = re.compile(
 _RULE = re.compile(r"([=\-~^\"'*+#`.:_])\1{2,}\s*$")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_'-]+")
 STOP = frozenset(
-    re.findall(
-        r"\w+",
-        "a about all also am an and any are as at be because been but by can could do does for from had has have how i if "
-        "in into is it its just may me more most my no not of on one only or other our so some such than that the their "
-        "then there these they this to up use used using was we what when where which while who will with would you your",
-    )
-)
+    [
+        "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "but",
+        "by", "can", "could", "do", "does", "for", "from", "had", "has", "have", "how", "i", "if", "in", "into", "is",
+        "it", "its", "just", "may", "me", "more", "most", "my", "no", "not", "of", "on", "one", "only", "or", "other",
+        "our", "so", "some", "such", "than", "that", "the", "their", "then", "there", "these", "they", "this", "to",
+        "up", "use", "used", "using", "was", "we", "what", "when", "where", "which", "while", "who", "will", "with",
+        "would", "you", "your",
+    ]
+)  # fmt: skip
 
 
 @dataclass

@@ -65,18 +65,24 @@ class Redhop:
         """Its chunks, found again in the passages: it flattens white space, so they are compared without any."""
         document = context.prepared("redhop", case, functools.partial(_redhop, case))
         places = context.prepared("redhop places", case, functools.partial(Places, case))
-        got = first = document.context(case.query, budget=budget)
-        low, high = 0, budget
-        while context.tokenizer.count(got.text()) > budget and high - low > 1 or got is not first and high - low > STEP:
-            middle = (low + high) // 2
-            trial = document.context(case.query, budget=middle)
-            if context.tokenizer.count(trial.text()) > budget:
-                high = middle
-            else:
-                low, got = middle, trial
-        text = got.text() if context.tokenizer.count(got.text()) <= budget else ""
-        spans = (s for chunk in got.chunks for s in places.spans(chunk)) if text else ()
-        return Packed(text, tuple(spans), first.text())
+        first = document.context(case.query, budget=budget)
+        got = first if context.tokenizer.count(first.text()) <= budget else _fitting(document, case, budget, context)
+        if got is None:
+            return Packed("", (), first.text())
+        return Packed(got.text(), tuple(s for chunk in got.chunks for s in places.spans(chunk)), first.text())
+
+
+def _fitting(document: Any, case: Query, budget: int, context: Context) -> Any:
+    """The largest answer found by halving that keeps to the budget; None where none does."""
+    low, high, got = 0, budget, None
+    while high - low > STEP:
+        middle = (low + high) // 2
+        trial = document.context(case.query, budget=middle)
+        if context.tokenizer.count(trial.text()) <= budget:
+            low, got = middle, trial
+        else:
+            high = middle
+    return got
 
 
 def _redhop(case: Query) -> Any:
