@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class FactPattern:
     """What a packed text must say: all of `patterns` (regular expressions) occur in it. With `keys` and a `window`,
     each occurs with all the keys (plain strings) at most `window` characters away, as the cells of one row do."""
 
@@ -78,7 +78,7 @@ class Query:
     category: str = ""
     groups: tuple[tuple[Span, ...], ...] = ()
     needs: tuple[Span, ...] = ()
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[FactPattern, ...] = ()
 
     def __post_init__(self) -> None:
         ids = {p.id for p in self.passages}

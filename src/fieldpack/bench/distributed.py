@@ -12,7 +12,7 @@ from typing import Any
 
 from fieldpack.bench import budgets, quality
 from fieldpack.bench.context import Context
-from fieldpack.bench.dataset import Fact, Query, Span
+from fieldpack.bench.dataset import FactPattern, Query, Span
 from fieldpack.bench.measures import Row
 from fieldpack.bench.registry import named
 from fieldpack.bench.shards import Shard
@@ -153,5 +153,5 @@ def _case_from_json(facts: Mapping[str, Any]) -> Query:
         category=facts["category"],
         groups=tuple(tuple(Span(*s) for s in group) for group in facts["groups"]),
         needs=tuple(Span(*s) for s in facts["needs"]),
-        facts=tuple(Fact(tuple(patterns), tuple(keys), window) for patterns, keys, window in facts["facts"]),
+        facts=tuple(FactPattern(tuple(patterns), tuple(keys), window) for patterns, keys, window in facts["facts"]),
     )

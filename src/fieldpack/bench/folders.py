@@ -11,7 +11,7 @@ from typing import Any
 
 from fieldpack.bench.context import Context, Packed, descending
 from fieldpack.bench.dataset import FOLDER, Query, Span
-from fieldpack.bench.pieces import Cut, Cutting, Index
+from fieldpack.bench.pieces import Cut, Cutting, WordIndex
 from fieldpack.bench.system import System
 from fieldpack.types import Document
 
@@ -101,9 +101,9 @@ class FolderPieces:
 def best(name: str, cut: Cut, case: Query, context: Context, twice: bool = False) -> list[tuple[Span, str]]:
     """The DEPTH pieces with the highest BM25 above 0, and where they stand."""
 
-    def build() -> tuple[Cutting, Index]:
+    def build() -> tuple[Cutting, WordIndex]:
         cutting = Cutting.of(case, cut)
-        return cutting, Index([f"{t.split(chr(10), 1)[0]}\n{t}" for t in cutting.texts] if twice else cutting.texts)
+        return cutting, WordIndex([f"{t.split(chr(10), 1)[0]}\n{t}" for t in cutting.texts] if twice else cutting.texts)
 
     cutting, index = context.prepared(f"{name} pieces", case, build)
     scores = index.scores(case.query)

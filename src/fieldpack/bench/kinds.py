@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldpack.bench.dataset import FOLDER, TALK, TOOL, Fact, Query, Span, records
+from fieldpack.bench.dataset import FOLDER, TALK, TOOL, FactPattern, Query, Span, records
 from fieldpack.errors import InputError
 from fieldpack.types import Document
 
@@ -89,7 +89,7 @@ def _folder(path: Path) -> list[Query]:
                 kind=FOLDER,
                 category=row.get("kind") or "",
                 groups=groups,
-                facts=tuple(Fact((pattern,)) for pattern in row.get("facts") or ()),
+                facts=tuple(FactPattern((pattern,)) for pattern in row.get("facts") or ()),
             )
         )
     return out
@@ -108,7 +108,7 @@ def _tools(path: Path) -> list[Query]:
         name, kind = str(row["id"]), row["kind"]
         window = REACH.get(kind, 0)
         patterns = tuple(re.escape(fact) for fact in row.get("facts") or ())
-        fact = Fact(patterns, tuple(row.get("keys") or ()) if window else (), window)
+        fact = FactPattern(patterns, tuple(row.get("keys") or ()) if window else (), window)
         out.append(
             Query(
                 id=name,

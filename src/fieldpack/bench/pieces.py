@@ -86,7 +86,7 @@ class Cutting:
         return Cutting(tuple(spans), tuple(texts), tuple(titled))
 
 
-class Index:
+class WordIndex:
     """bm25s over texts, with its own tokenizer and English stop words."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -128,7 +128,7 @@ class Pieces:
 
     def _order(self, cutting: Cutting, case: Query, context: Context) -> list[int]:
         def words() -> FloatArray:
-            index = context.prepared(f"{self.cutter} bm25", case, lambda: Index(cutting.titled))
+            index = context.prepared(f"{self.cutter} bm25", case, lambda: WordIndex(cutting.titled))
             return index.scores(case.query)
 
         if self.ranking == "bm25":

@@ -16,6 +16,7 @@ from typing import Any
 from fieldpack.bench.context import SEPARATOR, Context, Packed
 from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.system import EVERY, System, require
+from fieldpack.text.tokens import tokenizer
 
 ENCODING = "fieldpack-bench"
 STEP = 8
@@ -37,17 +38,19 @@ class Trimwise:
         sources = [p for p in case.passages if p.text.strip()]
         if not sources:
             return Packed("", (), "")
-        got = trimmer.trim_context([p.text for p in sources], budget, query=case.query, separator=SEPARATOR)
+        # its own count is the run's, and faster, where both are of one encoding
+        count = None if hasattr(context.tokenizer, "encoding") else context.tokenizer.count
+        got = trimmer.trim_context(
+            [p.text for p in sources], budget, query=case.query, separator=SEPARATOR, token_counter=count
+        )
         spans = [Span(sources[s.source_index].id, r.start, r.end) for s in got.sources for r in s.spans]
         return Packed(got.text, tuple(spans), got.text)
 
 
 def _trimmer(context: Context) -> Any:
-    """trimwise ranks tiktoken's tokens, whose table it fetches: it is given the run's own where there is one."""
+    """trimwise ranks tiktoken's tokens, whose table it fetches: it is given the run's, or the shipped o200k_base."""
     trimwise = require("trimwise")
-    encoding = getattr(context.tokenizer, "encoding", None)
-    if encoding is None:
-        return trimwise.Trimmer()
+    encoding = getattr(context.tokenizer, "encoding", None) or tokenizer("o200k_base").encoding  # type: ignore[attr-defined]
     require("tiktoken.registry").ENCODINGS[ENCODING] = encoding
     return trimwise.Trimmer(trimwise.TrimConfig(token_encoding=ENCODING))
 

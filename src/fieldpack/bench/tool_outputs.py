@@ -12,7 +12,7 @@ import numpy as np
 
 from fieldpack.bench.context import Context, Packed, descending
 from fieldpack.bench.dataset import TOOL, Query, Span
-from fieldpack.bench.pieces import Index
+from fieldpack.bench.pieces import WordIndex
 from fieldpack.bench.system import System
 from fieldpack.types import Document
 
@@ -49,7 +49,7 @@ def scores(case: Query, lines: Lines) -> Any:
     """(n,) BM25 of each line; a word is a run of letters, a run of digits or a single sign, so that ids count."""
     (document,) = case.passages
     spaced = [" ".join(f"w{w}" for w in _WORD.findall(document.text[a:b])) for a, b in lines]
-    return Index(spaced).scores(" ".join(f"w{w}" for w in _WORD.findall(case.query)))
+    return WordIndex(spaced).scores(" ".join(f"w{w}" for w in _WORD.findall(case.query)))
 
 
 def head(case: Query, lines: Lines, context: Context) -> Sequence[int]:
