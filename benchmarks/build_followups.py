@@ -2,6 +2,7 @@
 the first has just been answered.
 
     python benchmarks/build_followups.py --data FOLDER --out FOLDER [--sets squad,policyqa,locomo,qmsum] [--most 120]
+                                         [--ask alone|joined|whole]
 
 For each set, SET_followups.queries.jsonl.gz and SET_followups.passages.jsonl.gz in the schema of benchmarks/README.md,
 so that `fieldpack bench --data OUT` reads them. A row's `query` is the follow-up; `previous` is the question before it,
@@ -34,6 +35,7 @@ PEOPLE = ("locomo",)
 """Sets whose names are mostly those of people."""
 MOST_LEFT = 5
 """Words of content that a follow-up by leaving out has at most: with more it is no short question."""
+ASKED = ("alone", "joined", "whole")
 DATES = re.compile(
     r"(january|february|march|april|may|june|july|august|september|october|november|december|\w+day)$", re.IGNORECASE
 )
@@ -139,6 +141,13 @@ def pairs(name: str, cases: Sequence[Query]) -> Iterator[dict[str, Any]]:
         }
 
 
+def asked(row: dict[str, Any], how: str) -> dict[str, Any]:
+    """The row with its query "alone" (the follow-up), "joined" to the question before it, or "whole" as its author wrote
+    it: what a session has to beat, twice, and what it can reach at most."""
+    queries = {"alone": row["query"], "joined": f"{row['previous']} {row['query']}", "whole": row["whole"]}
+    return {**row, "query": queries[how]}
+
+
 def doc_of(case: Query) -> str:
     """A name for the candidates of a question: their document, or the conversation that its id begins with."""
     if case.kind == TALK:
@@ -174,14 +183,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--ask", choices=ASKED, default="alone", help="what a row's query is: see asked()")
     parser.add_argument("--most", type=int, default=120, help="pairs of each set, spread evenly")
     parsed = parser.parse_args()
     parsed.out.mkdir(parents=True, exist_ok=True)
     for name in parsed.sets.split(","):
         cases = load(parsed.data, name)
-        rows = evenly_spaced(list(pairs(name, cases)), parsed.most)
-        write(parsed.out / f"{name}_followups.queries.jsonl.gz", rows)
-        write(parsed.out / f"{name}_followups.passages.jsonl.gz", passages_of(name, cases, {r["doc"] for r in rows}))
+        rows = [asked(row, parsed.ask) for row in evenly_spaced(list(pairs(name, cases)), parsed.most)]
+        stem = f"{name}_followups" + ("" if parsed.ask == "alone" else f"_{parsed.ask}")
+        write(parsed.out / f"{stem}.queries.jsonl.gz", rows)
+        write(parsed.out / f"{stem}.passages.jsonl.gz", passages_of(name, cases, {r["doc"] for r in rows}))
         forms = {form: sum(r["form"] == form for r in rows) for form in ("pronoun", "left out")}
         print(f"{name}: {len(rows)} pairs; {', '.join(f'{k} {v}' for k, v in forms.items())}")
 

@@ -230,6 +230,7 @@ def post(project: Project, section: Section, others: Sequence[str]) -> str:
     a, b = others[seed % len(others)], others[(seed // 7 + 1) % len(others)]
     symptom = "" if _ANSWER.match(section.paragraphs[0]) else section.paragraphs[0].split("\n\n")[0]
     told = [s for s in re.split(r"(?<=[.!?])\s+", " ".join(symptom.split())) if not _REMEDY.search(s)][:4]
+    a, b = (re.sub(r"`+_*", "", heading) for heading in (a, b))
     parts = [
         OPENINGS[seed % len(OPENINGS)].format(name=project.name),
         f"It comes down to this: {reworded(section.heading)}{'' if section.heading.endswith('?') else '.'}",
@@ -248,7 +249,7 @@ def reworded(sentence: str) -> str:
         new = PERSON.get(word.lower()) or SYNONYMS.get(word.lower(), word)
         return new[:1].upper() + new[1:] if word[:1].isupper() else new
 
-    return re.sub(r"[A-Za-z][A-Za-z']*", other, sentence.replace("``", ""))
+    return re.sub(r"[A-Za-z][A-Za-z']*", other, re.sub(r"`+_*", "", sentence))
 
 
 def answers(section: Section, question: str) -> list[int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from fieldpack.bench.system import EVERY, System, require
 from fieldpack.text.tokens import tokenizer
 
 ENCODING = "fieldpack-bench"
+_SIGNS = re.compile(r"[^\w\s]")
 STEP = 8
 """Tokens: how closely the budget is sought that a library must be asked for to keep to ours."""
 
@@ -68,19 +70,26 @@ class Redhop:
         """Its chunks, found again in the passages: it flattens white space, so they are compared without any."""
         document = context.prepared("redhop", case, functools.partial(_redhop, case))
         places = context.prepared("redhop places", case, functools.partial(Places, case))
-        first = document.context(case.query, budget=budget)
-        got = first if context.tokenizer.count(first.text()) <= budget else _fitting(document, case, budget, context)
+
+        def ask(tokens: int) -> Any:
+            try:
+                return document.context(case.query, budget=tokens)
+            except ValueError:  # it reads the question as a search expression, which some signs in it break
+                return document.context(_SIGNS.sub(" ", case.query), budget=tokens)
+
+        first = ask(budget)
+        got = first if context.tokenizer.count(first.text()) <= budget else _fitting(ask, budget, context)
         if got is None:
             return Packed("", (), first.text())
         return Packed(got.text(), tuple(s for chunk in got.chunks for s in places.spans(chunk)), first.text())
 
 
-def _fitting(document: Any, case: Query, budget: int, context: Context) -> Any:
+def _fitting(ask: Callable[[int], Any], budget: int, context: Context) -> Any:
     """The largest answer found by halving that keeps to the budget; None where none does."""
     low, high, got = 0, budget, None
     while high - low > STEP:
         middle = (low + high) // 2
-        trial = document.context(case.query, budget=middle)
+        trial = ask(middle)
         if context.tokenizer.count(trial.text()) <= budget:
             low, got = middle, trial
         else:
