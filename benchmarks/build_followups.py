@@ -142,8 +142,8 @@ def pairs(name: str, cases: Sequence[Query]) -> Iterator[dict[str, Any]]:
 
 
 def asked(row: dict[str, Any], how: str) -> dict[str, Any]:
-    """The row with its query "alone" (the follow-up), "joined" to the question before it, or "whole" as its author wrote
-    it: what a session has to beat, twice, and what it can reach at most."""
+    """The row with its query "alone" (the follow-up), "joined" to the question before it, or "whole" as its author
+    wrote it: what a session has to beat, twice, and what it can reach at most."""
     queries = {"alone": row["query"], "joined": f"{row['previous']} {row['query']}", "whole": row["whole"]}
     return {**row, "query": queries[how]}
 
