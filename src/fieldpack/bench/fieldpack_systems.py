@@ -217,4 +217,4 @@ def ablations() -> tuple[System, ...]:
         "without_titles": {"without": ("maxsim_titled", "title")},
         "without_neighbours": {"without": ("neighbours",)},
     }
-    return tuple(Fieldpack(name, reuse=True, **changes) for name, changes in taken.items())
+    return tuple(Fieldpack(name, reuse=True, kinds=EVERY, **changes) for name, changes in taken.items())
