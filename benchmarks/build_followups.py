@@ -141,7 +141,7 @@ def pairs(name: str, cases: Sequence[Query]) -> Iterator[dict[str, Any]]:
         }
 
 
-def asked(row: dict[str, Any], how: str) -> dict[str, Any]:
+def with_query(row: dict[str, Any], how: str) -> dict[str, Any]:
     """The row with its query "alone" (the follow-up), "joined" to the question before it, or "whole" as its author
     wrote it: what a session has to beat, twice, and what it can reach at most."""
     queries = {"alone": row["query"], "joined": f"{row['previous']} {row['query']}", "whole": row["whole"]}
@@ -183,13 +183,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--ask", choices=ASKED, default="alone", help="what a row's query is: see asked()")
+    parser.add_argument("--ask", choices=ASKED, default="alone", help="what a row's query is: see with_query()")
     parser.add_argument("--most", type=int, default=120, help="pairs of each set, spread evenly")
     parsed = parser.parse_args()
     parsed.out.mkdir(parents=True, exist_ok=True)
     for name in parsed.sets.split(","):
         cases = load(parsed.data, name)
-        rows = [asked(row, parsed.ask) for row in evenly_spaced(list(pairs(name, cases)), parsed.most)]
+        rows = [with_query(row, parsed.ask) for row in evenly_spaced(list(pairs(name, cases)), parsed.most)]
         stem = f"{name}_followups" + ("" if parsed.ask == "alone" else f"_{parsed.ask}")
         write(parsed.out / f"{stem}.queries.jsonl.gz", rows)
         write(parsed.out / f"{stem}.passages.jsonl.gz", passages_of(name, cases, {r["doc"] for r in rows}))

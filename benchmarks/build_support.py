@@ -36,12 +36,12 @@ NOTE, NOTE_MOST, POOL, PARAGRAPH, SHARED = 14, 30, 6, 700, 0.36
 
 @dataclass(frozen=True)
 class Project:
-    """A project, its package, and the pages that are read (stems of _sources/*.rst.txt); the first `asked` hold the
+    """A project, its package, and the pages that are read (stems of _sources/*.rst.txt); the first `problem_pages` hold the
     problems, the others only stand among the candidates."""
 
     name: str
     package: str
-    asked: int
+    problem_pages: int
     pages: tuple[str, ...]
     licence: str
 
@@ -203,10 +203,10 @@ def plain(text: str) -> str:
     return re.sub(r"(?m)^\.\. (code-block|code|sourcecode|note|warning|tip|admonition)::.*\n?", "", text)
 
 
-def notes(found: Sequence[Section]) -> Iterator[list[Section]]:
+def notes(page: Sequence[Section]) -> Iterator[list[Section]]:
     """Runs of sections with NOTE paragraphs or more."""
     run, size = list[Section](), 0
-    for section in found:
+    for section in page:
         if not section.paragraphs:
             continue
         run.append(Section(section.heading, section.paragraphs[:NOTE_MOST]))
@@ -268,7 +268,7 @@ def built(project: Project, pages: Mapping[str, str]) -> tuple[list[dict[str, An
     """Passages and questions of one project."""
     runs = [(page, run) for page in project.pages if page in pages for run in notes(list(sections(pages[page])))]
     runs.sort(key=lambda item: zlib.crc32(f"{item[0]}/{item[1][0].heading}".encode()))
-    asked = project.pages[: project.asked]
+    asked = project.pages[: project.problem_pages]
     headings = [s.heading for page, run in runs for s in run if page in asked and _PROBLEM.search(s.heading)]
     passages, queries = list[dict[str, Any]](), list[dict[str, Any]]()
     pools = [runs[i : i + POOL] for i in range(0, len(runs), POOL)]

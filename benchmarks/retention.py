@@ -411,11 +411,11 @@ def _overlap(a: Span, b: Span) -> int:
 
 
 def measure_set(
-    name: str, found: Sequence[Source], chosen: Mapping[str, Select], shares: Sequence[float], context: Context
+    name: str, sources_of_set: Sequence[Source], chosen: Mapping[str, Select], shares: Sequence[float], context: Context
 ) -> list[dict[str, Any]]:
     """A row for each source, share and system; a system that raises gets a row with the error."""
     rows = []
-    for at, source in enumerate(found, 1):
+    for at, source in enumerate(sources_of_set, 1):
         total = sum(context.count(d.text + "\n") for d in source.documents)
         for system, select in chosen.items():
             for share in shares:
@@ -428,7 +428,7 @@ def measure_set(
                     continue
                 over = context.tokenizer.count(kept.text) > budget
                 rows.append({**row, "retention": retention(source, kept.spans), "over": over})
-        print(f"\r{name}: {at} of {len(found)}", end="", file=sys.stderr, flush=True)
+        print(f"\r{name}: {at} of {len(sources_of_set)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return rows
 

@@ -180,7 +180,7 @@ def test_pairs_are_neighbours_of_one_document_with_the_evidence_of_the_second() 
     (row,) = followups.pairs("squad", [first, second, case("3", "Who built Oda?", other, "c")])
     assert (row["previous"], row["query"], row["whole"]) == ("Where is Oda?", "How big is it?", "How big is Oda?")
     assert row["gold"] == ["b"] and row["same_gold"] is False and row["answers"] == ["x"]
-    asked = {how: followups.asked(row, how)["query"] for how in followups.ASKED}
+    asked = {how: followups.with_query(row, how)["query"] for how in followups.ASKED}
     assert asked["joined"] == "Where is Oda? How big is it?" and asked["whole"] == "How big is Oda?"
     assert asked["alone"] == row["query"]
     assert [p["id"] for p in followups.passages_of("squad", [first, second], {row["doc"]})] == ["a", "b"]
