@@ -36,8 +36,8 @@ NOTE, NOTE_MOST, POOL, PARAGRAPH, SHARED = 14, 30, 6, 700, 0.36
 
 @dataclass(frozen=True)
 class Project:
-    """A project, its package, and the pages that are read (stems of _sources/*.rst.txt); the first `problem_pages` hold the
-    problems, the others only stand among the candidates."""
+    """A project, its package, and the pages that are read (stems of _sources/*.rst.txt); the first `problem_pages` hold
+    the problems, the others only stand among the candidates."""
 
     name: str
     package: str
