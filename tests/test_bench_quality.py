@@ -84,7 +84,12 @@ def test_baselines_keep_to_the_budget(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, s in registry.all_systems().items() if s.family not in ("fieldpack", "baseline")]
+    "name",
+    [
+        n
+        for n, s in registry.all_systems().items()
+        if s.family not in ("fieldpack", "baseline") and "passages" in s.kinds
+    ],
 )
 def test_peers_answer_within_the_budget(name: str) -> None:
     """Each peer that is installed packs without error; one that is not says which extra brings it."""
@@ -99,7 +104,7 @@ def test_peers_answer_within_the_budget(name: str) -> None:
     assert {s.doc_id for s in packed.spans} <= {"a", "b", "c"}
 
 
-OURS = [n for n, s in registry.all_systems().items() if s.family == "fieldpack"]
+OURS = [n for n, s in registry.all_systems().items() if s.family == "fieldpack" and "passages" in s.kinds]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -243,7 +248,7 @@ def test_a_run_measures_every_system_and_makes_tables(data: Path, tmp_path: Path
     quality.save(results, tmp_path / "out" / "r.json")
     assert json.loads((tmp_path / "out" / "r.json").read_text()) == json.loads(json.dumps(results))
     page = tables.quality_page(results)
-    assert "| **1.000** | 1.000 |" in page.replace("| dense |", "|") and "### tiny" in page
+    assert "| dense | **1.000 [1.00, 1.00]** | 1.000 |" in page and "### tiny" in page
 
 
 def test_a_run_out_of_time_still_asks_three_queries_of_each_set(data: Path) -> None:

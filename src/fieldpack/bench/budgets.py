@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fieldpack.bench.context import SEPARATOR
-from fieldpack.bench.dataset import Query
+from fieldpack.bench.dataset import FOLDER, PASSAGES, TOOL, Query
 from fieldpack.errors import SettingsError
 from fieldpack.protocols import Tokenizer
 
 SHARES = (0.05, 0.10, 0.25, 0.50)
 ABSOLUTE = (500.0, 1000.0, 2000.0)
+FOLDERS = (500.0, 1000.0, 2000.0, 4000.0)
+TOOLS = (150.0, 400.0, 1000.0)
+LARGEST_SHARE = 0.6
+"""A budget of more than this share of a tool's output chooses nothing: it is left out for that output."""
 LARGE = 8_000
 """Mean tokens of the candidates from which a share of them is no budget that anybody has."""
 
@@ -27,13 +31,23 @@ def candidate_tokens(cases: Sequence[Query], tokenizer: Tokenizer) -> list[int]:
     return out
 
 
-def choose(choice: Sequence[float], totals: Sequence[int]) -> tuple[float, ...]:
-    """The budgets chosen, or those that suit a set of this size. Below 1 they are shares of the candidates."""
+def choose(choice: Sequence[float], totals: Sequence[int], kind: str = PASSAGES) -> tuple[float, ...]:
+    """The budgets chosen, or those that suit a set of this kind and size. Below 1 they are shares of the candidates."""
     if bad := [b for b in choice if not b > 0]:
         raise SettingsError(f"a budget must be above 0 (a share below 1, or tokens); found {bad[0]:g}")
     if choice:
         return tuple(choice)
+    if kind in (FOLDER, TOOL):
+        return FOLDERS if kind == FOLDER else TOOLS
     return ABSOLUTE if sum(totals) / max(1, len(totals)) > LARGE else SHARES
+
+
+def limits_of(case: Query, total: int, chosen: Sequence[float]) -> dict[str, int]:
+    """{label: tokens} of the budgets of one query with `total` tokens of candidates."""
+    limits = {label(b): tokens_of(b, total) for b in chosen}
+    if case.kind == TOOL:
+        return {at: tokens for at, tokens in limits.items() if tokens <= LARGEST_SHARE * total}
+    return limits
 
 
 def tokens_of(budget: float, total: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fieldpack.bench.dataset import Query, Span
+from fieldpack.bench.dataset import FOLDER, Query, Span
 from fieldpack.protocols import Embedder, Tokenizer
 from fieldpack.types import Document, FloatArray
 
@@ -109,6 +109,17 @@ class Context:
         self.embedded_chars += last.chars
         value_again: T = last.value
         return value_again
+
+    def prepared(self, system: str, case: Query, make: Callable[[], T]) -> T:
+        """What a system makes of the candidates whatever the query: made once for queries that share them. Its cost is
+        added again for each query, but not for folders: there it is the index, which nobody builds for one query."""
+        if case.kind != FOLDER:
+            return self.replay(f"{system} prepared", case.passages, make)
+        last = self._made.get(system)
+        if last is None or last.key is not case.passages:
+            last = self._made[system] = Replayed(case.passages, make(), 0.0, 0)
+        value: T = last.value
+        return value
 
     def similarities(self, case: Query) -> Similarities:
         """The query and its passages as vectors, and how alike they are."""

@@ -1,6 +1,6 @@
 """Labelled data sets on disk, read into `Query` records.
 
-`load(path)` takes a set in fieldpack's own JSONL schema (see benchmarks/README.md), an official file of HotpotQA,
+`load(path)` takes a set in fieldpack's own JSONL schemas (see benchmarks/README.md), an official file of HotpotQA,
 2WikiMultiHopQA, MuSiQue or SQuAD, or a BEIR folder; `discover(folder)` lists the sets of a folder.
 """
 
@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fieldpack.bench import formats
+from fieldpack.bench import formats, kinds
 from fieldpack.bench.dataset import Query, Span, evenly_spaced, records
 from fieldpack.errors import InputError, UnknownNameError
 from fieldpack.types import Document
 
 
 def discover(folder: str | Path) -> dict[str, Path]:
-    """{name: path} of the sets in `folder`: NAME.jsonl, NAME.queries.jsonl (each may end in .gz), official .json files
-    and BEIR folders. A path that is itself a set gives that one."""
+    """{name: path} of the sets in `folder`: NAME.jsonl, NAME.queries.jsonl, NAME.conv.jsonl (each may end in .gz),
+    official .json files and BEIR folders; and NAME.folder.queries.jsonl, NAME.toolout.jsonl there and in the folders in
+    it. A path that is itself a set gives that one."""
     root = Path(folder)
     if not root.exists():
         raise InputError(f"no such file or folder: {root}; give a data set, or a folder of them, by --data")
@@ -29,6 +30,8 @@ def discover(folder: str | Path) -> dict[str, Path]:
         if path.is_dir():
             if (path / "corpus.jsonl").is_file():
                 sets[path.name] = path
+            else:
+                sets |= {_stem(p): p for p in sorted(path.iterdir()) if kinds.ending(p)}
         elif _is_set(path):
             sets[_stem(path)] = path
     if not sets:
@@ -46,6 +49,8 @@ def load(path: str | Path, limit: int | None = None) -> list[Query]:
         return formats.beir(source, limit)
     if not source.is_file():
         raise InputError(f"no such data set: {source}")
+    if kinds.ending(source):
+        return evenly_spaced(kinds.load(source), limit)
     if ".queries." in source.name:
         return evenly_spaced(_pooled(source), limit)
     if source.name.endswith((".jsonl", ".jsonl.gz")):
@@ -130,7 +135,7 @@ def _query(row: Mapping[str, Any], passages: tuple[Document, ...], path: Path) -
 
 def _is_set(path: Path) -> bool:
     name = path.name.removesuffix(".gz")
-    if name.endswith((".passages.jsonl", ".conv.jsonl", ".topics.jsonl")):
+    if name.endswith((".passages.jsonl", ".folder.jsonl", ".topics.jsonl")):
         return False
     return name.endswith((".jsonl", ".json"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from fieldpack.types import Document
 
 T = TypeVar("T")
 MODES = ("all", "any", "none", "topical")
+PASSAGES, TALK, FOLDER, TOOL = "passages", "talk", "folder", "tool"
+KINDS = (PASSAGES, TALK, FOLDER, TOOL)
+"""Candidates of a question, turns of a conversation, whole files of a folder, one output of a tool."""
 
 
 class Span(NamedTuple):
@@ -25,12 +29,42 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class FactPattern:
+    """What a packed text must say: all of `patterns` (regular expressions) occur in it. With `keys` and a `window`,
+    each occurs with all the keys (plain strings) at most `window` characters away, as the cells of one row do."""
+
+    patterns: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    window: int = 0
+
+    def __post_init__(self) -> None:
+        for pattern in self.patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InputError(f"fact {pattern!r} is no regular expression: {error}") from None
+
+    def holds(self, text: str) -> bool:
+        """Whether the text says it."""
+        return all(any(self._keyed(text, m) for m in re.finditer(p, text)) for p in self.patterns)
+
+    def _keyed(self, text: str, match: re.Match[str]) -> bool:
+        if not (self.keys and self.window):
+            return True
+        around = text[max(0, match.start() - self.window) : match.end() + self.window]
+        return all(key in around for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One question with its candidates and the evidence among them.
 
     `gold` are passage ids, `gold_spans` the evidence inside them (the whole passage where a set has no spans).
     `mode`: all (every gold is needed), any (one is enough), none (no evidence exists), topical (many are relevant).
     `answers` are strings to look for; empty where the set's answers are no spans of its passages.
+    `kind`: one of KINDS. `category`: the set's own name for questions of this sort. `groups`: parts of the evidence
+    that are all needed, each a tuple of alternatives (folders). `needs`: what a reader needs to read the evidence, such
+    as the header of a row (tool outputs). `facts`: what the packed text must say.
     """
 
     id: str
@@ -40,6 +74,11 @@ class Query:
     gold_spans: tuple[Span, ...]
     answers: tuple[str, ...]
     mode: str = "all"
+    kind: str = PASSAGES
+    category: str = ""
+    groups: tuple[tuple[Span, ...], ...] = ()
+    needs: tuple[Span, ...] = ()
+    facts: tuple[FactPattern, ...] = ()
 
     def __post_init__(self) -> None:
         ids = {p.id for p in self.passages}
@@ -49,6 +88,8 @@ class Query:
             raise InputError(f"query {self.id!r}: gold {missing[0]!r} is not among its {len(ids)} passages")
         if self.mode not in MODES:
             raise InputError(f"query {self.id!r}: mode is {self.mode!r}; it must be one of {', '.join(MODES)}")
+        if self.kind not in KINDS:
+            raise InputError(f"query {self.id!r}: kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
 
     @staticmethod
     def without_evidence(name: str, query: str, passages: tuple[Document, ...]) -> Query:

@@ -12,7 +12,7 @@ from typing import Any
 
 from fieldpack.bench import budgets, quality
 from fieldpack.bench.context import Context
-from fieldpack.bench.dataset import Query, Span
+from fieldpack.bench.dataset import FactPattern, Query, Span
 from fieldpack.bench.measures import Row
 from fieldpack.bench.registry import named
 from fieldpack.bench.shards import Shard
@@ -75,12 +75,12 @@ def _plan(options: quality.Options, context: Context) -> tuple[list[dict[str, An
     for name in quality.sets_of(options):
         cases = quality.cases_of(name, options)
         totals = budgets.candidate_tokens(cases, context.tokenizer)
-        chosen = budgets.choose(options.budgets, totals)
+        chosen = budgets.choose(options.budgets, totals, cases[0].kind)
         systems = quality.systems_for(cases, named(options.systems or ("all",)))
         shards |= {(name, s.name): quality.shard_of(name, s.name, options, context) for s in systems}
         todo = []
         for case, total in zip(cases, totals, strict=True):
-            limits = {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}
+            limits = budgets.limits_of(case, total, chosen)
             missing = {
                 s.name: {at: n for at, n in limits.items() if not shards[name, s.name].has(case.id, at)}
                 for s in systems
@@ -105,7 +105,7 @@ class BenchWorker:
         context = self._context
         context.scorer = self._weights.get(job["set"])
         cases = [_case_from_json(item["case"]) for item in job["todo"]]
-        context.embed([*(p.text for c in cases for p in c.passages), *(c.query for c in cases)])
+        context.embed(quality.texts_of(cases))
         rows: list[Row] = []
         for case, item in zip(cases, job["todo"], strict=True):
             rows += self._rows(case, item["limits"])
@@ -132,6 +132,11 @@ def _to_json(case: Query) -> dict[str, Any]:
         "spans": [list(s) for s in case.gold_spans],
         "answers": list(case.answers),
         "mode": case.mode,
+        "kind": case.kind,
+        "category": case.category,
+        "groups": [[list(s) for s in group] for group in case.groups],
+        "needs": [list(s) for s in case.needs],
+        "facts": [[list(f.patterns), list(f.keys), f.window] for f in case.facts],
     }
 
 
@@ -144,4 +149,9 @@ def _case_from_json(facts: Mapping[str, Any]) -> Query:
         gold_spans=tuple(Span(*s) for s in facts["spans"]),
         answers=tuple(facts["answers"]),
         mode=facts["mode"],
+        kind=facts["kind"],
+        category=facts["category"],
+        groups=tuple(tuple(Span(*s) for s in group) for group in facts["groups"]),
+        needs=tuple(Span(*s) for s in facts["needs"]),
+        facts=tuple(FactPattern(tuple(patterns), tuple(keys), window) for patterns, keys, window in facts["facts"]),
     )

@@ -18,8 +18,8 @@ from fieldpack.arrays import zscore
 from fieldpack.assets import verified
 from fieldpack.bench.admission import threshold
 from fieldpack.bench.context import Context, Packed
-from fieldpack.bench.dataset import Query, Span
-from fieldpack.bench.system import System
+from fieldpack.bench.dataset import FOLDER, TOOL, Query, Span
+from fieldpack.bench.system import EVERY, LISTS, System
 from fieldpack.errors import UnknownNameError
 from fieldpack.field.resonance import per_row
 from fieldpack.request import Request
@@ -51,6 +51,7 @@ class Fieldpack:
     reuse: bool = False
     family: str = "fieldpack"
     most: float = math.inf
+    kinds: frozenset[str] = LISTS
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         """The pack of the query's candidates."""
@@ -70,6 +71,9 @@ class Fieldpack:
     def corpus(self, case: Query, context: Context) -> Corpus:
         """The query's candidates, read."""
         packer = self._kept_packer(context)
+        if case.kind == FOLDER:  # an index is built once for all queries, and kept for the rows of one unit
+            name = f"{self.tier} {self.unit}"
+            return context.prepared(name, case, lambda: packer.embedded(packer.read(case.passages)))  # type: ignore[no-any-return]
         name = f"{self.tier} {self.unit} documents" if self.reuse else self.name
         read = context.replay(name, case.passages, lambda: packer.embedded(packer.read(case.passages)))
         return read  # type: ignore[no-any-return]
@@ -152,12 +156,12 @@ def _tier(name: str, context: Context) -> Any:
 def systems() -> tuple[System, ...]:
     """The default first; every other row differs from it in what its name says."""
     return (
-        Fieldpack("fieldpack"),
-        Fieldpack("fieldpack_paragraph", unit="paragraph"),
+        Fieldpack("fieldpack", kinds=EVERY),
+        Fieldpack("fieldpack_paragraph", unit="paragraph", kinds=EVERY),
         Fieldpack("fieldpack_sentence", unit="sentence"),
-        Fieldpack("fieldpack_minilm", MINILM),
+        Fieldpack("fieldpack_minilm", MINILM, kinds=LISTS | {TOOL}),
         Fieldpack("fieldpack_minilm_paragraph", MINILM, "paragraph"),
-        Fieldpack("fieldpack_cascade", CASCADE),
+        Fieldpack("fieldpack_cascade", CASCADE, kinds=EVERY),
         Fieldpack("fieldpack_cascade_paragraph", CASCADE, "paragraph"),
     )
 
@@ -213,4 +217,4 @@ def ablations() -> tuple[System, ...]:
         "without_titles": {"without": ("maxsim_titled", "title")},
         "without_neighbours": {"without": ("neighbours",)},
     }
-    return tuple(Fieldpack(name, reuse=True, **changes) for name, changes in taken.items())
+    return tuple(Fieldpack(name, reuse=True, kinds=EVERY, **changes) for name, changes in taken.items())

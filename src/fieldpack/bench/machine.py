@@ -17,6 +17,10 @@ PEER_PACKAGES = (
     "pyversity",
     "submodlib-py",
     "bm25s",
+    "pysbd",
+    "langchain-text-splitters",
+    "trimwise",
+    "redhop",
     "sentence-transformers",
 )
 

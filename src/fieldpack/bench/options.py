@@ -20,7 +20,7 @@ class Options:
     make a run resumable. redo: systems whose stored rows are measured again. seconds: after them no new query is
     begun, but for three of each set. quick: few queries and systems, static vectors, two minutes. held_out: a folder of
     SET.json, fieldpack's weights trained without that set (models/build_scorer.py --held-out); a set that has none
-    there is measured with the shipped weights.
+    there is measured with the shipped weights. few: no folders of files among all sets (set by quick).
     """
 
     data: str | Path
@@ -35,6 +35,7 @@ class Options:
     redo: tuple[str, ...] = ()
     held_out: Path | None = None
     quick: bool = False
+    few: bool = False
     seconds: float | None = None
     seed: int = 0
 

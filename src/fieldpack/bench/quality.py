@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fieldpack.bench import budgets, corpora, summary
+from fieldpack.bench import budgets, corpora, kinds, summary
 from fieldpack.bench.context import Context
-from fieldpack.bench.dataset import Query
+from fieldpack.bench.dataset import FOLDER, Query
 from fieldpack.bench.machine import machine, versions
 from fieldpack.bench.measures import Row, measure
 from fieldpack.bench.options import Options as Options
@@ -28,6 +28,8 @@ QUICK_SYSTEMS = ("fieldpack", "fieldpack_paragraph", "truncate", "dense", "bm25s
 QUICK_QUERIES = 20
 QUICK_SECONDS = 100.0
 LEAST_QUERIES = 3
+SAMPLE_CHARS = 4000
+"""Characters of a passage whose embedding is timed: a model reads no more of it."""
 
 
 def run(options: Options, progress: Progress | None = None, embedder: Embedder | None = None) -> dict[str, Any]:
@@ -80,14 +82,19 @@ class Run:
         cases = cases_of(name, options)
         context.scorer = weights_of(name, options)
         totals = budgets.candidate_tokens(cases, context.tokenizer)
-        chosen = budgets.choose(options.budgets, totals)
+        chosen = budgets.choose(options.budgets, totals, cases[0].kind)
         labels = {budgets.label(b) for b in chosen}
+        limits = [budgets.limits_of(case, total, chosen) for case, total in zip(cases, totals, strict=True)]
         systems = systems_for(cases, self._systems)
         shards = {s.name: shard_of(name, s.name, options, context) for s in systems}
-        new = [c for c in cases if not all(shard.has(c.id, at) for shard in shards.values() for at in labels)]
-        context.embed([*(p.text for c in new for p in c.passages), *(c.query for c in new)])
-        for done, (case, total) in enumerate(zip(cases, totals, strict=True), 1):
-            self._measure_query(case, {budgets.label(b): budgets.tokens_of(b, total) for b in chosen}, systems, shards)
+        new = [
+            c
+            for c, at_all in zip(cases, limits, strict=True)
+            if not all(shard.has(c.id, at) for shard in shards.values() for at in at_all)
+        ]
+        context.embed(texts_of(new))
+        for done, (case, at_all) in enumerate(zip(cases, limits, strict=True), 1):
+            self._measure_query(case, at_all, systems, shards)
             if self._progress is not None:
                 self._progress(name, done, len(cases))
             if time.monotonic() > until and done >= LEAST_QUERIES:
@@ -124,6 +131,10 @@ class Run:
             "systems": {name: family for name, family in families.items() if name not in self._skipped},
             "skipped": self._skipped,
             "against_default": summary.against_default(rows, families, self._options.seed),
+            "against_best": summary.against_best(
+                rows, families, {name: about["kind"] for name, about in sets.items()}, self._options.seed
+            ),
+            "categories": summary.by_category(rows),
             "cells": summary.cells(rows, families, self._options.seed),
         }
 
@@ -142,7 +153,9 @@ def context_of(options: Options, embedder: Embedder | None = None) -> Context:
 
 def sets_of(options: Options) -> tuple[str, ...]:
     """The names of the sets to measure."""
-    return options.sets or tuple(corpora.discover(options.data))
+    found = corpora.discover(options.data)
+    small = (name for name, path in found.items() if not options.few or kinds.ending(path) != kinds.FOLDERS)
+    return options.sets or tuple(small)
 
 
 def cases_of(name: str, options: Options) -> list[Query]:
@@ -154,9 +167,14 @@ def cases_of(name: str, options: Options) -> list[Query]:
 
 
 def systems_for(cases: Sequence[Query], systems: Sequence[System]) -> list[System]:
-    """The systems whose limit allows pools of this size: a system answers all queries of a set or none."""
-    largest = max(len(c.passages) for c in cases)
-    return [s for s in systems if s.most >= largest]
+    """The systems that take sets of this kind and pools of this size: a system answers all queries of a set or none."""
+    largest, kind = max(len(c.passages) for c in cases), cases[0].kind
+    return [s for s in systems if s.most >= largest and kind in s.kinds]
+
+
+def texts_of(cases: Sequence[Query]) -> list[str]:
+    """What is embedded for all systems before the first query; a whole file has no vector."""
+    return [t for c in cases if c.kind != FOLDER for t in (*(p.text for p in c.passages), c.query)]
 
 
 def weights_of(name: str, options: Options) -> Path | None:
@@ -170,7 +188,7 @@ def _quicker(options: Options) -> Options:
     systems = options.systems or tuple(s for s in QUICK_SYSTEMS if s in known)
     limit = min(options.limit or QUICK_QUERIES, QUICK_QUERIES)
     seconds = options.seconds or QUICK_SECONDS
-    return replace(options, systems=systems, limit=limit, limits={}, embedder="static", seconds=seconds)
+    return replace(options, systems=systems, limit=limit, limits={}, embedder="static", seconds=seconds, few=True)
 
 
 def _embedder(options: Options) -> Embedder:
@@ -200,6 +218,7 @@ def rows_of(system: System, case: Query, limits: Mapping[str, int], context: Con
         yield {
             **head,
             "mode": case.mode,
+            "category": case.category,
             "ms": round(1000 * seconds, 3),
             "embedded": context.embedded_chars - chars,
             **measure(case, packed, budget, context),
@@ -220,6 +239,7 @@ def shard_of(name: str, system: str, options: Options, context: Context) -> Shar
 
 def _about(cases: Sequence[Query], totals: Sequence[int], chosen: Sequence[float], context: Context) -> dict[str, Any]:
     return {
+        "kind": cases[0].kind,
         "queries": len(cases),
         "passages": round(sum(len(c.passages) for c in cases) / len(cases), 1),
         "tokens": round(sum(totals) / len(totals)),
@@ -231,7 +251,7 @@ def _about(cases: Sequence[Query], totals: Sequence[int], chosen: Sequence[float
 def _embedding_cost(cases: Sequence[Query], context: Context, sample: int = 64) -> float:
     """Milliseconds for 1,000 characters with no cache, on some of the set's passages, so that times can include it."""
     embedder = getattr(context.embedder, "embedder", context.embedder)  # the service's own, without its cache
-    texts = list(dict.fromkeys(p.text for c in cases for p in c.passages))
+    texts = list(dict.fromkeys(p.text[:SAMPLE_CHARS] for c in cases for p in c.passages))
     texts = texts[:: max(1, len(texts) // sample)][:sample]
     start = time.perf_counter()
     embedder.embed(texts)

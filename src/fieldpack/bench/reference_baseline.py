@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fieldpack.bench.context import Context, Packed, cut
 from fieldpack.bench.dataset import Query
-from fieldpack.bench.system import System
+from fieldpack.bench.system import LISTS, System
 from fieldpack.types import FloatArray
 
 
@@ -109,7 +109,7 @@ class FieldAwareContextManager:
 
 
 class _Manager:
-    name, family, most = "design_text", "design text", 200.0
+    name, family, most, kinds = "design_text", "design text", 200.0, LISTS
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         # a passage with a blank line inside would be two paragraphs to the manager: its white space is flattened

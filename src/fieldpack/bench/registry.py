@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fieldpack.bench import baselines, fieldpack_systems, peers, reference_baseline, sentences
+from fieldpack.bench import (
+    baselines,
+    fieldpack_systems,
+    folders,
+    peers,
+    pieces,
+    reference_baseline,
+    rivals,
+    sentences,
+    tool_outputs,
+)
 from fieldpack.bench.system import System
 from fieldpack.errors import UnknownNameError
 
@@ -14,7 +24,10 @@ def groups() -> dict[str, tuple[System, ...]]:
     return {
         "tiers": fieldpack_systems.systems(),
         "baselines": baselines.systems(),
-        "peers": (*peers.systems(), *sentences.systems(), reference_baseline.system()),
+        "peers": (*peers.systems(), *sentences.systems(), *rivals.systems(), reference_baseline.system()),
+        "pieces": pieces.systems(),
+        "folders": folders.systems(),
+        "tools": tool_outputs.systems(),
         "ablations": fieldpack_systems.ablations(),
     }
 
@@ -25,12 +38,13 @@ def all_systems() -> dict[str, System]:
 
 
 def named(names: Iterable[str]) -> tuple[System, ...]:
-    """The systems of these names or groups: baselines, peers, tiers (fieldpack's), ablations, all (but the ablations).
+    """The systems of these names or groups: tiers (fieldpack's), baselines, peers, pieces, folders, tools, ablations,
+    all (but the ablations).
 
     Raises UnknownNameError listing the known.
     """
     by_group, known = groups(), all_systems()
-    groups_of = {**by_group, "all": (*by_group["tiers"], *by_group["baselines"], *by_group["peers"])}
+    groups_of = {**by_group, "all": tuple(s for name, group in by_group.items() if name != "ablations" for s in group)}
     out: dict[str, System] = {}
     for name in names:
         if name not in known and name not in groups_of:

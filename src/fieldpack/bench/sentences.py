@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fieldpack.bench.context import Context, Packed
 from fieldpack.bench.dataset import Query, Span
 from fieldpack.bench.peers import llamaindex_embedding
-from fieldpack.bench.system import System, require
+from fieldpack.bench.system import LISTS, System, require
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.types import FloatArray
 
@@ -28,6 +28,7 @@ class SentenceOptimizer:
     window: int
     family: str = "LlamaIndex"
     most: float = math.inf
+    kinds: frozenset[str] = LISTS
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         units = [Span(p.id, start, end) for p in case.passages for start, end in sentence_spans(p.text, 0, len(p.text))]

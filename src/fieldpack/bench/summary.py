@@ -9,8 +9,10 @@ import numpy as np
 
 from fieldpack.analysis.metrics import bootstrap_ci, paired_bootstrap, paired_permutation
 from fieldpack.bench.measures import Row
+from fieldpack.bench.statistics import mean_gap
+from fieldpack.types import FloatArray
 
-MEASURES = ("evidence", "complete", "answer", "recall")
+MEASURES = ("evidence", "complete", "answer", "recall", "facts", "needs")
 RESAMPLES = 2000
 OURS, CEILING = "fieldpack", "oracle"
 
@@ -65,16 +67,66 @@ def best_peer(table: Any, families: Mapping[str, str], measure: str = "evidence"
     return max(peers, key=lambda c: c[measure], default=None)
 
 
+def against_best(
+    rows: Sequence[Row], families: Mapping[str, str], kinds: Mapping[str, str], seed: int = 0
+) -> list[dict[str, Any]]:
+    """For each row of fieldpack and each kind of set (and "all"): the mean over sets of its evidence minus that of the
+    strongest peer of each set and budget, chosen after the fact; every query with its mean over the budgets."""
+    grouped: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for row in rows:
+        if row.get("evidence") is not None:
+            cell = grouped.setdefault((row["set"], row["at"]), {})
+            cell.setdefault(row["system"], {})[row["id"]] = row["evidence"]
+    gaps: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for (name, _), systems in grouped.items():
+        peers = [s for s in systems if families.get(s) not in (OURS, CEILING)]
+        if not peers:
+            continue
+        best = systems[max(peers, key=lambda s: _mean(list(systems[s].values())))]
+        for system in (s for s in systems if families.get(s) == OURS):
+            queries = gaps.setdefault(system, {}).setdefault(name, {})
+            for query in (q for q in systems[system] if q in best):
+                queries.setdefault(query, []).append(systems[system][query] - best[query])
+    return [
+        {"system": system, "kind": kind, "sets": len(chosen), "difference": gap.difference, "ci": [gap.low, gap.high]}
+        for system, sets in gaps.items()
+        for kind in ("all", *dict.fromkeys(kinds.values()))
+        if (chosen := {name: _means(q) for name, q in sets.items() if q and kind in ("all", kinds[name])})
+        for gap in [mean_gap(chosen, seed)]
+    ]
+
+
+def _means(queries: Mapping[str, Sequence[float]]) -> FloatArray:
+    return np.array([_mean(values) for values in queries.values()], np.float32)
+
+
+def by_category(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Means over queries and budgets for each set, category and system, of the sets that have categories."""
+    grouped: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row.get("category") and row.get("evidence") is not None:
+            grouped.setdefault((row["set"], row["category"], row["system"]), []).append(row)
+    out = []
+    for (name, category, system), found in grouped.items():
+        cell: dict[str, Any] = {"set": name, "category": category, "system": system, "packs": len(found)}
+        for measure in MEASURES:
+            values = [float(r[measure]) for r in found if r.get(measure) is not None]
+            if values:
+                cell[measure] = round(_mean(values), 4)
+        out.append(cell)
+    return out
+
+
 def _cell(name: str, at: str, system: str, rows: Sequence[Row], seed: int) -> dict[str, Any]:
     good = [r for r in rows if "error" not in r]
     cell: dict[str, Any] = {"set": name, "budget": at, "system": system, "queries": len(good)}
     if errors := [r["error"] for r in rows if "error" in r]:
         cell |= {"errors": len(errors), "error": errors[0]}
     for measure in MEASURES:
-        values = [float(r[measure]) for r in good if r[measure] is not None]
+        values = [float(r[measure]) for r in good if r.get(measure) is not None]
         if values:
             cell[measure] = round(sum(values) / len(values), 4)
-            if measure in ("evidence", "answer"):
+            if measure in ("evidence", "answer", "facts"):
                 cell[f"{measure}_ci"] = _interval(values, seed)
     nothing = [r for r in good if r["mode"] == "none"]
     if nothing:

@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fieldpack.bench.context import Context, Packed, Render, blank_line, cut
-from fieldpack.bench.dataset import Query
+from fieldpack.bench.dataset import KINDS, PASSAGES, TALK, Query
 from fieldpack.errors import MissingExtraError
 
+LISTS = frozenset([PASSAGES, TALK])
+"""Kinds of sets whose candidates are ranked as they come."""
+EVERY = frozenset(KINDS)
 Rank = Callable[[Query, int, Context], Iterable[int]]
 
 
 class System(Protocol):
     """A way to spend a budget. `family` names the library; baselines and the oracle are families of their own.
 
-    `most`: the largest pool that it is measured on, for systems whose time grows with the square of the pool.
+    `most`: the largest pool that it is measured on, for systems whose time grows with the square of the pool. `kinds`:
+    of the sets that it is measured on: who ranks whole passages has nothing to say about a folder of files.
     """
 
     @property
@@ -29,6 +33,9 @@ class System(Protocol):
 
     @property
     def most(self) -> float: ...
+
+    @property
+    def kinds(self) -> frozenset[str]: ...
 
     def select(self, case: Query, budget: int, context: Context) -> Packed: ...
 
@@ -46,6 +53,7 @@ class Ranked:
     render: Render = blank_line
     budgeted: bool = False
     most: float = math.inf
+    kinds: frozenset[str] = LISTS
 
     def select(self, case: Query, budget: int, context: Context) -> Packed:
         if self.budgeted:

@@ -23,32 +23,72 @@ def quality_page(results: Results) -> str:
             f"{about['queries']} queries, {about['passages']:g} passages and {about['tokens']:,} tokens of candidates"
         )
         parts += [f"### {name}", f"{size} each.", set_table(results, name)]
+        if any(c["set"] == name for c in results["categories"]):
+            parts += ["By sort of question, mean over the budgets:", category_table(results, name)]
     parts += [
         "### Against the best peer",
-        "Evidence kept by the best peer of each set and budget, and how much more fieldpack keeps; "
-        "* where the 95 % interval of the paired difference leaves 0 out.",
+        "Evidence kept by the best peer of each set and budget (the strongest of all, chosen after the fact), and how "
+        "much more fieldpack keeps, with the 95 % interval of the paired difference; * where it leaves 0 out.",
         comparison_table(results),
+        "The mean over the sets of the same differences, each set with its mean over the budgets:",
+        best_table(results),
     ]
     parts += ["### Budgets and time", cost_table(results)]
     return "\n\n".join(parts)
 
 
 def set_table(results: Results, name: str) -> str:
-    """Evidence kept by budget, then answers kept; a column's best peer is in bold, fieldpack comes with 95 % CIs."""
+    """Evidence kept by budget, then the set's other measures; a column's best peer is in bold, it and fieldpack come
+    with 95 % intervals."""
     budgets = results["sets"][name]["budgets"]
     cells = {(c["system"], c["budget"]): c for c in results["cells"] if c["set"] == name}
     best = {b: best_peer([c for c in cells.values() if c["budget"] == b], results["systems"]) for b in budgets}
-    answers = any("answer" in c for c in cells.values())
-    head = ["system", *(f"evidence {b}" for b in budgets), *(f"answer {b}" for b in budgets if answers)]
+    others = [m for m in _others(results, name) if any(m in c for c in cells.values())]
+    head = ["system", *(f"evidence {b}" for b in budgets), *(f"{m} {b}" for m in others for b in budgets)]
     lines = []
     for system in _order(results, name):
         row = [_label(system, results)]
         for b in budgets:
-            text = _figure(cells.get((system, b)), "evidence", with_interval=results["systems"][system] == OURS)
-            row.append(f"**{text}**" if best[b] is not None and best[b]["system"] == system else text)  # type: ignore[index]
-        row += [_figure(cells.get((system, b)), "answer") for b in budgets if answers]
+            strongest = best[b] is not None and best[b]["system"] == system  # type: ignore[index]
+            ours = results["systems"][system] == OURS
+            text = _figure(cells.get((system, b)), "evidence", with_interval=ours or strongest)
+            row.append(f"**{text}**" if strongest else text)
+        row += [_figure(cells.get((system, b)), m) for m in others for b in budgets]
         lines.append(row)
     return markdown(head, lines)
+
+
+def _others(results: Results, name: str) -> tuple[str, ...]:
+    """What is shown beside the evidence, by the kind of the set."""
+    tool = results["sets"][name].get("kind") == "tool"
+    return ("needs", "complete", "facts") if tool else ("answer", "facts")
+
+
+def category_table(results: Results, name: str) -> str:
+    """One column a sort of question. Outputs of tools: share of packs with all the evidence and all that it needs;
+    otherwise the evidence."""
+    measure = "complete" if results["sets"][name].get("kind") == "tool" else "evidence"
+    cells = {(c["system"], c["category"]): c for c in results["categories"] if c["set"] == name}
+    columns = list(dict.fromkeys(category for _, category in cells))
+    rows = [
+        [_label(s, results), *(_figure(cells.get((s, category)), measure) for category in columns)]
+        for s in _order(results, name)
+    ]
+    return markdown([measure, *columns], rows)
+
+
+def best_table(results: Results) -> str:
+    """fieldpack minus the strongest peer of each set and budget: the mean over the sets, by kind of set."""
+    cells = {(c["system"], c["kind"]): c for c in results["against_best"]}
+    columns = list(dict.fromkeys(kind for _, kind in cells))
+    if not columns:
+        return "No fieldpack system in this run."
+    sizes = {kind: max(c["sets"] for c in cells.values() if c["kind"] == kind) for kind in columns}
+    lines = [
+        [s, *(_gap_between(c["difference"], c["ci"]) if (c := cells.get((s, kind))) else "" for kind in columns)]
+        for s in dict.fromkeys(system for system, _ in cells)
+    ]
+    return markdown(["mean ahead of the best peer", *(f"{k} ({sizes[k]} sets)" for k in columns)], lines)
 
 
 def mean_table(results: Results, measure: str) -> str:
@@ -88,7 +128,7 @@ def comparison_table(results: Results) -> str:
     lines = []
     for (name, budget), cells in places.items():
         peer = next(iter(cells.values()))["against"]
-        gaps = [_gap(c["ahead"], c["ahead_ci"]) if (c := cells.get(s)) else "" for s in ours]
+        gaps = [_gap_between(c["ahead"], c["ahead_ci"]) if (c := cells.get(s)) else "" for s in ours]
         lines.append([name, budget, f"{peer} {kept[name, budget, peer]:.3f}", *gaps])
     verdicts = [_verdict([cells[s] for cells in places.values() if s in cells]) for s in ours]
     lines.append(["**ahead, level, behind**", "", "", *verdicts])
@@ -97,6 +137,11 @@ def comparison_table(results: Results) -> str:
 
 def _gap(difference: float, interval: Sequence[float]) -> str:
     return f"{difference:+.3f}{'*' if interval[0] > 0 or interval[1] < 0 else ''}"
+
+
+def _gap_between(difference: float, interval: Sequence[float]) -> str:
+    """The same with the interval itself."""
+    return f"{_gap(difference, interval)} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
 
 
 def _verdict(cells: Sequence[Cell]) -> str:
