@@ -27,7 +27,7 @@ def service():
 def test_the_best_document_comes_first_with_a_probability(client):
     body = {"query": QUERY, "documents": [TEXTS[0], {"text": TEXTS[1], "more": 1}, *TEXTS[2:]], "model": "static"}
     found = client.post("/v1/rerank", json=body).json()
-    assert [r["index"] for r in found["results"]][0] == 1 and len(found["results"]) == 4
+    assert found["results"][0]["index"] == 1 and len(found["results"]) == 4
     scores = [r["relevance_score"] for r in found["results"]]
     assert scores == sorted(scores, reverse=True) and all(0 <= s <= 1 for s in scores)
     assert "document" not in found["results"][0] and found["usage"]["total_tokens"] > 10

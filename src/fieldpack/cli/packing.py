@@ -14,6 +14,7 @@ import typer
 from fieldpack.cli import show
 from fieldpack.cli.inputs import (
     Query,
+    boundary_of,
     documents_of,
     packer_of,
     pins_of,
@@ -41,7 +42,7 @@ def pack(options: PackOptions) -> None:
         return
     _check_single(options)
     with show.Progress() as progress:
-        result = _packed(options, progress)
+        result = _noted(_packed(options, progress), options)
     if options.report is not None:
         write_text(options.report, result.to_html())
     if options.as_json:
@@ -120,6 +121,14 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     return packer.pack(queries, documents, budget, pins=pins_of(pins, documents))
 
 
+def _noted(result: Result, options: PackOptions) -> Result:
+    """The result with a note where its pool is of another size or unit than the boundary was fitted on."""
+    if options.boundary is None:
+        return result
+    note = boundary_of(options.boundary).note(len(result.segments), result.corpus.unit)
+    return replace(result, notes=(*result.notes, note)) if note else result
+
+
 def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
     packer = packer_of(
         options.model,
@@ -134,7 +143,7 @@ def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
         allow_cut=options.allow_cut,
         enough=options.enough,
     )
-    return packer if options.boundary is None else with_boundary(options.boundary, packer)
+    return packer if options.boundary is None else with_boundary(options.boundary, packer, options.unit)
 
 
 def _request(options: PackOptions, packer: ContextPacker) -> _Request:
