@@ -153,7 +153,7 @@ if __name__ == "__main__":
         "command": f"python benchmarks/enough.py --data FOLDER --limit {options.limit}",
         "machine": machine(),
         "rows": rows,
-        "ended_early": ended,
+        "ended_early_at_0.95": ended,
         "over_a_smaller_budget": {str(s): str(beside_a_budget(sets, s)) for s in ENOUGH},
         "sets": {
             name: {f"{rule} {at}": [round(float(x.mean()), 4) for x in v] for (rule, at), v in found.items()}

@@ -84,7 +84,7 @@ class PackerOptions:
     ] = None
     enough: Annotated[
         float, typer.Option(help="End at this share of the relevance that fits, above 0 to 1; 1 fills the budget.")
-    ] = 0.95
+    ] = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
