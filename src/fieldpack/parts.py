@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fieldpack.async_packs import AsyncPacks
 from fieldpack.checks import choice, number
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
@@ -21,7 +22,7 @@ from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings, Problem
-from fieldpack.packing.render import ORDERS, Order
+from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.outside import Outside, read_again, standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
@@ -42,14 +43,14 @@ RERANK_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
-class PackerParts:
+class PackerParts(AsyncPacks):
     """What `fieldpack.pipeline.ContextPacker` is made of; see there for the meaning of each field."""
 
     embedder: Any = "static"
     tokenizer: Any = "o200k_base"
     unit: Unit = "auto"
     order: Order = "source"
-    cite: bool = False
+    cite: Cite = False
     min_relevance: float = 0.0
     titles: bool = False
     allow_cut: bool = False
@@ -71,6 +72,7 @@ class PackerParts:
             object.__setattr__(self, "residue_weight", persist)
         choice("unit", self.unit, UNITS)
         choice("order", self.order, ORDERS)
+        choice("cite", self.cite, CITES)
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
         number("score_weight", self.score_weight, 0, 50)
