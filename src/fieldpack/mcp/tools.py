@@ -131,7 +131,7 @@ def reported(tool: Callable[P, R]) -> Callable[P, R]:
         except FieldpackError as error:
             raise ToolError(str(error)) from None
 
-    run.__signature__ = inspect.signature(tool)  # type: ignore[attr-defined]  # without self, which wraps() copies
+    run.__signature__ = inspect.signature(tool, eval_str=True)  # type: ignore[attr-defined]  # without self, which wraps() copies
     return run
 
 
