@@ -6,8 +6,8 @@ The budget is half of the candidates' tokens, 4,000 at most. Each rule is given 
 that it keeps, and the share of its tokens that it takes:
 
 enough: the packer's rule (`fieldpack.packing.enough`). budget: a smaller budget, filled. floor: min_relevance.
-threshold: LangChain's EmbeddingsFilter(similarity_threshold) with MiniLM, the passages that pass packed by us. top: that
-share of the segments, the most relevant first.
+threshold: LangChain's EmbeddingsFilter(similarity_threshold) with MiniLM, the passages that pass packed by us. top:
+that share of the segments, the most relevant first.
 
 Weights are those trained without the set at hand (benchmarks/held_out).
 """
@@ -124,8 +124,8 @@ def summary(sets):
 
 
 def beside_a_budget(sets, share):
-    """Evidence of `enough` over a smaller budget that takes the same tokens, interpolated for each query: mean over sets
-    with its interval."""
+    """Evidence of `enough` over a smaller budget that takes the same tokens, interpolated for each query: mean over
+    sets with its interval."""
     gaps = {}
     for name, rows in sets.items():
         tokens = np.stack([rows["budget", s][1] for s in BUDGETS[::-1]] + [rows["full", 1.0][1]])
@@ -153,7 +153,7 @@ if __name__ == "__main__":
         "command": f"python benchmarks/enough.py --data FOLDER --limit {options.limit}",
         "machine": machine(),
         "rows": rows,
-        "ended_early": ended,
+        "ended_early_at_0.95": ended,
         "over_a_smaller_budget": {str(s): str(beside_a_budget(sets, s)) for s in ENOUGH},
         "sets": {
             name: {f"{rule} {at}": [round(float(x.mean()), 4) for x in v] for (rule, at), v in found.items()}

@@ -497,7 +497,7 @@ def another_process(seeds: range, hash_seed: str, threads: str = "1") -> str:
 def setup(folder: Path) -> tuple[tuple[Counter_, ...], dict[str, fp.ContextPacker]]:
     """The counters, and a packer for each."""
     made = counters(folder)
-    return made, {c.name: fp.ContextPacker(tokenizer=c.spec) for c in made}
+    return made, {c.name: fp.ContextPacker(tokenizer=c.spec, enough=1.0) for c in made}
 
 
 def checked(seed: int, w: World, seen: Counter[str]) -> list[dict[str, Any]]:

@@ -245,7 +245,18 @@ def test_calibrate_gives_a_boundary_that_pack_takes(capsys, folder):
     ]
     (folder / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out_file = folder / "boundary.json"
-    code, out, _ = called(capsys, "calibrate", "--alpha", "0.2", "--out", out_file, "--json", folder / "labels.jsonl")
+    code, out, _ = called(
+        capsys,
+        "calibrate",
+        "--alpha",
+        "0.2",
+        "--out",
+        out_file,
+        "--json",
+        "--unit",
+        "paragraph",
+        folder / "labels.jsonl",
+    )
     found = json.loads(out)
     assert code == 0 and found["coverage_held_out"] >= 0.8 and json.loads(out_file.read_text()) == found
     code, out, _ = called(

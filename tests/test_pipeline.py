@@ -32,7 +32,7 @@ TEXTS = st.lists(WORDS.map(" ".join), min_size=1, max_size=5).filter(lambda ts: 
 
 @pytest.fixture(scope="module")
 def packer():
-    return fp.ContextPacker()
+    return fp.ContextPacker(enough=1.0)
 
 
 @given(

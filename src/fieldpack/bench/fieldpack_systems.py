@@ -22,6 +22,7 @@ from fieldpack.bench.dataset import FOLDER, TOOL, Query, Span
 from fieldpack.bench.system import EVERY, LISTS, System
 from fieldpack.errors import UnknownNameError
 from fieldpack.field.resonance import per_row
+from fieldpack.packing.enough import ENOUGH
 from fieldpack.request import Request
 from fieldpack.types import FloatArray
 
@@ -108,7 +109,11 @@ class Fieldpack:
             scorer = Path(files.name) / f"{self.name}-{scorer.stem if scorer else 'shipped'}.json"
             scorer.write_text(json.dumps(_zeroed(self.without, context.scorer)), "utf-8")
         packer = ContextPacker(
-            embedder=_tier(self.tier, context), tokenizer=context.tokenizer, unit=self.unit, scorer=scorer
+            embedder=_tier(self.tier, context),
+            tokenizer=context.tokenizer,
+            unit=self.unit,
+            scorer=scorer,
+            enough=1.0,  # evidence at a fixed budget; the default has a row of its own
         )
         return replace(packer, **self.changes) if self.changes else packer
 
@@ -157,6 +162,7 @@ def systems() -> tuple[System, ...]:
     """The default first; every other row differs from it in what its name says."""
     return (
         Fieldpack("fieldpack", kinds=EVERY),
+        Fieldpack("fieldpack_enough", changes={"enough": ENOUGH}, kinds=EVERY),
         Fieldpack("fieldpack_paragraph", unit="paragraph", kinds=EVERY),
         Fieldpack("fieldpack_sentence", unit="sentence"),
         Fieldpack("fieldpack_minilm", MINILM, kinds=LISTS | {TOOL}),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldpack.cli import show
 from fieldpack.cli.options import FileOptions
@@ -20,6 +20,9 @@ from fieldpack.pipeline import ContextPacker
 from fieldpack.protocols import Progress
 from fieldpack.request import Pin, check_score
 from fieldpack.types import Document
+
+if TYPE_CHECKING:
+    from fieldpack.relevance.calibrate import Boundary
 
 Query = str | tuple[str, float]
 
@@ -86,13 +89,24 @@ def with_score(document: Document) -> Document:
     return document if value is None else replace(document, score=check_score(value, f"the score of {document.id!r}"))
 
 
-def with_boundary(path: Path, packer: ContextPacker) -> ContextPacker:
-    """The packer with the boundary of a file that `fieldpack calibrate --out` wrote."""
+def boundary_of(path: Path) -> Boundary:
+    """What a file of `fieldpack calibrate --out` says. Raises InputError for what is none."""
+    from fieldpack.relevance.calibrate import Boundary
+
     try:
-        value = json.loads(read_text(str(path)))["min_relevance"]
-    except (ValueError, KeyError, TypeError) as error:
+        return Boundary.from_dict(json.loads(read_text(str(path))))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no boundary file; make one with fieldpack calibrate --out") from error
-    return replace(packer, min_relevance=value)
+
+
+def with_boundary(path: Path, packer: ContextPacker, unit: str) -> ContextPacker:
+    """The packer with the boundary and the weight of scores of such a file. Raises InputError where it was fitted with
+    another model or unit: the relevance of one is not that of the other."""
+    boundary = boundary_of(path)
+    if wrong := boundary.differs(packer.embedder.name, unit):
+        raise InputError(f"{path} was fitted with {wrong}; calibrate again, or pack as it was fitted")
+    weight = packer.score_weight if boundary.score_weight is None else boundary.score_weight
+    return replace(packer, min_relevance=boundary.min_relevance, score_weight=weight)
 
 
 def read_text(name: str) -> str:

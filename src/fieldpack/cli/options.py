@@ -84,7 +84,7 @@ class PackerOptions:
     ] = None
     enough: Annotated[
         float, typer.Option(help="End at this share of the relevance that fits, above 0 to 1; 1 fills the budget.")
-    ] = 0.95
+    ] = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,14 +211,20 @@ class CompressOptions(FileOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrateOptions:
+class CalibrateOptions(FileOptions):
     """Of `fieldpack calibrate`."""
 
-    examples: Annotated[Path, typer.Argument(metavar="EXAMPLES", help="Labelled queries, one JSON object a line.")]
+    examples: Annotated[
+        Path,
+        typer.Argument(metavar="EXAMPLES", help="Labelled queries: question, file, quote in JSON Lines, or a set."),
+    ]
+    documents: Annotated[
+        list[str] | None, typer.Option("--documents", help="Files or folders that are asked; else those of the labels.")
+    ] = None
     alpha: Annotated[float, typer.Option(help="Share of the evidence that may be lost, 0 to 1.")] = 0.1
     out: Annotated[Path | None, typer.Option(help="Write the boundary here, for pack --boundary.")] = None
     model: Model = "static"
-    unit: Unit = "paragraph"
+    unit: Unit = "auto"
     as_json: Json = False
 
 

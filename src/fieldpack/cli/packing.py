@@ -15,6 +15,7 @@ from fieldpack.cli import show
 from fieldpack.cli.decisions import DROPPED_IN_JSON, DROPPED_SHOWN
 from fieldpack.cli.inputs import (
     Query,
+    boundary_of,
     documents_of,
     packer_of,
     pins_of,
@@ -43,7 +44,7 @@ def pack(options: PackOptions) -> None:
     _check_single(options)
     dropped = _dropped_shown(options)
     with show.Progress() as progress:
-        result = _packed(options, progress)
+        result = _noted(_packed(options, progress), options)
     if options.report is not None:
         write_text(options.report, result.to_html())
     if options.as_json:
@@ -159,6 +160,14 @@ def _naming_sources(
     return result if result.text else pack_with(packer)
 
 
+def _noted(result: Result, options: PackOptions) -> Result:
+    """The result with a note where its pool is of another size or unit than the boundary was fitted on."""
+    if options.boundary is None:
+        return result
+    note = boundary_of(options.boundary).note(len(result.segments), result.corpus.unit)
+    return replace(result, notes=(*result.notes, note)) if note else result
+
+
 def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
     packer = packer_of(
         options.model,
@@ -173,7 +182,7 @@ def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
         allow_cut=options.allow_cut,
         enough=options.enough,
     )
-    return packer if options.boundary is None else with_boundary(options.boundary, packer)
+    return packer if options.boundary is None else with_boundary(options.boundary, packer, options.unit)
 
 
 def _request(options: PackOptions, packer: ContextPacker) -> _Request:

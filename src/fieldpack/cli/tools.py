@@ -132,18 +132,13 @@ def calibrate(options: CalibrateOptions) -> None:
 
     It is the relevance from which at least 1 - alpha of the evidence passes (split conformal).
     """
-    from fieldpack.bench.corpora import load
+    from fieldpack.cli.labels import examples_of
     from fieldpack.relevance import calibrate as calibration
 
     calibration.check_alpha(options.alpha)
     with show.Progress() as progress:
         packer = packer_of(options.model, "o200k_base", None, None, unit=options.unit)
-        examples = [
-            calibration.Example(case.query, case.passages, case.evidence())
-            for case in load(options.examples)
-            if case.gold
-        ]
-        source = str(options.examples)
+        examples, source = examples_of(options), str(options.examples)
         boundary = calibration.calibrate(examples, packer, options.alpha, progress=progress, source=source)
     facts = {**boundary.to_dict(), "model": options.model, "unit": options.unit}
     if options.out is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
@@ -131,6 +132,7 @@ def reported(tool: Callable[P, R]) -> Callable[P, R]:
         except FieldpackError as error:
             raise ToolError(str(error)) from None
 
+    run.__signature__ = inspect.signature(tool, eval_str=True)  # type: ignore[attr-defined]  # without self, which wraps() copies
     return run
 
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
-ENOUGH = 0.95
-"""The default share, in (0, 1]; 1 fills the budget."""
+ENOUGH = 0.98
+"""The default share, in (0, 1]; 1 fills the budget. On 15 sets it keeps 99.1 % of the evidence of a filled budget with
+82 % of its tokens; a smaller budget of as many tokens keeps 96.6 % (0.95: 97.6 with 77, and 95.7; 0.99: 99.6 with 87,
+and 97.8)."""
 GUARD = 0.9
 """Share of all relevance that the budget must hold before a pack may end early; it is also the least that is kept, so
 that a larger budget never holds less than a smaller one, which was filled."""
