@@ -24,7 +24,7 @@ from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
 from fieldpack.result import Explored, Result
-from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped
+from fieldpack.scored import NOTHING_MORE, Extras, LazyReading, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
 from fieldpack.types import Document
@@ -48,7 +48,7 @@ class ContextPacker(OldNames, PackerParts):
 
     def pack(
         self,
-        query: Queries,
+        query: Queries | None,
         documents: Documents,
         budget: int,
         *,
@@ -57,7 +57,8 @@ class ContextPacker(OldNames, PackerParts):
         on_stage: Callable[[str], None] | None = None,
     ) -> Result:
         """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most
-        `budget` tokens.
+        `budget` tokens. Without one (None) the most salient segments, so that all attractors of the documents are
+        reached; those that a `state` carries ask in its place.
 
         pins: document ids, or (id, start, end) in characters; they are in whatever their relevance. state: of the turn
         before. on_stage: called with the name of each stage when it is done. Raises InputError for bad input and
@@ -92,18 +93,16 @@ class ContextPacker(OldNames, PackerParts):
         check_state(state, corpus)
         vectors = extras.query_vectors
         vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
-        # 3. The relevance of every row.
-        relevance = self.relevance(request, corpus, vectors)
+        # 3. The relevance of every row; without a query its salience in the field.
+        field = LazyReading(corpus, vectors, state, self.field, extras.overview if corpus is whole else None)
+        relevance = self.relevance(request, corpus, field)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
             problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, extras.bias)),
-            query_vectors=vectors,
-            state=state,
-            settings=self.field,
-            overview=extras.overview if corpus is whole else None,
+            field=field,
             skipped=extras.skipped,
         )
         return observed(self.choose(request, scored, clock))
@@ -111,7 +110,7 @@ class ContextPacker(OldNames, PackerParts):
     def choose(self, request: Request, scored: Scored, clock: Clock | None = None) -> Result:
         """The pack when all but the budget is settled: a result does it again for packs of other sizes."""
         clock, corpus, relevance = clock or Clock(), scored.corpus, scored.relevance
-        settings, writer = self.packing_for(corpus), replace(self.writer(corpus), value=relevance.total)
+        settings, writer = self.packing_for(corpus, request.asks), replace(self.writer(corpus), value=relevance.total)
         require_pins(writer, scored.problem.pinned, request.budget)
         # 5. The rows that can win, with their couplings.
         rows = shortlist_rows(scored.problem, request.budget)
@@ -213,7 +212,9 @@ class Index:
         large = len(self.corpus.paragraphs) > LARGE
         return FieldOverview(self.corpus, self.packer.field) if large else None
 
-    def pack(self, query: Queries, budget: int, *, pins: Sequence[Pin] = (), state: FieldState | None = None) -> Result:
+    def pack(
+        self, query: Queries | None, budget: int, *, pins: Sequence[Pin] = (), state: FieldState | None = None
+    ) -> Result:
         """As `ContextPacker.pack` over all documents of the index."""
         extras = Extras(overview=self.overview)
         return self.packer.pack_corpus(Request.checked(query, budget, pins), self.corpus, state, extras=extras)

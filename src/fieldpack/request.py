@@ -27,7 +27,7 @@ Documents = str | Document | Iterable[str | Document]
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a packer. queries, with weights in (0, 1]; budget: tokens, at least 1; pins: documents, or ranges
+    """One question to a packer. queries, with weights in (0, 1], none for a pack without a query; budget: tokens, at least 1; pins: documents, or ranges
     of documents, that must be in."""
 
     queries: tuple[str, ...]
@@ -35,11 +35,16 @@ class Request:
     budget: int
     pins: tuple[Pin, ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is a query."""
+        return bool(self.queries)
+
     @staticmethod
-    def checked(query: Queries, budget: int, pins: Sequence[Pin] = ()) -> Request:
-        """Raises InputError for a blank query, a weight or a budget out of range. Pins are checked against documents:
+    def checked(query: Queries | None, budget: int, pins: Sequence[Pin] = ()) -> Request:
+        """query None: without one. Raises InputError for a blank query, a weight or a budget out of range. Pins are checked against documents:
         see `ranges`."""
-        queries, weights = checked_queries(query)
+        queries, weights = ((), ()) if query is None else checked_queries(query)
         listed = (pins,) if isinstance(pins, str) else tuple(pins)
         return Request(queries, weights, checked_budget(budget), listed)
 
