@@ -151,7 +151,7 @@ class ContextPacker(OldNames, PackerParts):
 
     def pack_stream(
         self,
-        query: Queries,
+        query: Queries | None,
         documents: Iterable[str | Document],
         budget: int,
         *,

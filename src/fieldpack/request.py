@@ -27,8 +27,8 @@ Documents = str | Document | Iterable[str | Document]
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a packer. queries, with weights in (0, 1], none for a pack without a query; budget: tokens, at least 1; pins: documents, or ranges
-    of documents, that must be in."""
+    """One question to a packer. queries, with weights in (0, 1], none for a pack without a query; budget: tokens, at
+    least 1; pins: documents, or ranges of documents, that must be in."""
 
     queries: tuple[str, ...]
     weights: tuple[float, ...]
@@ -40,10 +40,15 @@ class Request:
         """Whether there is a query."""
         return bool(self.queries)
 
+    @property
+    def shown(self) -> str | list[str] | None:
+        """The queries as JSON has them: one, several, or none."""
+        return (self.queries[0] if len(self.queries) == 1 else list(self.queries)) if self.asks else None
+
     @staticmethod
     def checked(query: Queries | None, budget: int, pins: Sequence[Pin] = ()) -> Request:
-        """query None: without one. Raises InputError for a blank query, a weight or a budget out of range. Pins are checked against documents:
-        see `ranges`."""
+        """query None: without one. Raises InputError for a blank query, a weight or a budget out of range. Pins are
+        checked against documents: see `ranges`."""
         queries, weights = ((), ()) if query is None else checked_queries(query)
         listed = (pins,) if isinstance(pins, str) else tuple(pins)
         return Request(queries, weights, checked_budget(budget), listed)

@@ -12,12 +12,13 @@ import numpy as np
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import next_state
 from fieldpack.deprecation import renamed
-from fieldpack.explain import Explanation
+from fieldpack.explain import BasinReasons, Explanation
 from fieldpack.field.state import FieldState, Reading
 from fieldpack.packing.fit import Cut, Fitted, Writer
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
+from fieldpack.relevance.topics import basin_words
 from fieldpack.request import Request
 from fieldpack.scored import Scored, Skipped
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
@@ -134,7 +135,15 @@ class Result:
             writer=self.writer,
             budget=self.budget,
             threshold=self.min_relevance,
+            basins=None if self.request.asks else self._basins(),
         )
+
+    def _basins(self) -> BasinReasons:
+        """What packed rows do for the basins, where there is no query."""
+        attractors = self.reading.attractors
+        chosen = self.packing.chosen
+        words = basin_words(self.corpus, attractors.basin, len(attractors))
+        return BasinReasons.from_pack(attractors.basin, words, chosen[self.inside[chosen]])
 
     @cached_property
     def state(self) -> FieldState:
@@ -180,7 +189,7 @@ class Result:
             "text": self.text,
             "tokens": self.tokens,
             "budget": self.budget,
-            "query": self.queries[0] if len(self.queries) == 1 else list(self.queries),
+            "query": self.request.shown,
             "kept": [entry(k) for k in self.kept],
             "dropped": [entry(d) for d in self.dropped],
             "field": {

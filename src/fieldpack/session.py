@@ -21,7 +21,7 @@ from fieldpack.field.state import FieldState
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
-from fieldpack.request import Pin, Request, checked_budget, checked_documents
+from fieldpack.request import Pin, Queries, Request, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
 from fieldpack.types import Document
@@ -60,13 +60,14 @@ class Session:
 
     def turn(
         self,
-        query: str | Sequence[str | tuple[str, float]],
+        query: Queries | None,
         documents: str | Document | Iterable[str | Document] | Index,
         budget: int | None = None,
         *,
         pins: Sequence[Pin] = (),
     ) -> Result:
         """The pack of this turn; `state` is then that after it, and `prompt` its text ordered for a prompt cache.
+        Without a query (None) the attractors of the turns before ask.
 
         documents: as for ContextPacker.pack, or an Index of them (read once for all turns). budget: default the
         planner's. Raises InputError without either, and what `pack` raises.

@@ -6,7 +6,7 @@ ROWS = (
     "files", "text", "embed", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",
-    "notes", "old_names", "parts", "index", "stream", "pipeline", "prompt",
+    "notes", "old_names", "parts", "index", "stream", "pipeline", "prompt", "summary",
     "plot", "parallel", "memory", "session", "adapters",
     "bench", "server", "mcp", "cli",
 )  # fmt: skip

@@ -87,8 +87,11 @@ class FieldpackRanker:
         self._warm = True
 
     @component.output_types(documents=list[Document])
-    def run(self, query: str, documents: list[Document], budget: int | None = None) -> dict[str, list[Document]]:
-        """The evidence for the query. budget: of this call, in place of the component's.
+    def run(
+        self, query: str | None = None, documents: list[Document] | None = None, budget: int | None = None
+    ) -> dict[str, list[Document]]:
+        """The evidence for the query, or without one (None) what the documents are about. budget: of this call, in
+        place of the component's.
 
         For a blank query: the documents unranked, as they came, as many whole ones from the first as fit the budget.
         """
@@ -96,14 +99,14 @@ class FieldpackRanker:
         if not documents:
             return {"documents": []}
         self.warm_up()
-        if not query.strip():
+        if query is not None and not query.strip():
             return {"documents": self._unranked(documents, limit)}
         found = self._engine.pack(query, [_source(d, self._engine.reuse) for d in documents], limit)
         return {"documents": [_kept(documents[p.number], p) for p in found]}
 
     @component.output_types(documents=list[Document])
     async def run_async(
-        self, query: str, documents: list[Document], budget: int | None = None
+        self, query: str | None = None, documents: list[Document] | None = None, budget: int | None = None
     ) -> dict[str, list[Document]]:
         """As `run`, in a thread of its own."""
         return await asyncio.to_thread(self.run, query, documents, budget)

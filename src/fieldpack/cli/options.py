@@ -89,7 +89,8 @@ class Question:
         list[str] | None, typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")
     ] = None
     query: Annotated[
-        list[str] | None, typer.Option("--query", "-q", help="What the evidence is for; may be repeated.")
+        list[str] | None,
+        typer.Option("--query", "-q", help="What the evidence is for; may be repeated. Without: the gist."),
     ] = None
     budget: Budget = None
 

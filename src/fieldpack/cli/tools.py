@@ -79,14 +79,14 @@ def plan(options: PlanOptions) -> None:
 @takes(CompressOptions)
 def compress(options: CompressOptions) -> None:
     """Make one text shorter without a language model, never over the budget."""
-    from fieldpack.compress import DynamicTokenOptimizer
-    from fieldpack.text.tokens import tokenizer
+    from fieldpack.summary import optimizer
 
     if options.budget < 1:
         raise InputError(f"budget is {options.budget}; give a whole number of tokens, 1 or more")
     documents = documents_of([options.path], options)
     text = "\n\n".join(d.text for d in documents)
-    compression = DynamicTokenOptimizer(tokenizer(options.encoding)).run(text, options.budget, options.strategy)
+    packer = packer_of("static", options.encoding, None, None)
+    compression = optimizer(packer).run(text, options.budget, options.strategy)
     if options.as_json:
         typer.echo(json.dumps(compression.to_dict(), ensure_ascii=False))
     else:

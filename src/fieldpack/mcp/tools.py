@@ -135,8 +135,11 @@ class Tools:
 
     def pack_context(
         self,
-        query: Annotated[str | list[str], Field(description="What the passages are wanted for.")],
         budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens at most.")],
+        query: Annotated[
+            str | list[str] | None,
+            Field(description="What the passages are wanted for; null: those that say what the texts are about."),
+        ] = None,
         paths: Paths = None,
         documents: Texts = None,
         model: ModelName = "static",
@@ -147,7 +150,8 @@ class Tools:
         min_relevance: Annotated[float, Field(ge=0, le=1)] = 0.0,
         pins: Annotated[list[str] | None, Field(description="Ids of documents that must be in.")] = None,
     ) -> Annotated[CallToolResult, Packed]:
-        """The passages of files or texts that matter for a query, verbatim, in at most `budget` tokens."""
+        """The passages of files or texts that matter for a query, or without one those that say most of what they are
+        about, verbatim, in at most `budget` tokens."""
         texts, skipped = self._documents(paths, documents)
         packer = ContextPacker(
             embedder=self._service(model),

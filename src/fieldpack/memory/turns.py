@@ -53,7 +53,7 @@ class Turns:
         """The pack of all turns but the `closed` ids; None when nothing was said."""
         if self._shown is None:
             return None
-        settings = replace(self.packer.packing_for(self._shown), reply=GAINS.reply, before=GAINS.before)
+        settings = replace(self.packer.packing_for(self._shown, request.asks), reply=GAINS.reply, before=GAINS.before)
         packer = replace(self.packer, packing=settings)
         return packer.pack_corpus(request, self._shown, state, extras=Extras(bias=_closing(self._shown, closed)))
 
