@@ -14,6 +14,7 @@ from pathlib import Path
 from fieldpack.corpus.corpus import Corpus, in_rows
 from fieldpack.corpus.reading import FieldOverview, read_field
 from fieldpack.errors import InputError
+from fieldpack.explored import Explored
 from fieldpack.field.state import FieldState
 from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
@@ -23,7 +24,7 @@ from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, 
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Pin, Queries, Request, checked_documents, named_documents, no_text
-from fieldpack.result import Explored, Result
+from fieldpack.result import Result
 from fieldpack.scored import NOTHING_MORE, Extras, LazyReading, Scored, Skipped
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
@@ -179,14 +180,13 @@ class ContextPacker(OldNames, PackerParts):
         """The documents read once, for any number of queries. Raises InputError for bad documents."""
         return Index(self, self.embedded(self.read(checked_documents(documents))))
 
-    def explore(self, documents: Documents, limit: int | None = None) -> Explored:
-        """The field of documents without a query. limit: attractors at most; default that of the packer's `field`.
-
-        Raises InputError for bad input.
-        """
+    def explore(self, documents: Documents, limit: int | None = None, *, since: FieldState | None = None) -> Explored:
+        """The field of documents without a query: their topics. limit: attractors at most; default that of the packer's
+        `field`. since: the `state` of an earlier look, to say what is new and what faded. Raises InputError."""
         corpus = self.embedded(replace(self, unit="paragraph").read(checked_documents(documents)))
+        check_state(since, corpus)
         settings = self.field if limit is None else replace(self.field, limit=limit)
-        return Explored(corpus, read_field(corpus, None, None, settings))
+        return Explored(corpus, read_field(corpus, None, since, settings), since)
 
 
 @dataclass(frozen=True, eq=False)

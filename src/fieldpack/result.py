@@ -276,29 +276,3 @@ class Result:
         """Deprecated name of `query_vectors`."""
         renamed("Result.asked", "Result.query_vectors")
         return self.query_vectors
-
-
-@dataclass(frozen=True, eq=False)
-class Explored:
-    """The field of documents without a query: their paragraphs and what the field reads in them."""
-
-    corpus: Corpus
-    reading: Reading
-
-    def nearest(self, attractor: int, count: int = 3) -> list[int]:
-        """The paragraphs of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
-        attractors = self.reading.attractors
-        members = np.flatnonzero(attractors.basin == attractor)
-        affinity = attractors.affinity(self.corpus.vectors)[members, attractor]
-        return [int(i) for i in members[np.argsort(-affinity, kind="stable")[:count]]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object that `fieldpack field --json` prints."""
-        corpus, out = self.corpus, self.reading.to_dict()
-        spans = corpus.paragraphs.spans
-        for k, entry in enumerate(out["attractors"]):
-            entry["nearest"] = [
-                {"doc_id": corpus.documents[spans[i].doc].id, "start": spans[i].start, "end": spans[i].end}
-                for i in self.nearest(k)
-            ]
-        return {"documents": len(corpus.documents), "segments": len(corpus.rows), **out}

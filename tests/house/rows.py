@@ -5,7 +5,7 @@ ROWS = (
     "telemetry", "observe",
     "files", "text", "embed", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
-    "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",
+    "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result", "explored",
     "notes", "old_names", "parts", "index", "stream", "pipeline", "prompt", "summary",
     "plot", "parallel", "memory", "session", "adapters",
     "bench", "server", "mcp", "cli",

@@ -166,6 +166,10 @@ class FieldOptions(FileOptions):
     model: Model = "static"
     encoding: Encoding = "o200k_base"
     limit: Annotated[int, typer.Option(help="Attractors at most.")] = 12
+    since: Annotated[
+        Path | None, typer.Option("--since", help="A folder that --save wrote: says what is new and what faded.")
+    ] = None
+    save: Annotated[Path | None, typer.Option("--save", help="Folder for the state of this look.")] = None
     as_json: Json = False
     report: Report = None
 

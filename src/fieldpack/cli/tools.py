@@ -28,11 +28,16 @@ shell_app = typer.Typer(
 
 @takes(FieldOptions)
 def field(options: FieldOptions) -> None:
-    """Read the field alone: attractors, resonance, boundary."""
+    """What is in here: topics with their words, passages and places; what is new and what faded since."""
+    from fieldpack.field.state import FieldState
+
     with show.Progress() as progress:
         documents = documents_of(options.paths, options)
         packer = packer_of(options.model, options.encoding, None, progress, unit="paragraph")
-        explored = packer.explore(documents, options.limit)
+        since = None if options.since is None else FieldState.load(options.since)
+        explored = packer.explore(documents, options.limit, since=since)
+    if options.save is not None:
+        explored.state.save(options.save)
     if options.report is not None:
         from fieldpack.report import field_page, field_view
 

@@ -81,5 +81,5 @@ class FieldOverview:
             demand=attractors.demand(query_vectors),
             residue=state.residue.echo(vectors),
             permeability=boundary.permeability,
-            state=replace(state, turn=state.turn + 1, boundary=boundary, **vars(carried)),
+            state=replace(state, turn=state.turn + 1, boundary=boundary, words=(), **vars(carried)),
         )

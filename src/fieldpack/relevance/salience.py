@@ -20,7 +20,7 @@ from fieldpack.field.carry import Carried
 from fieldpack.field.state import Reading
 from fieldpack.relevance.score import Relevance
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.types import BoolArray, FloatArray, IntArray
+from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
 
 SALIENCE = (
     "opening",  # stands near the beginning of its text
@@ -146,9 +146,16 @@ def _evidence(corpus: Corpus, reading: Reading) -> dict[str, FloatArray]:
         "echo": zscore(words.mean(np.log(count[words.word]).astype(np.float32))) + zscore(words.mean(held_elsewhere)),
         "attraction": _affinity_to_own(corpus, reading, vectors),
     }
-    # A row of a few words gets any value by chance: it comes last, but for its place.
-    short = 1e3 * (corpus.level.lengths <= _SHORT)
-    return {"opening": -_place_in_text(corpus)} | {n: np.asarray(v - short, np.float32) for n, v in columns.items()}
+    last = 1e3 * _says_little(corpus)
+    return {"opening": -_place_in_text(corpus)} | {n: np.asarray(v - last, np.float32) for n, v in columns.items()}
+
+
+def _says_little(corpus: Corpus) -> BoolArray:
+    """(n,) rows that come last, but for their place: of a few words, which get any value by chance; headings, and lines
+    that lead in to what follows, which say little alone."""
+    heading = corpus.rows.kind == KINDS.index("heading")
+    leads_in = np.array([text.rstrip()[-1:] in (":", "：") for text in corpus.texts()], np.bool_)
+    return np.asarray((corpus.level.lengths <= _SHORT) | heading | leads_in, np.bool_)
 
 
 def _affinity_to_own(corpus: Corpus, reading: Reading, vectors: FloatArray) -> FloatArray:
