@@ -90,8 +90,8 @@ def test_the_state_of_a_conversation_asks_in_the_place_of_a_query() -> None:
 def test_a_conversation_of_one_line_is_carried_too() -> None:
     packer = fp.ContextPacker()
     state = packer.explore(["We spoke of the crust of the bread and of the oven."]).state
-    kept = packer.pack(None, ALL, 30, state=state).kept
-    assert {k.doc_id for k in kept} == {"b.md"}
+    own = [sum(k.tokens for k in packer.pack(None, ALL, 40, state=s).kept if k.doc_id == "b.md") for s in (None, state)]
+    assert own[1] > own[0]
 
 
 def test_a_pinned_segment_is_in_and_a_blank_query_is_still_an_error() -> None:
@@ -119,7 +119,9 @@ def test_salience_is_one_minus_the_geometric_mean_of_the_ranks() -> None:
 
 
 def test_a_rank_is_the_share_of_the_tokens_up_to_a_row() -> None:
-    corpus = fp.ContextPacker(unit="paragraph").read(["one two three", "four", "five six seven eight nine"])
+    corpus = fp.ContextPacker(unit="paragraph").read(
+        [fp.Document(f"t{i}", text) for i, text in enumerate(["one two three", "four", "five six seven eight nine"])]
+    )
     cost = corpus.rows.tokens + 1
     ranks = rank(np.array([0.0, 2.0, 1.0], np.float32), corpus)
     total = cost.sum()
@@ -133,7 +135,7 @@ def test_a_summary_is_verbatim_and_inside_its_budget(shorten) -> None:
     for budget in (1, 15, 40, 80):
         made = shorten(packer, text, budget)
         assert packer.tokenizer.count(made) <= budget
-        assert all(line.removeprefix("- ").strip() in text for line in made.splitlines())
+        assert all(piece.strip(" -") in text for piece in made.replace("…", "\n").splitlines())
     assert shorten(packer, "  ", 10) == ""
 
 
@@ -142,3 +144,32 @@ def test_compression_by_the_packer_keeps_its_target() -> None:
     for target in (0, 5, 30, 100):
         done = optimizer(fp.ContextPacker()).run(text, target)
         assert done.tokens <= target
+
+
+def test_a_topic_has_words_a_passage_of_its_own_documents_and_a_share() -> None:
+    explored = fp.ContextPacker().explore(ALL)
+    assert explored.topics
+    assert sum(t.share for t in explored.topics) <= 1 + 1e-6
+    bodies = {d.id: d.text for d in ALL}
+    for k, topic in enumerate(explored.topics):
+        assert topic.paragraphs == int((explored.reading.attractors.basin == k).sum())
+        assert topic.passage.doc_id in dict(topic.documents)
+        assert 0 <= topic.passage.start < topic.passage.end <= len(bodies[topic.passage.doc_id])
+        assert all(word in " ".join(bodies.values()).lower() for word in topic.words)
+        assert sum(share for _, share in topic.documents) == pytest.approx(1)
+
+
+def test_what_is_new_and_what_faded_since_an_earlier_look_is_told_apart(tmp_path) -> None:
+    packer = fp.ContextPacker()
+    first = packer.explore([*TIDES, *BREAD])
+    first.state.save(tmp_path)
+    since = fp.FieldState.load(tmp_path)
+    assert since.words == first.state.words
+    same = packer.explore([*TIDES, *BREAD], since=since)
+    assert not any(t.new for t in same.topics)
+    assert same.faded == ()
+    later = packer.explore(COPPER, since=since)
+    assert all(t.new for t in later.topics)
+    assert len(later.faded) == len(since.centers)
+    assert packer.explore(COPPER).faded == ()
+    assert all(t.new is None for t in first.topics)

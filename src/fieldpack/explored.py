@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fieldpack.corpus.corpus import Corpus
+from fieldpack.field.carry import merged
 from fieldpack.field.state import FieldState, Reading
 from fieldpack.relevance.topics import Faded, Topic, basin_words, topics_of
 from fieldpack.types import BoolArray, FloatArray
@@ -40,7 +41,7 @@ class Explored:
         topics = topics_of(self.corpus, self.reading.attractors)
         if self.since is None:
             return topics
-        known = _near(self.reading.attractors.centers, self.since.centers)
+        known = _have_match(self.reading.attractors.centers, self.since.centers)
         return tuple(replace(t, new=not bool(k)) for t, k in zip(topics, known, strict=True))
 
     @cached_property
@@ -49,7 +50,7 @@ class Explored:
         if self.since is None or not len(self.since.centers):
             return ()
         old = self.since
-        here = _near(old.centers, self.reading.attractors.centers)
+        here = _have_match(old.centers, self.reading.attractors.centers)
         words = old.words if len(old.words) == len(old.centers) else ((),) * len(old.centers)
         return tuple(Faded(words[k], float(old.strength[k])) for k in np.flatnonzero(~here).tolist())
 
@@ -57,8 +58,13 @@ class Explored:
     def state(self) -> FieldState:
         """For the next look (`since`), or for a pack (`state`): its attractors are carried, with their words. Where
         nothing gathers, as in a conversation of a few lines, the last paragraphs themselves."""
-        state = self.reading.state.absorb(self.corpus.vectors, carry=True)
-        own = self.reading.attractors
+        own, state = self.reading.attractors, self.reading.state
+        if self.since is not None:
+            half_life, limit = self.since.residue.half_life, max(len(own), len(self.since.strength))
+            carried = merged(self.since.carried, own, half_life=half_life, limit=limit)
+            boundary = self.since.boundary.step(min(1.0, max(-1.0, self.reading.resonance)))
+            state = replace(self.since, turn=self.since.turn + 1, boundary=boundary, words=(), **vars(carried))
+        state = state.absorb(self.corpus.vectors, carry=True)
         named = [(c, w) for c, w in zip(own.centers, basin_words(self.corpus, own.basin, len(own)), strict=True)]
         if self.since is not None and len(self.since.words) == len(self.since.centers):
             named += list(zip(self.since.centers, self.since.words, strict=True))
@@ -82,7 +88,7 @@ class Explored:
         return {"documents": len(corpus.documents), "segments": len(corpus.rows), **out}
 
 
-def _near(centers: FloatArray, others: FloatArray) -> BoolArray:
+def _have_match(centers: FloatArray, others: FloatArray) -> BoolArray:
     """(k,) whether each center is one topic with one of the others."""
     if not len(centers) or not len(others):
         return np.zeros(len(centers), np.bool_)

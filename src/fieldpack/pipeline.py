@@ -186,7 +186,7 @@ class ContextPacker(OldNames, PackerParts):
         corpus = self.embedded(replace(self, unit="paragraph").read(checked_documents(documents)))
         check_state(since, corpus)
         settings = self.field if limit is None else replace(self.field, limit=limit)
-        return Explored(corpus, read_field(corpus, None, since, settings), since)
+        return Explored(corpus, read_field(corpus, None, None, settings), since)
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,8 +157,9 @@ def field(explored: Explored) -> None:
     for k, topic in enumerate(topics, 1):
         mark = "   [green]new[/]" if topic.new else ""
         console.print(f"\n[bold]{k:2}[/] {bar(topic.share, 8)} {topic.share:4.0%}  {_topic_words(topic.words)}{mark}")
-        name, start, end = topic.passage
-        console.print(_topic_line("best", f"{name}: {_one_line(texts[name][start:end], 200)}"), highlight=False)
+        best = topic.passage
+        passage = f"{best.doc_id}: {_one_line(texts[best.doc_id][best.start : best.end], 200)}"
+        console.print(_topic_line("best", passage), highlight=False)
         places = ", ".join(f"{d} {share:.0%}" for d, share in topic.documents[:3])
         more = f" and {len(topic.documents) - 3} more" if len(topic.documents) > 3 else ""
         console.print(_topic_line("in", places + more), highlight=False)

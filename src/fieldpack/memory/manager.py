@@ -266,9 +266,8 @@ class ContextMemoryManager:
         return self.recall(query, budget, exclude=exclude) if query.strip() and speaks else None
 
     def _summarize(self, text: str, budget: int) -> str:
-        tokenizer = self.packer.tokenizer
         said = self.summarizer(f"{SUMMARY_PROMPT}\n\n{text}") if self.summarizer is not None else text
-        if isinstance(said, str) and tokenizer.count(said) > budget:
+        if isinstance(said, str) and self.packer.tokenizer.count(said) > budget:
             return summary(self.packer, said, budget)
         return said
 

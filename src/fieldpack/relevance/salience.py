@@ -151,11 +151,10 @@ def _evidence(corpus: Corpus, reading: Reading) -> dict[str, FloatArray]:
 
 
 def _says_little(corpus: Corpus) -> BoolArray:
-    """(n,) rows that come last, but for their place: of a few words, which get any value by chance; headings, and lines
-    that lead in to what follows, which say little alone."""
+    """(n,) rows that come last, but for their place: headings, and rows of a few words, which get any value by chance.
+    (Lines that lead in to what follows them are not among these: on folders of documentation that cost 3 points.)"""
     heading = corpus.rows.kind == KINDS.index("heading")
-    leads_in = np.array([text.rstrip()[-1:] in (":", "：") for text in corpus.texts()], np.bool_)
-    return np.asarray((corpus.level.lengths <= _SHORT) | heading | leads_in, np.bool_)
+    return np.asarray((corpus.level.lengths <= _SHORT) | heading, np.bool_)
 
 
 def _affinity_to_own(corpus: Corpus, reading: Reading, vectors: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@ and the parts into which a basin splits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -60,29 +60,37 @@ def _hidden(corpus: Corpus) -> BoolArray:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """Characters [start, end) of a document."""
+
+    doc_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Topic:
     """An attractor as a topic. words: the most telling first; share in [0, 1]: of all tokens in its basin; paragraphs:
-    so many; documents: (id, share in [0, 1] of the topic's tokens), the largest first; passage: (document id, start,
-    end) of its best paragraph; parts: the topics that it splits into when only its own paragraphs are looked at; new:
-    whether an earlier look did not have it, None without one."""
+    so many; documents: (id, share in [0, 1] of the topic's tokens), the largest first; passage: its best paragraph;
+    parts: the topics that it splits into when only its own paragraphs are looked at; new: whether an earlier look did
+    not have it, None without one."""
 
     words: tuple[str, ...]
     share: float
     paragraphs: int
     documents: tuple[tuple[str, float], ...]
-    passage: tuple[str, int, int]
+    passage: Passage
     parts: tuple[Topic, ...] = ()
     new: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        name, start, end = self.passage
         out: dict[str, Any] = {
             "words": list(self.words),
             "share": round(self.share, 6),
             "paragraphs": self.paragraphs,
             "documents": [{"doc_id": d, "share": round(s, 6)} for d, s in self.documents],
-            "passage": {"doc_id": name, "start": start, "end": end},
+            "passage": asdict(self.passage),
             "parts": [part.to_dict() for part in self.parts],
         }
         return out if self.new is None else {**out, "new": self.new}
@@ -140,9 +148,9 @@ def _documents(corpus: Corpus, members: IntArray) -> tuple[tuple[str, float], ..
     return tuple((corpus.documents[d].id, float(tokens[d] / tokens.sum())) for d in order.tolist())
 
 
-def _passage(corpus: Corpus, members: IntArray) -> tuple[str, int, int]:
+def _passage(corpus: Corpus, members: IntArray) -> Passage:
     """The first of the paragraphs, the nearest first, that says something; the nearest where none does."""
     near = members[:_NEAR]
     long = near[corpus.paragraphs.lengths[near] >= _SAYS]
     spans, i = corpus.paragraphs.spans, int((long if len(long) else near)[0])
-    return corpus.documents[spans.doc[i]].id, int(spans.start[i]), int(spans.end[i])
+    return Passage(corpus.documents[spans.doc[i]].id, int(spans.start[i]), int(spans.end[i]))
