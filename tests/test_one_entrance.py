@@ -2,8 +2,9 @@
 
 Doors: `pack`, an index (made at once, grown, saved and loaded), the first turn of a session (of documents, of an
 index), a stream, the engine of the adapters, the HTTP service (a pack, a stream of events, a session), the MCP tool,
-the command line and a batch. Each gives what `ContextPacker.pack` gives, field by field; pins that cannot fit are the
-same BudgetError, message and all, at each of them, and the number it names is enough at each of them.
+the command line and a batch, with a query and without one. Each gives what `ContextPacker.pack` gives, field by field;
+pins that cannot fit are the same BudgetError, message and all, at each of them, and the number it names is enough at
+each of them.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ QUERIES: tuple[Any, ...] = (
     ["blue copper mineral", ("rye", 0.5)],
     "how long did it take to dig the tunnel",
     "Луна",
+    None,
+    None,
 )
 TITLES = ("", "", "Tides", "The same title", "A\n\n[2] forged one")
 Shown = dict[str, Any]
@@ -81,7 +84,7 @@ class World:
 
     @property
     def queries(self) -> list[tuple[str, float]]:
-        listed = [self.query] if isinstance(self.query, str) else self.query
+        listed = [self.query] if isinstance(self.query, str) else self.query or []
         return [(q, 1.0) if isinstance(q, str) else q for q in listed]
 
 
@@ -203,7 +206,8 @@ def body(w: World) -> Shown:
     queries = [{"text": text, "weight": weight} for text, weight in w.queries]
     pins = [p if isinstance(p, str) else {"id": p[0], "start": p[1], "end": p[2]} for p in w.pins]
     documents = [{"id": d.id, "text": d.text, "title": d.title, "score": d.score} for d in w.documents]
-    return {"queries": queries, "documents": documents, "budget": w.budget, "pins": pins, **w.settings}
+    asked = {"queries": queries} if queries else {"query": None}
+    return {**asked, "documents": documents, "budget": w.budget, "pins": pins, **w.settings}
 
 
 def answered(response: Any) -> Shown:
@@ -236,7 +240,7 @@ def by_service_session(client: TestClient, with_documents: bool) -> Door:
     """The first turn of a session that was opened with its documents, or gets them with the turn."""
 
     def door(w: World) -> Shown:
-        asked = {key: body(w)[key] for key in ("queries", "budget", "pins")}
+        asked = {key: value for key, value in body(w).items() if key in ("query", "queries", "budget", "pins")}
         documents = {"documents": body(w)["documents"]}
         if with_documents:
             asked["scores"] = [{"id": d.id, "score": d.score} for d in w.documents if d.score is not None] or None
@@ -256,8 +260,8 @@ def by_tool(w: World) -> Shown:
     arguments = {k: w.settings[k] for k in ("unit", "order", "cite", "min_relevance", "enough")}
     documents = [Given(id=d.id, text=d.text, title=d.title, score=d.score) for d in w.documents]
     tool = Tools(Roots([tempfile.gettempdir()])).pack_context
-    query = [q for q, _ in w.queries]
-    return tool(query, w.budget, documents=documents, pins=list(w.pins), **arguments).structured_content
+    query = [q for q, _ in w.queries] or None
+    return tool(budget=w.budget, query=query, documents=documents, pins=list(w.pins), **arguments).structured_content
 
 
 def by_command(w: World) -> Shown:
@@ -289,7 +293,7 @@ def by_command(w: World) -> Shown:
 def by_batch(w: World) -> Shown:
     """A row of a batch has all but what was dropped and the field."""
     task = {
-        "query": [list(q) for q in w.queries] if not isinstance(w.query, str) else w.query,
+        "query": [list(q) for q in w.queries] if isinstance(w.query, list) else w.query,
         "documents": [{"id": d.id, "text": d.text, "title": d.title, "score": d.score} for d in w.documents],
         "pins": [p if isinstance(p, str) else list(p) for p in w.pins],
         "budget": w.budget,
@@ -418,14 +422,14 @@ def test_the_service_agrees(client: TestClient, w: World) -> None:
 def test_the_tool_of_mcp_agrees(w: World) -> None:
     ids = tuple(p if isinstance(p, str) else p[0] for p in w.pins)
     chosen = {**w.settings, "titles": False, "allow_cut": False}
-    check(replace(w, query=[q for q, _ in w.queries], pins=ids, settings=chosen), {"tool": by_tool})
+    check(replace(w, query=[q for q, _ in w.queries] or None, pins=ids, settings=chosen), {"tool": by_tool})
 
 
 @given(worlds())
 @settings(max_examples=10, deadline=None)
 def test_the_command_line_agrees(w: World) -> None:
     query = [q for q, _ in w.queries]
-    check(replace(w, query=query if len(query) > 1 else query[0]), {"command": by_command})
+    check(replace(w, query=query if len(query) > 1 else query[0] if query else None), {"command": by_command})
 
 
 @given(worlds())
@@ -440,7 +444,7 @@ def test_the_engine_of_the_adapters_agrees(w: World, dense: bool) -> None:
     """Frameworks know no pins. An order is one of whole documents there, so that packs are made in that of the
     documents."""
     w = replace(w, pins=(), settings={**w.settings, "order": "source"}, dense=dense)
-    query = w.queries[0][0]
+    query = w.queries[0][0] if w.queries else None
     packer = w.packer
     wanted = packer.pack(query, w.documents, w.budget)
     sources = [Source(d.text, d.id, d.title, score=d.score) for d in w.documents]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,10 +35,38 @@ def percent(share: float) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class BasinReasons:
+    """What a row does for the basins. basin (n,): of each row, -1 for none; words: of each basin; openers: the first
+    row that was packed of each basin."""
+
+    basin: IntArray
+    words: Sequence[Sequence[str]]
+    openers: frozenset[int]
+
+    @staticmethod
+    def from_pack(basin: IntArray, words: Sequence[Sequence[str]], chosen: IntArray) -> BasinReasons:
+        """chosen: the packed rows in order of choice."""
+        first: dict[int, int] = {}
+        for row in chosen.tolist():
+            first.setdefault(int(basin[row]), row)
+        first.pop(-1, None)
+        return BasinReasons(basin, words, frozenset(first.values()))
+
+    def of(self, row: int, gain: float) -> str:
+        """One clause. gain: what the row added."""
+        k = int(self.basin[row])
+        if k < 0:
+            return ""
+        if row in self.openers:
+            return f"opens basin {k + 1}: {', '.join(self.words[k][:2])}"
+        return f"says what basin {k + 1} says: {gain:+.2f}"
+
+
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """The numbers of one pack, and sentences made of them. queries: as they were asked. problem, packing: of all n
     rows. threshold: the least relevance that the packer lets in. enough: the share of what fits at which a pack
-    ends."""
+    ends. basins: of a pack without a query, whose scores are salience."""
 
     queries: tuple[str, ...]
     relevance: Relevance
@@ -48,6 +77,7 @@ class Explanation:
     budget: int
     threshold: float
     enough: float = 1.0
+    basins: BasinReasons | None = None
 
     def of(self, row: int) -> str:
         """One line for segment `row`."""
@@ -57,8 +87,8 @@ class Explanation:
         if self.problem.pinned[row]:
             return "pinned by the caller"
         if self.fitted.brought[row]:
-            return f"{self._relevance(row)}; goes with packed text that needs it"
-        parts = [self._relevance(row), self._words(row)]
+            return f"{self._score(row)}; goes with packed text that needs it"
+        parts = [self._score(row), self._words(row)]
         if self.packing.link[row] >= 0.5:
             parts.append(f"called for by packed text (+{self.packing.link[row]:.1f} log odds)")
         if self.fitted.filled[row]:
@@ -71,17 +101,17 @@ class Explanation:
             return "kept out by the caller"
         if p < self.threshold:
             return (
-                f"{self._relevance(row)} is below the boundary's {shown(self.threshold)}; "
+                f"{self._score(row)} is below the boundary's {shown(self.threshold)}; "
                 f"enters with min_relevance <= {np.floor(p * 1e4) / 1e4:.4g}"
             )
         cost = int(self.problem.cost[row]) - 1
         if cost > self.budget:
             size = f"{cost} tokens alone, the budget is {self.budget}"
-            return f"{self._relevance(row)}; {size}; enters with a larger budget or a pin"
+            return f"{self._score(row)}; {size}; enters with a larger budget or a pin"
         more = max(int(self._queue[row]) - (self.budget - self.fitted.text.tokens), 1)
         repeated = self.packing.duplicate[row]
         words = self._words(row)
-        reason = "; ".join(filter(None, (self._relevance(row), words)))
+        reason = "; ".join(filter(None, (self._score(row), words)))
         if repeated >= _DUPLICATE:
             reason += f"; repeats packed text (-{repeated:.1f} log odds)"
         if self.packing.ended:
@@ -106,9 +136,6 @@ class Explanation:
         ends = (before >= self.enough * relevance.sum()) & (self.enough < 1)
         return dict(zip(order, ends.tolist(), strict=True))
 
-    def _relevance(self, row: int) -> str:
-        return f"relevance {shown(float(self.relevance.total[row]))} (rank {int(self._rank[row])} of {len(self._rank)})"
-
     @cached_property
     def _rank(self) -> IntArray:
         """(n,) the place of each row by relevance, from 1."""
@@ -116,7 +143,17 @@ class Explanation:
         out[np.argsort(-np.asarray(self.relevance.total), kind="stable")] = np.arange(1, len(out) + 1)
         return out
 
+    def _score(self, row: int) -> str:
+        p = f"{shown(float(self.relevance.total[row]))} (rank {int(self._rank[row])} of {len(self._rank)})"
+        if self.basins is None:
+            return f"relevance {p}"
+        parts = {name.replace("_", " "): float(values[row]) for name, values in self.relevance.parts.items()}
+        best = sorted(parts, key=lambda name: -parts[name])[:2]
+        return f"salience {p}: {', '.join(f'{name} {parts[name]:.2f}' for name in best)}"
+
     def _words(self, row: int) -> str:
+        if self.basins is not None:
+            return self.basins.of(row, float(self.packing.gain[row]))
         best = self.relevance.max_similarity[:, row]
         if not len(best):
             return ""

@@ -21,16 +21,25 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
-from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings, Problem
+from fieldpack.packing.problem import (
+    PARAGRAPH_SETTINGS,
+    SENTENCE_SETTINGS,
+    UNASKED_SETTINGS,
+    Admission,
+    PackingSettings,
+    Problem,
+)
 from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.outside import Outside, read_again, standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
+from fieldpack.relevance.salience import salience
 from fieldpack.relevance.score import Relevance, Setup, relevance_of_nothing, score
 from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Request, checked_enough
 from fieldpack.rerank.service import RerankService, is_reranker
+from fieldpack.scored import LazyReading
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
@@ -143,14 +152,19 @@ class PackerParts(AsyncPacks):
 
     def query_vectors(self, queries: tuple[str, ...], corpus: Corpus) -> Any:
         """float32 (q, d): the queries by the model of the field's rows."""
+        if not queries:
+            return np.zeros((0, corpus.vectors.shape[1]), np.float32)
         model = self.embedder if corpus.dense is not None else self.static
         return np.asarray(model.embed(list(queries)), np.float32)
 
-    def relevance(self, request: Request, corpus: Corpus, vectors: FloatArray) -> Relevance:
-        """How probable it is that each row holds evidence. vectors (q, d): the queries by the model of the field's
-        rows."""
+    def relevance(self, request: Request, corpus: Corpus, field: LazyReading) -> Relevance:
+        """How probable it is that each row holds evidence for the queries, whose vectors are in `field`; without a
+        query, how salient it is there."""
         if not len(corpus.rows):
             return relevance_of_nothing()
+        if not request.asks:
+            return salience(corpus, field.reading, None if field.state is None else field.state.carried)
+        vectors = field.query_vectors
         queries = [parse_query(text, corpus, self.static) for text in request.queries]
         setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
         dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]
@@ -172,8 +186,10 @@ class PackerParts(AsyncPacks):
         return replace(out, bias=scores if out.bias is None else out.bias + scores)
 
     def stop(self, request: Request, relevance: Relevance, problem: Problem, rows: IntArray) -> Stop:
-        """When a pack of these rows of a problem has enough."""
-        enough = self.enough if request.enough is None else request.enough
+        """When a pack of these rows of a problem has enough. Without a query only where the request says so: salience
+        is no probability, and its sum no expected evidence."""
+        default = self.enough if request.asks else 1.0
+        enough = default if request.enough is None else request.enough
         admitted = np.where(problem.eligible, relevance.total, 0)
         return Stop(enough, admitted[rows], float(admitted.sum(dtype=np.float64)))
 
@@ -190,10 +206,12 @@ class PackerParts(AsyncPacks):
         layout = Layout(self.order, self.cite, self.titles, fill=self.fill, allow_cut=self.allow_cut)
         return Writer(corpus.documents, corpus.rows, self.tokenizer, layout)
 
-    def packing_for(self, corpus: Corpus) -> PackingSettings:
-        """The packing settings, or the default for the unit of the corpus."""
+    def packing_for(self, corpus: Corpus, asks: bool = True) -> PackingSettings:
+        """The packing settings, or the default for the unit of the corpus and for whether there is a query."""
         if self.packing is not None:
             return self.packing
+        if not asks:
+            return UNASKED_SETTINGS
         return SENTENCE_SETTINGS if corpus.unit == "sentence" else PARAGRAPH_SETTINGS
 
 

@@ -15,6 +15,7 @@ from typing import Unpack
 from fieldpack.corpus.corpus import Corpus, in_rows
 from fieldpack.corpus.reading import FieldOverview, read_field
 from fieldpack.errors import InputError
+from fieldpack.explored import Explored
 from fieldpack.field.state import FieldState
 from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
@@ -24,8 +25,8 @@ from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, 
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_documents, named_documents
-from fieldpack.result import Explored, Result
-from fieldpack.scored import NOTHING_MORE, Extras, Scored, Skipped, added
+from fieldpack.result import Result
+from fieldpack.scored import NOTHING_MORE, Extras, LazyReading, Scored, Skipped, added
 from fieldpack.stream import HOLD, Hold, hold_documents
 from fieldpack.telemetry import Clock, observed
 from fieldpack.types import Document
@@ -40,7 +41,7 @@ class ContextPacker(OldNames, PackerParts):
 
     def pack(
         self,
-        query: Queries,
+        query: Queries | None,
         documents: Documents,
         budget: int,
         *,
@@ -49,7 +50,8 @@ class ContextPacker(OldNames, PackerParts):
         **options: Unpack[RequestOptions],
     ) -> Result:
         """The pack of `documents` for `query` (one or several, each alone or with a weight in (0, 1]) in at most
-        `budget` tokens.
+        `budget` tokens. Without one (None) the most salient segments, so that all attractors of the documents are
+        reached; those that a `state` carries ask in its place.
 
         state: of the turn before. on_stage: called with the name of each stage when it is done. options: pins (document
         ids, or (id, start, end) in characters, that are in whatever their relevance), scores and enough: see
@@ -83,8 +85,9 @@ class ContextPacker(OldNames, PackerParts):
         check_state(state, corpus)
         known = extras.query_vectors
         vectors = self.query_vectors(request.queries, corpus) if known is None else known
-        # 3. The relevance of every row.
-        relevance = self.relevance(request, corpus, vectors)
+        # 3. The relevance of every row; without a query its salience in the field.
+        field = LazyReading(corpus, vectors, state, self.field, extras.overview if corpus is whole else None)
+        relevance = self.relevance(request, corpus, field)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         outside = self.outside(request, corpus, relevance)
@@ -93,10 +96,7 @@ class ContextPacker(OldNames, PackerParts):
             corpus=corpus,
             relevance=relevance,
             problem=problem_of(corpus, relevance, admission),
-            query_vectors=vectors,
-            state=state,
-            settings=self.field,
-            overview=extras.overview if corpus is whole else None,
+            field=field,
             skipped=extras.skipped,
             notes=outside.notes,
         )
@@ -105,7 +105,7 @@ class ContextPacker(OldNames, PackerParts):
     def choose(self, request: Request, scored: Scored, clock: Clock | None = None) -> Result:
         """The pack when all but the budget is settled: a result does it again for packs of other sizes."""
         clock, corpus, relevance = clock or Clock(), scored.corpus, scored.relevance
-        settings, writer = self.packing_for(corpus), replace(self.writer(corpus), value=relevance.total)
+        settings, writer = self.packing_for(corpus, request.asks), replace(self.writer(corpus), value=relevance.total)
         require_pins(writer, scored.problem.pinned, request.budget)
         # 5. The rows that can win, with their couplings.
         rows = shortlist_rows(scored.problem, request.budget)
@@ -145,7 +145,7 @@ class ContextPacker(OldNames, PackerParts):
 
     def pack_stream(
         self,
-        query: Queries,
+        query: Queries | None,
         documents: Iterable[str | Document],
         budget: int,
         *,
@@ -178,14 +178,13 @@ class ContextPacker(OldNames, PackerParts):
         """The documents read once, for any number of queries. Raises InputError for bad documents."""
         return Index(self, self.embedded(self.read(checked_documents(documents))))
 
-    def explore(self, documents: Documents, limit: int | None = None) -> Explored:
-        """The field of documents without a query. limit: attractors at most; default that of the packer's `field`.
-
-        Raises InputError for bad input.
-        """
+    def explore(self, documents: Documents, limit: int | None = None, *, since: FieldState | None = None) -> Explored:
+        """The field of documents without a query: their topics. limit: attractors at most; default that of the packer's
+        `field`. since: the `state` of an earlier look, to say what is new and what faded. Raises InputError."""
         corpus = self.embedded(replace(self, unit="paragraph").read(checked_documents(documents)))
+        check_state(since, corpus)
         settings = self.field if limit is None else replace(self.field, limit=limit)
-        return Explored(corpus, read_field(corpus, None, None, settings))
+        return Explored(corpus, read_field(corpus, None, None, settings), since)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +211,7 @@ class Index:
         return FieldOverview(self.corpus, self.packer.field) if large else None
 
     def pack(
-        self, query: Queries, budget: int, *, state: FieldState | None = None, **options: Unpack[RequestOptions]
+        self, query: Queries | None, budget: int, *, state: FieldState | None = None, **options: Unpack[RequestOptions]
     ) -> Result:
         """As `ContextPacker.pack` over all documents of the index; scores are those of the call alone."""
         extras, request = Extras(overview=self.overview), Request.checked(query, budget, **options)

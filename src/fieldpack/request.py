@@ -45,8 +45,9 @@ class RequestOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a packer. queries, with weights in (0, 1]; budget: tokens, at least 1; pins: documents, or ranges
-    of documents, that must be in. scores: from outside, None for none. enough: in (0, 1], None for the packer's."""
+    """One question to a packer. queries, with weights in (0, 1], none for a pack without a query; budget: tokens, at
+    least 1; pins: documents, or ranges of documents, that must be in. scores: from outside, None for none. enough: in
+    (0, 1], None for the packer's."""
 
     queries: tuple[str, ...]
     weights: tuple[float, ...]
@@ -55,17 +56,27 @@ class Request:
     scores: Scores | None = None
     enough: float | None = None
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is a query."""
+        return bool(self.queries)
+
+    @property
+    def shown(self) -> str | list[str] | None:
+        """The queries as JSON has them: one, several, or none."""
+        return (self.queries[0] if len(self.queries) == 1 else list(self.queries)) if self.asks else None
+
     @staticmethod
     def checked(
-        query: Queries,
+        query: Queries | None,
         budget: int,
         pins: Sequence[Pin] = (),
         scores: Scores | None = None,
         enough: float | None = None,
     ) -> Request:
-        """Raises InputError for a blank query, a weight, a budget, a score or `enough` out of range. Pins and scores
-        are checked against documents: see `ranges` and `score_ranges`."""
-        queries, weights = checked_queries(query)
+        """query None: without one. Raises InputError for a blank query, a weight, a budget, a score or `enough` out of
+        range. Pins and scores are checked against documents: see `ranges` and `score_ranges`."""
+        queries, weights = ((), ()) if query is None else checked_queries(query)
         listed = (pins,) if isinstance(pins, str) else tuple(pins)
         if enough is not None:
             checked_enough(enough)

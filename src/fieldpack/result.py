@@ -12,7 +12,7 @@ import numpy as np
 from fieldpack.citations import Citation, citations_of
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import next_state
-from fieldpack.explain import Explanation
+from fieldpack.explain import BasinReasons, Explanation
 from fieldpack.field.state import FieldState, Reading
 from fieldpack.old_result_names import OldResultNames
 from fieldpack.packing.enough import Rows, Sufficiency, sufficiency
@@ -20,6 +20,7 @@ from fieldpack.packing.fit import Cut, Fitted, Writer
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
+from fieldpack.relevance.topics import basin_words
 from fieldpack.request import Request
 from fieldpack.scored import Scored, Skipped
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
@@ -138,7 +139,15 @@ class Result(OldResultNames):
             budget=self.budget,
             threshold=self.min_relevance,
             enough=self.stop,
+            basins=None if self.request.asks else self._basins(),
         )
+
+    def _basins(self) -> BasinReasons:
+        """What packed rows do for the basins, where there is no query."""
+        attractors = self.reading.attractors
+        chosen = self.packing.chosen
+        words = basin_words(self.corpus, attractors.basin, len(attractors))
+        return BasinReasons.from_pack(attractors.basin, words, chosen[self.inside[chosen]])
 
     @cached_property
     def enough(self) -> Sufficiency:
@@ -197,7 +206,7 @@ class Result(OldResultNames):
             "text": self.text,
             "tokens": self.tokens,
             "budget": self.budget,
-            "query": self.queries[0] if len(self.queries) == 1 else list(self.queries),
+            "query": self.request.shown,
             "kept": [entry(k) for k in self.kept],
             "dropped": [entry(d) for d in self._most_relevant_dropped(dropped)],
             "dropped_total": int((~self.inside).sum()),
@@ -270,29 +279,3 @@ class Result(OldResultNames):
         return pack_snippet(
             self.queries, self.kept, self.dropped, tokens=self.tokens, budget=self.budget, notes=self.notes
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Explored:
-    """The field of documents without a query: their paragraphs and what the field reads in them."""
-
-    corpus: Corpus
-    reading: Reading
-
-    def nearest(self, attractor: int, count: int = 3) -> list[int]:
-        """The paragraphs of an attractor's basin that lie nearest to it, the nearest first, at most `count`."""
-        attractors = self.reading.attractors
-        members = np.flatnonzero(attractors.basin == attractor)
-        affinity = attractors.affinity(self.corpus.vectors)[members, attractor]
-        return [int(i) for i in members[np.argsort(-affinity, kind="stable")[:count]]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object that `fieldpack field --json` prints."""
-        corpus, out = self.corpus, self.reading.to_dict()
-        spans = corpus.paragraphs.spans
-        for k, entry in enumerate(out["attractors"]):
-            entry["nearest"] = [
-                {"doc_id": corpus.documents[spans[i].doc].id, "start": spans[i].start, "end": spans[i].end}
-                for i in self.nearest(k)
-            ]
-        return {"documents": len(corpus.documents), "segments": len(corpus.rows), **out}

@@ -37,40 +37,64 @@ class Skipped:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. query_vectors (q,
-    d): the queries as rows of the field. state: of the turn before. overview: the field of a large index. notes: of
-    where scores are from."""
+class LazyReading:
+    """The field of the rows of a corpus, read when somebody asks for it. query_vectors (q, d): the queries as rows of
+    the field, none for a pack without a query. state: of the turn before. overview: the field of a large index."""
 
     corpus: Corpus
-    relevance: Relevance
-    problem: Problem
     query_vectors: FloatArray
     state: FieldState | None
     settings: FieldSettings
     overview: FieldOverview | None = None
-    skipped: Skipped = Skipped()
-    notes: tuple[str, ...] = ()
 
     @property
     def reading(self) -> Reading:
-        """What the field says of the rows; read at the first call. With the default settings no choice of a pack for a
-        query depends on it, so a pack does not wait for it."""
+        """What the field says of the rows."""
         return self._timed[0]
 
     @property
     def milliseconds(self) -> float:
-        """What reading the field took."""
+        """What reading it took."""
         return self._timed[1]
 
     @cached_property
     def _timed(self) -> tuple[Reading, float]:
         start = time.perf_counter()
+        vectors = self.query_vectors if len(self.query_vectors) else None
         if self.overview is not None:
-            reading = self.overview.read(self.query_vectors, self.state)
+            reading = self.overview.read(vectors, self.state)
         else:
-            reading = absorbed(read_field(self.corpus, self.query_vectors, self.state, self.settings), self.corpus)
+            reading = absorbed(read_field(self.corpus, vectors, self.state, self.settings), self.corpus)
         return of_rows(reading, self.corpus), (time.perf_counter() - start) * 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """All of a pack that does not depend on the budget. relevance, problem: of the rows of `corpus`. field: their
+    reading. notes: of where scores are from."""
+
+    corpus: Corpus
+    relevance: Relevance
+    problem: Problem
+    field: LazyReading
+    skipped: Skipped = Skipped()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def query_vectors(self) -> FloatArray:
+        """(q, d) the queries as rows of the field."""
+        return self.field.query_vectors
+
+    @property
+    def reading(self) -> Reading:
+        """What the field says of the rows; read at the first call. With the default settings no choice of a pack for a
+        query depends on it, so a pack does not wait for it."""
+        return self.field.reading
+
+    @property
+    def milliseconds(self) -> float:
+        """What reading the field took."""
+        return self.field.milliseconds
 
 
 @dataclass(frozen=True)

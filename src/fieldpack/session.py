@@ -8,7 +8,7 @@ first, unchanged, and what is new behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -21,7 +21,7 @@ from fieldpack.field.state import FieldState
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
-from fieldpack.request import Request, RequestOptions, checked_budget, checked_documents
+from fieldpack.request import Queries, Request, RequestOptions, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
 from fieldpack.types import Document
@@ -60,12 +60,13 @@ class Session:
 
     def turn(
         self,
-        query: str | Sequence[str | tuple[str, float]],
+        query: Queries | None,
         documents: str | Document | Iterable[str | Document] | Index,
         budget: int | None = None,
         **options: Unpack[RequestOptions],
     ) -> Result:
         """The pack of this turn; `state` is then that after it, and `prompt` its text ordered for a prompt cache.
+        Without a query (None) the attractors of the turns before ask.
 
         documents: as for ContextPacker.pack, or an Index of them (read once for all turns). budget: default the
         planner's. options: pins, scores, enough, as for ContextPacker.pack. Raises InputError without either, and what

@@ -71,6 +71,10 @@ def hold_documents(documents: Iterable[str | Document], request: Request, reader
             if is_last:  # a short stream is read like any documents
                 listed = checked_documents(block)
                 return Held(reader.read(listed, request.ranges(listed)))
+            if not request.asks:
+                raise InputError(
+                    "a long stream holds what its query screens, and there is no query; give one, or pack the documents"
+                )
             screen = _Screen(reader, request, hold.documents)
         screen.read(block)
         del block  # before the next block is made

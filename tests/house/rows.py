@@ -6,7 +6,8 @@ ROWS = (
     "files", "text", "embed", "rerank", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "citations",
-    "old_result_names", "result", "notes", "old_names", "async_packs", "parts", "index", "stream", "pipeline", "prompt",
+    "old_result_names", "result", "explored", "notes", "old_names", "async_packs", "parts", "index", "stream",
+    "pipeline", "prompt", "summary",
     "plot", "parallel", "memory", "session", "adapters",
     "bench", "server", "mcp", "cli",
 )  # fmt: skip

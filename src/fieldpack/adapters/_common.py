@@ -81,14 +81,15 @@ class Engine:
 
     def pack(
         self,
-        query: str,
+        query: str | None,
         sources: Sequence[Source],
         budget: int,
         query_vector: Any = None,
         measure: Measure | None = None,
     ) -> list[Piece]:
-        """What is kept of the sources, in the order in which to show it, at most `budget` tokens by `measure` (default:
-        of the texts with blank lines between them). [] for sources without text. Raises InputError for a blank query.
+        """What is kept of the sources for a query, or without one (None), in the order in which to show it, at most
+        `budget` tokens by `measure` (default: of the texts with blank lines between them). [] for sources without
+        text. Raises InputError for a blank query.
         """
         documents = named(sources)
         request = Request.checked(query, budget).with_scores_of(documents)
@@ -96,19 +97,22 @@ class Engine:
             return []
         corpus, extras = self.packer.read(documents), Extras()
         if self.embedding is not None:
-            vector = self._query_vector(query, query_vector)
-            corpus = replace(corpus, dense=self._dense(corpus, sources, len(vector)))
-            extras = Extras(query_vectors=vector[None])
+            vectors = self._query_vectors(query, query_vector, sources)
+            corpus = replace(corpus, dense=self._dense(corpus, sources, vectors.shape[1]))
+            extras = Extras(query_vectors=vectors)
         result = self.packer.pack_corpus(request, corpus, extras=extras)
         return self._fitted(result, budget, measure or (lambda kept: self.count([p.text for p in kept])))
 
-    def _query_vector(self, query: str, vector: Any) -> FloatArray:
-        """(d,) the query's row."""
+    def _query_vectors(self, query: str | None, vector: Any, sources: Sequence[Source]) -> FloatArray:
+        """(1, d) the query's row; (0, d) without a query."""
         assert self.embedding is not None
+        if query is None:
+            known = next((s.vector for s in sources if s.vector is not None), None)
+            return np.zeros((0, self.embedding.documents.dims if known is None else len(known)), np.float32)
         if vector is not None:
-            row: FloatArray = unit_rows([vector], 1, None, "the query's embedding")[0]
-            return row
-        return self.embedding.queries.embed_one(query)
+            rows: FloatArray = unit_rows([vector], 1, None, "the query's embedding")
+            return rows
+        return self.embedding.queries.embed_one(query)[None]
 
     def _dense(self, corpus: Corpus, sources: Sequence[Source], dims: int) -> FloatArray:
         """(g, dims) rows of the paragraphs: the store's where it has them, computed for the rest in one call."""

@@ -97,8 +97,11 @@ class FieldpackRanker:
         self._warm = True
 
     @component.output_types(documents=list[Document])
-    def run(self, query: str, documents: list[Document], budget: int | None = None) -> dict[str, list[Document]]:
-        """The evidence for the query. budget: of this call, in place of the component's.
+    def run(
+        self, query: str | None = None, documents: list[Document] | None = None, budget: int | None = None
+    ) -> dict[str, list[Document]]:
+        """The evidence for the query, or without one (None) what the documents are about. budget: of this call, in
+        place of the component's.
 
         For a blank query: the documents unranked, as they came, as many whole ones from the first as fit the budget.
         """
@@ -106,11 +109,11 @@ class FieldpackRanker:
         if not documents:
             return {"documents": []}
         self.warm_up()
-        if not query.strip():
+        if query is not None and not query.strip():
             return {"documents": self._unranked(documents, limit)}
 
         def measure(pieces: Sequence[Piece]) -> int:
-            return self._count([_kept(documents[p.number], p) for p in pieces], query)
+            return self._count([_kept(documents[p.number], p) for p in pieces], query or "")
 
         sources = [_source(d, self._engine.reuse, self.scores) for d in documents]
         found = self._engine.pack(query, sources, limit, measure=measure)
@@ -118,7 +121,7 @@ class FieldpackRanker:
 
     @component.output_types(documents=list[Document])
     async def run_async(
-        self, query: str, documents: list[Document], budget: int | None = None
+        self, query: str | None = None, documents: list[Document] | None = None, budget: int | None = None
     ) -> dict[str, list[Document]]:
         """As `run`, in a thread of its own."""
         return await asyncio.to_thread(self.run, query, documents, budget)

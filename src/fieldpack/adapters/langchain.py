@@ -15,7 +15,7 @@ from fieldpack.request import checked_budget
 
 try:
     from langchain_core.callbacks import Callbacks
-    from langchain_core.documents import BaseDocumentCompressor, Document
+    from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
     from langchain_core.embeddings import Embeddings
     from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage, convert_to_messages
     from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
@@ -93,6 +93,14 @@ class FieldpackCompressor(BaseDocumentCompressor):
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
         """The evidence; [] for no documents. callbacks: not called, there is nothing in between to report."""
+        return self._kept_of(documents, query)
+
+    def as_transformer(self) -> BaseDocumentTransformer:
+        """Documents to what they are about, at most `budget` tokens, without a query: for chains of document
+        transformers."""
+        return _transformer(self)
+
+    def _kept_of(self, documents: Sequence[Document], query: str | None) -> list[Document]:
         if not documents:
             return []
         sources = [self._source(d) for d in documents]
@@ -205,6 +213,14 @@ def _middleware(trimmer: FieldpackMessageTrimmer) -> AgentMiddleware[Any, Any]:
             return await handler(await run_in_executor(None, edited, request))
 
     return FieldpackTrimming()
+
+
+def _transformer(compressor: FieldpackCompressor) -> BaseDocumentTransformer:
+    class FieldpackTransformer(BaseDocumentTransformer):
+        def transform_documents(self, documents: Sequence[Document], **kwargs: Any) -> Sequence[Document]:
+            return compressor._kept_of(documents, None)
+
+    return FieldpackTransformer()
 
 
 def _sides(embedder: Embeddings) -> Any:

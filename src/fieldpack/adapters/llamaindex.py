@@ -99,18 +99,16 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         if not nodes:
             return []
-        if query_bundle is None:
-            raise InputError("FieldpackPostprocessor was called without a query; pass query_str= or query_bundle=")
 
         def measure(pieces: Sequence[Piece]) -> int:
             shown = [_kept(nodes[p.number], p).node.get_content(metadata_mode=self.metadata_mode) for p in pieces]
-            return self._count(shown, query_bundle.query_str)
+            return self._count(shown, "" if query_bundle is None else query_bundle.query_str)
 
         found = self._engine.pack(
-            query_bundle.query_str,
+            None if query_bundle is None else query_bundle.query_str,
             [_source(n.node, self._engine.reuse, n.score if self.scores else None) for n in nodes],
             self.budget,
-            self._query_vector(query_bundle),
+            None if query_bundle is None else self._query_vector(query_bundle),
             measure,
         )
         return [_kept(nodes[p.number], p) for p in found]

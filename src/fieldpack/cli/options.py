@@ -95,7 +95,8 @@ class Question:
         list[str] | None, typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")
     ] = None
     query: Annotated[
-        list[str] | None, typer.Option("--query", "-q", help="What the evidence is for; may be repeated.")
+        list[str] | None,
+        typer.Option("--query", "-q", help="What the evidence is for; may be repeated. Without: the gist."),
     ] = None
     budget: Budget = None
 
@@ -181,6 +182,10 @@ class FieldOptions(FileOptions):
     model: Model = "static"
     encoding: Encoding = "o200k_base"
     limit: Annotated[int, typer.Option(help="Attractors at most.")] = 12
+    since: Annotated[
+        Path | None, typer.Option("--since", help="A folder that --save wrote: says what is new and what faded.")
+    ] = None
+    save: Annotated[Path | None, typer.Option("--save", help="Folder for the state of this look.")] = None
     as_json: Json = False
     report: Report = None
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @takes(PackOptions)
 def pack(options: PackOptions) -> None:
-    """Pack documents for a query into a token budget."""
+    """Pack documents into a token budget: for a query, or without one what they are about."""
     if options.tasks is not None:
         _batch_by_option(options)
         return
@@ -114,7 +114,7 @@ class _Request:
     """What one pack is made with, after a shell has had its say."""
 
     packer: ContextPacker
-    queries: list[Query]
+    queries: list[Query] | None
     budget: int
 
 
@@ -199,7 +199,7 @@ def _request(options: PackOptions, packer: ContextPacker) -> _Request:
         queries += configured.queries
     if budget is None:
         raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
-    return _Request(packer, queries, budget)
+    return _Request(packer, queries or None, budget)
 
 
 def _check_single(options: PackOptions) -> None:
@@ -208,8 +208,6 @@ def _check_single(options: PackOptions) -> None:
     for name, value in many:
         if value is not None:
             raise InputError(f"{name} goes with fieldpack batch TASKS, which packs many")
-    if not options.query and options.shell is None:
-        raise InputError("no query: say --query TEXT, or fieldpack batch TASKS to pack many")
     if options.index is not None and options.paths:
         raise InputError("PATH... and --index FOLDER are both given; the index has its documents: say one of them")
     if options.index is not None and options.scores:

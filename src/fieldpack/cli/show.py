@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from fieldpack.budget import BudgetPlan
     from fieldpack.compress import Compression
+    from fieldpack.explored import Explored
     from fieldpack.files.model import FilesRead
     from fieldpack.parallel import Summary
     from fieldpack.pipeline import Index
     from fieldpack.relevance.calibrate import Calibration
-    from fieldpack.result import Explored, Result
+    from fieldpack.result import Result
 
+_WIDTH = 80
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -128,7 +130,7 @@ def index(made: Index, output: Path, as_json: bool) -> None:
 def demo(result: Result) -> None:
     """A whole pack: the text, then every decision that matters."""
     console = terminal.console()
-    console.print(f"[bold]query[/]   {escaped(result.queries[0])}")
+    console.print(f"[bold]query[/]   {escaped(' · '.join(result.queries) or 'none: the most salient')}")
     console.print(f"[bold]budget[/]  {result.budget} tokens")
     console.rule("packed", style="cyan")
     console.print(escaped(result.text), highlight=False)
@@ -138,31 +140,35 @@ def demo(result: Result) -> None:
 
 
 def field(explored: Explored) -> None:
-    """The attractors, each with the segments nearest to it."""
-    console, reading, facts = terminal.console(), explored.reading, explored.to_dict()
+    """The topics, each with its words, its best passage, where it stands and its parts; then what faded."""
+    console, reading, topics = terminal.console(), explored.reading, explored.topics
     console.print(
-        f"[bold]{facts['segments']}[/] segments of [bold]{facts['documents']}[/] documents   "
+        f"[bold]{len(explored.corpus.rows)}[/] segments of [bold]{len(explored.corpus.documents)}[/] documents   "
         f"resonance [cyan]{reading.resonance:.3f}[/]   permeability [cyan]{reading.permeability:.2f}[/]"
     )
-    if not facts["attractors"]:
+    if not topics:
         console.print("no attractor: these segments gather around nothing more than chance would have them")
-        return
-    table = terminal.table(("strength", "", "segments", "cohesion", "nearest"))
-    strongest = max(a["strength"] for a in facts["attractors"])
     texts = {d.id: d.text for d in explored.corpus.documents}
-    for a in facts["attractors"]:
-        lines = []
-        for s in a["nearest"][:2]:
-            text = beginning(one_line(texts[s["doc_id"]][s["start"] : s["end"]]), 60)
-            lines.append(f"[dim]{escaped(s['doc_id'])}[/] {escaped(text)}")
-        table.add_row(
-            f"{a['strength']:.2f}",
-            bar(a["strength"] / strongest),
-            str(a["segments"]),
-            f"{a['cohesion']:.2f}",
-            "\n".join(lines),
+    for k, topic in enumerate(topics, 1):
+        mark = "   [green]new[/]" if topic.new else ""
+        console.print(
+            f"\n[bold]{k:2}[/] {bar(topic.share, 8)} {topic.share:4.0%}  {escaped(', '.join(topic.words))}{mark}"
         )
-    console.print(table)
+        best = topic.passage
+        passage = f"{best.doc_id}: {one_line(texts[best.doc_id][best.start : best.end])}"
+        console.print(_topic_line("best", passage), highlight=False)
+        places = ", ".join(f"{d} {share:.0%}" for d, share in topic.documents[:3])
+        more = f" and {len(topic.documents) - 3} more" if len(topic.documents) > 3 else ""
+        console.print(_topic_line("in", places + more), highlight=False)
+        for part in topic.parts:
+            console.print(_topic_line("part", f"{part.share:4.0%} {', '.join(part.words)}"), highlight=False)
+    for faded in explored.faded:
+        console.print(f"\n[yellow]faded[/]  {escaped(', '.join(faded.words)) or 'a topic without words'}")
+
+
+def _topic_line(label: str, text: str) -> str:
+    """A line below a topic, cut to 80 columns."""
+    return f"   [dim]{label:>4}[/]  {escaped(beginning(one_line(text), _WIDTH - 9))}"
 
 
 def plan(budget_plan: BudgetPlan) -> None:

@@ -26,11 +26,16 @@ shell_app = typer.Typer(help="Check protocol shells and fractal.json.", no_args_
 
 @takes(FieldOptions)
 def field(options: FieldOptions) -> None:
-    """Read the field alone: attractors, resonance, boundary."""
+    """What is in here: topics with their words, passages and places; what is new and what faded since."""
+    from fieldpack.field.state import FieldState
+
     with show.Progress() as progress:
         documents = documents_of(options.paths, options)
         packer = packer_of(options.model, options.encoding, None, progress, unit="paragraph")
-        explored = packer.explore(documents, options.limit)
+        since = None if options.since is None else FieldState.load(options.since)
+        explored = packer.explore(documents, options.limit, since=since)
+    if options.save is not None:
+        explored.state.save(options.save)
     if options.report is not None:
         from fieldpack.report import field_page, field_view
 
@@ -80,14 +85,14 @@ def compress(options: CompressOptions) -> None:
 
     It is never over the budget.
     """
-    from fieldpack.compress import DynamicTokenOptimizer
-    from fieldpack.text.tokens import tokenizer
+    from fieldpack.summary import optimizer
 
     if options.budget < 1:
         raise InputError(f"budget is {options.budget}; give a whole number of tokens, 1 or more")
     documents = documents_of([options.path], options)
     text = "\n\n".join(d.text for d in documents)
-    compression = DynamicTokenOptimizer(tokenizer(options.encoding)).run(text, options.budget, options.strategy)
+    packer = packer_of("static", options.encoding, None, None)
+    compression = optimizer(packer).run(text, options.budget, options.strategy)
     if options.as_json:
         typer.echo(json.dumps(compression.to_dict(), ensure_ascii=False))
     else:

@@ -68,8 +68,8 @@ class FieldOverview:
         reading = read_field(self.corpus, None, None, self.settings)
         return replace(reading, state=FieldState.start(self.settings).absorb(self.corpus.vectors))
 
-    def read(self, query_vectors: FloatArray, state: FieldState | None) -> Reading:
-        """The field for query vectors (q, d) and the state of the turn before."""
+    def read(self, query_vectors: FloatArray | None, state: FieldState | None) -> Reading:
+        """The field for query vectors (q, d), or None, and the state of the turn before."""
         base, vectors = self.base, self.corpus.vectors
         state = state or base.state
         state.fits(vectors.shape[1])
@@ -81,5 +81,5 @@ class FieldOverview:
             demand=attractors.demand(query_vectors),
             residue=state.residue.echo(vectors),
             permeability=boundary.permeability,
-            state=replace(state, turn=state.turn + 1, boundary=boundary, **vars(carried)),
+            state=replace(state, turn=state.turn + 1, boundary=boundary, words=(), **vars(carried)),
         )

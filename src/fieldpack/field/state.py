@@ -26,6 +26,8 @@ from fieldpack.field.settings import FieldSettings as FieldSettings
 from fieldpack.field.snippets import reading_snippet, state_snippet
 
 _NAME, _VERSION, _KIND = "field", 1, "field state"
+CARRIED_ROWS = 12
+"""Rows of a short conversation that are carried as attractors."""
 _ARRAYS = ("centers", "strength", "sums", "vectors")
 
 
@@ -35,6 +37,7 @@ class FieldState:
 
     turn: readings so far. centers (k, d), strength (k,): carried attractors. boundary, residue: theirs.
     count, sums (d,) float64, squares: statistics of all rows absorbed, from which mean and resonance follow exactly.
+    words: of each carried attractor, in a state that `ContextPacker.explore` made; else ().
     """
 
     turn: int = 0
@@ -45,6 +48,7 @@ class FieldState:
     count: int = 0
     sums: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0, np.float64))
     squares: float = 0.0
+    words: tuple[tuple[str, ...], ...] = ()
 
     @staticmethod
     def start(settings: FieldSettings | None = None) -> FieldState:
@@ -70,17 +74,23 @@ class FieldState:
         """Overall resonance of all rows absorbed, as `resonance.overall` would give it; 0.0 for fewer than two."""
         return mean_of_pairs(float(self.sums @ self.sums), self.squares, self.count)
 
-    def absorb(self, x: Array) -> FieldState:
-        """With the statistics of further rows x (n, d) added: costs only those rows."""
+    def absorb(self, x: Array, carry: bool = False) -> FieldState:
+        """With the statistics of further rows x (n, d) added: costs only those rows. carry: where the state has no
+        attractor, the last CARRIED_ROWS rows are carried as attractors of equal strength, so that a conversation of a
+        few lines, in which nothing gathers yet, asks for what it speaks of."""
         x = rows(x)
         self.fits(x.shape[1])
         sums = host(total(x)).astype(np.float64)
-        return replace(
+        state = replace(
             self,
             count=self.count + len(x),
             sums=sums if self.count == 0 else self.sums + sums,
             squares=self.squares + trace(x),
         )
+        if not carry or len(self.strength) or not len(x):
+            return state
+        last = host(x[-CARRIED_ROWS:]).astype(np.float32)
+        return replace(state, centers=last, strength=np.full(len(last), 1 / len(last), np.float32), words=())
 
     def integrate(
         self,
@@ -117,6 +127,7 @@ class FieldState:
             "fragment_limit": self.residue.limit,
             "min_strength": self.residue.min_strength,
             "fragments": [[f.key, f.strength, f.state, f.age] for f in self.residue.fragments],
+            "words": [list(words) for words in self.words],
         }
         vectors = self.residue.vectors()
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -235,7 +246,7 @@ def read(
         residue=projections.residue(),
         unexplained=projections.unexplained(),
         permeability=boundary.permeability,
-        state=replace(state, turn=state.turn + 1, boundary=boundary, **vars(carried)),
+        state=replace(state, turn=state.turn + 1, boundary=boundary, words=(), **vars(carried)),
     )
 
 
@@ -270,6 +281,7 @@ def _rebuilt(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -
         count=int(facts["count"]),
         sums=sums,
         squares=float(facts["squares"]),
+        words=tuple(tuple(map(str, words)) for words in facts.get("words", ())),
     )
 
 

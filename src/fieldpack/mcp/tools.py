@@ -106,8 +106,11 @@ Texts = Annotated[list[Given] | None, Field(description="Texts to take instead o
 class PackArguments:
     """The arguments of pack_context."""
 
-    query: Annotated[str | list[str], Field(description="What the passages are wanted for.")]
     budget: Annotated[int, Field(ge=1, le=10_000_000, strict=True, description="Tokens at most.")]
+    query: Annotated[
+        str | list[str] | None,
+        Field(description="What the passages are wanted for; null: those that say what the texts are about."),
+    ] = None
     paths: Paths = None
     documents: Texts = None
     model: ModelName = "static"
@@ -163,7 +166,8 @@ class Tools:
 
     @takes(PackArguments)
     def pack_context(self, arguments: PackArguments) -> Annotated[CallToolResult, Packed]:
-        """The passages of files or texts that matter for a query, verbatim, in at most `budget` tokens."""
+        """The passages of files or texts that matter for a query, or without one those that say most of what they are
+        about, verbatim, in at most `budget` tokens."""
         texts, skipped = self._documents(arguments.paths, arguments.documents)
         packer = ContextPacker(
             embedder=self._service(arguments.model),

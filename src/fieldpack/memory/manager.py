@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fieldpack import storage as store
 from fieldpack.checks import choice, number, whole
-from fieldpack.compress.extract import extract
 from fieldpack.errors import InputError
 from fieldpack.memory import context, keys
 from fieldpack.memory.messages import Message, checked, exchanges, render
 from fieldpack.memory.turns import Turns
 from fieldpack.pipeline import ContextPacker
-from fieldpack.request import Request, checked_budget
+from fieldpack.request import Queries, Request, checked_budget
+from fieldpack.summary import summary
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 
@@ -123,13 +123,14 @@ class ContextMemoryManager:
 
     def recall(
         self,
-        query: str | Sequence[str | tuple[str, float]],
+        query: Queries | None,
         budget: int = 1000,
         *,
         state: FieldState | None = None,
         exclude: Iterable[str] = (),
     ) -> Result:
-        """The old turns that matter for `query`, in reading order: kept[i].doc_id is the id of a message.
+        """The old turns that matter for `query`, or without one (None) the most salient, in reading order:
+        kept[i].doc_id is the id of a message.
 
         System messages, the ids of `exclude` and a last message that is the query itself stay out. Turns are read once;
         a second recall reads only what was added. Raises InputError for a blank query.
@@ -261,10 +262,9 @@ class ContextMemoryManager:
         return self.recall(query, budget, exclude=exclude) if query.strip() and speaks else None
 
     def _summarize(self, text: str, budget: int) -> str:
-        tokenizer = self.packer.tokenizer
         said = self.summarizer(f"{SUMMARY_PROMPT}\n\n{text}") if self.summarizer is not None else text
-        if isinstance(said, str) and tokenizer.count(said) > budget:
-            return extract(said, budget, tokenizer, self.packer.embedder.embed)
+        if isinstance(said, str) and self.packer.tokenizer.count(said) > budget:
+            return summary(self.packer, said, budget)
         return said
 
     def _named(self, id: str | None) -> str:

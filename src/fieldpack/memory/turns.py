@@ -52,7 +52,7 @@ class Turns:
     def pack(self, request: Request, closed: Collection[str] = (), state: FieldState | None = None) -> Result:
         """The pack of all turns but the `closed` ids; an empty one when nothing was said."""
         shown = self.packer.read(()) if self._shown is None else self._shown
-        settings = replace(self.packer.packing_for(shown), reply=GAINS.reply, before=GAINS.before)
+        settings = replace(self.packer.packing_for(shown, request.asks), reply=GAINS.reply, before=GAINS.before)
         packer = replace(self.packer, packing=settings)
         return packer.pack_corpus(request, shown, state, extras=Extras(bias=_closing(shown, closed)))
 

@@ -54,6 +54,8 @@ class PackingSettings:
 PARAGRAPH_SETTINGS = PackingSettings()
 SENTENCE_SETTINGS = PackingSettings(chain=5.0)
 """Sentences share fewer words than paragraphs, so that a link must count for more (measured on multi-hop sets)."""
+UNASKED_SETTINGS = PackingSettings(chain=0.0, cover=0.0, complete=0.0, attract=0.5)
+"""Without a query nothing calls for another piece; what is wanted is that all attractors of the field are reached."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -205,7 +205,7 @@ def _facts(result: Result, explain: bool) -> dict[str, Any]:
         return {k: v for k, v in item._asdict().items() if k != "text"}
 
     row: dict[str, Any] = {
-        "query": result.queries[0] if len(result.queries) == 1 else list(result.queries),
+        "query": result.request.shown,
         "budget": result.budget,
         "tokens": result.tokens,
         "text": result.text,

@@ -24,9 +24,10 @@ Source = str | Path | Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Task:
-    """One pack to make. documents None: those of the index that all tasks share. budget None: the one of the call."""
+    """One pack to make. query None: without one. documents None: those of the index that all tasks share. budget None:
+    the one of the call."""
 
-    query: str | list[str | tuple[str, float]]
+    query: str | list[str | tuple[str, float]] | None
     documents: list[str | Document] | None
     budget: int | None
     pins: list[Pin] = field(default_factory=list)
@@ -124,9 +125,7 @@ def read(line: bytes) -> tuple[str | int | None, Task | InputError]:
 def _task(row: Mapping[str, Any]) -> Task:
     if unknown := [key for key in row if key not in KEYS]:
         raise InputError(f"the task has the key {unknown[0]!r}; allowed: {', '.join(KEYS)}")
-    if "query" not in row:
-        raise InputError("the task has no query")
-    query = row["query"]
+    query = row.get("query")  # none, or null: what is most salient
     if isinstance(query, list):
         query = [tuple(q) if isinstance(q, list) else q for q in query]
     documents = row.get("documents")

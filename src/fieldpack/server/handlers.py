@@ -83,7 +83,7 @@ class Handlers:
         return checked_documents(listed)
 
     def pack(self, request: schemas.PackIn, *, on_stage: Callable[[str], None] | None = None) -> dict[str, Any]:
-        """Pack documents for a query into a budget."""
+        """Pack documents into a budget: for a query, or without one what they are about."""
         result = self.packer(request).pack(
             _queries(request),
             self.documents(request.documents),
@@ -197,7 +197,9 @@ class Handlers:
         return {"id": name, "turns": session.turns, "documents": documents, "expires_in": idle, "state": state}
 
 
-def _queries(request: schemas.AskIn) -> list[str | tuple[str, float]]:
+def _queries(request: schemas.AskIn) -> list[str | tuple[str, float]] | None:
+    if request.query is None and request.queries is None:
+        return None
     queries = [request.query] if request.query is not None else request.queries or []
     return [q if isinstance(q, str) else (q.text, q.weight) for q in queries]
 

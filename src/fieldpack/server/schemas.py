@@ -94,25 +94,16 @@ class PackerIn(In):
     enough: Enough = ENOUGH
 
 
-def _one_query(schema: dict[str, Any]) -> None:
-    """Says in JSON Schema what AskIn checks: one of the two keys holds a value."""
-    schema["oneOf"] = [
-        {"required": ["query"], "properties": {"query": {"type": "string"}}},
-        {"required": ["queries"], "properties": {"queries": {"type": "array"}}},
-    ]
-
-
 class AskIn(In):
-    """`query` or `queries`, one of them."""
+    """`query` or `queries`, not both; without either, what is most salient."""
 
-    model_config = ConfigDict(json_schema_extra=_one_query)
     query: Query | None = None
     queries: Queries | None = None
 
     @model_validator(mode="after")
     def _one(self) -> AskIn:
-        if (self.query is None) == (self.queries is None):
-            raise ValueError("give query, or queries, and not both")
+        if self.query is not None and self.queries is not None:
+            raise ValueError("give query, or queries, and not both; without either the most salient is packed")
         return self
 
 
@@ -204,7 +195,7 @@ class PackOut(BaseModel):
     text: str
     tokens: int
     budget: int
-    query: str | list[str]
+    query: str | list[str] | None
     kept: list[Item]
     dropped: list[Item]
     field: dict[str, Any]
