@@ -22,7 +22,7 @@ from fieldpack.old_names import OldNames
 from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
-from fieldpack.parts import PackerParts, check_state
+from fieldpack.parts import PackerParts
 from fieldpack.request import (
     Documents,
     Queries,
@@ -96,27 +96,24 @@ class ContextPacker(OldNames, PackerParts):
             raise no_text(len(corpus.documents))
         clock, whole = clock or Clock(), corpus
         # 1. The pins: found from their ranges, before any model runs.
-        ranges = request.ranges(corpus.documents)
-        corpus = self.reader.cut(corpus, ranges)
-        pinned = in_rows(ranges, corpus.rows)
-        require_pins(self.writer(corpus), pinned, request.budget)
+        corpus = self.reader.cut(corpus, ranges := request.ranges(corpus.documents))
+        require_pins(self.writer(corpus), pinned := in_rows(ranges, corpus.rows), request.budget)
         # 2. Vectors of the paragraphs and the queries.
         corpus = self.embedded(corpus, whole)
         if corpus.dense is not whole.dense:
             clock.lap("embed")
-        check_state(state, corpus)
-        vectors = extras.query_vectors
-        vectors = self.query_vectors(request.queries, corpus) if vectors is None else vectors
+        if (vectors := extras.query_vectors) is None:
+            vectors = self.query_vectors(request.queries, corpus)
         # 3. The relevance of every row.
         relevance = self.relevance(request, corpus, vectors)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         outside = self.outside(request, corpus, relevance)
-        bias = added(extras.bias, outside.bias)
+        admission = self.admission(corpus, pinned, state, added(extras.bias, outside.bias))
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
-            problem=problem_of(corpus, relevance, self.admission(corpus, pinned, state, bias)),
+            problem=problem_of(corpus, relevance, admission),
             query_vectors=vectors,
             state=state,
             settings=self.field,
