@@ -69,7 +69,7 @@ def pack_many(
         this path on every machine. ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard.
     explain: rows name dropped segments too. progress: called as progress("pack", tasks done, tasks).
 
-    A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "enough", "notes"}, the
+    A row: {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "enough", "notes"}, the
     same in every run. A task that cannot be done has {"task", "id", "error": {"kind", "message"}} instead. A run that
     was stopped goes on when it is called again; tasks that failed by an embedder's trouble are done again.
 
