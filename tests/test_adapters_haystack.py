@@ -234,7 +234,8 @@ def test_warm_up_happens_once_and_by_itself():
 
 def test_equal_ids_are_kept_apart():
     given_documents = [Document(id="same", content=t) for t in TEXTS]
-    out = FieldpackRanker(budget=LARGE, packer={"order": "source"}).run(QUERY, given_documents)["documents"]
+    packer = {"order": "source", "enough": 1.0}
+    out = FieldpackRanker(budget=LARGE, packer=packer).run(QUERY, given_documents)["documents"]
     assert [(d.id, d.content) for d in out] == [("same", t) for t in TEXTS]
 
 

@@ -115,12 +115,12 @@ class Explanation:
         if repeated >= _DUPLICATE:
             reason += f"; repeats packed text (-{repeated:.1f} log odds)"
         if self.packing.ended:
-            return f"{reason}; {self._share}: enters with enough=1"
+            return f"{reason}; {self._share_held}: enters with enough=1"
         size = f"+{more} tokens" + (" and enough=1" if self._beyond[row] else "")
         return f"{reason}; place {int(self._place[row])} of those left out: enters with about {size}"
 
     @cached_property
-    def _share(self) -> str:
+    def _share_held(self) -> str:
         held = float(self.relevance.total[self.fitted.inside].sum(dtype=np.float64))
         share = min(held / self.packing.fits, 1.0) if self.packing.fits > 0 else 1.0
         return f"the pack already holds {percent(share)} of the relevance that fits"

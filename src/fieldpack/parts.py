@@ -197,6 +197,7 @@ class PackerParts(AsyncPacks):
         self, corpus: Corpus, pinned: BoolArray, state: FieldState | None, bias: FloatArray | None
     ) -> Admission:
         """Which rows may be packed. state: whose residue adds log odds; bias (n,): log odds from the caller."""
+        check_state(state, corpus)
         residue = {} if state is None else state.residue.strengths()
         carried = self.residue_weight * values_of(corpus, residue)
         return Admission(pinned, self.min_relevance, carried if bias is None else carried + bias)

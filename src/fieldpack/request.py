@@ -80,9 +80,8 @@ class Request:
         listed = (pins,) if isinstance(pins, str) else tuple(pins)
         if enough is not None:
             checked_enough(enough)
-        return Request(
-            queries, weights, checked_budget(budget), pins=listed, scores=checked_scores(scores), enough=enough
-        )
+        known = checked_scores(scores)
+        return Request(queries, weights, checked_budget(budget), pins=listed, scores=known, enough=enough)
 
     def with_budget(self, budget: int) -> Request:
         """The same at another budget. Raises InputError for one that is none."""

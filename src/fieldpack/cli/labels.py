@@ -45,7 +45,7 @@ def _quoted(path: Path, lines: Sequence[Mapping[str, Any]], options: CalibrateOp
             raise InputError(f"{path.name}, line {number}: no document of {row['file']!r} among those that were read")
         quotes = row.get("quotes", row.get("quote"))
         evidence = [
-            span for quote in ([quotes] if isinstance(quotes, str) else quotes) for span in _quoted_range(quote, inside)
+            span for quote in ([quotes] if isinstance(quotes, str) else quotes) for span in _spans_of(quote, inside)
         ]
         if not evidence:
             raise InputError(
@@ -72,7 +72,7 @@ def _is_of(document: Document, place: Path) -> bool:
     return isinstance(source, str) and Path(source).resolve() == place
 
 
-def _quoted_range(quote: Any, documents: Sequence[Document]) -> Iterator[tuple[str, int, int]]:
+def _spans_of(quote: Any, documents: Sequence[Document]) -> Iterator[tuple[str, int, int]]:
     """Where a quote stands, whatever its white space."""
     words = str(quote).split()
     pattern = re.compile(r"\s+".join(map(re.escape, words))) if words else None

@@ -62,16 +62,15 @@ def pack_many(
 ) -> Summary:
     """Packs every task into the folder `output`; `rows(output)` reads the rows, in the order of the tasks.
     tasks: a file of JSON Lines (also .gz) or Parquet, or an iterable of dicts: {"query", "documents", "budget", "id",
-        "pins", "scores", "enough"}. query: as in `ContextPacker.pack`; documents: texts or {"text", "id", "title",
-        "metadata", "score"}; pins: ids or [id, start, end]; scores: numbers in order, {id: number}, or a list of {"id",
-        "start", "end", "score"}. A task without a budget takes the one given here.
-    index: the folder of a saved index, for tasks without documents; with Ray it is at this path on every machine.
-    ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard. explain: rows name dropped segments too.
-    progress: called as progress("pack", tasks done, tasks).
+        "pins", "scores", "enough"}, as in `ContextPacker.pack`; documents: texts or {"text", "id", "title", "metadata",
+        "score"}; pins: ids or [id, start, end]; scores also as a list of {"id", "start", "end", "score"}.
+    budget: of tasks without one. index: the folder of a saved index, for tasks without documents; with Ray it is at
+        this path on every machine. ray, workers, gpus, cores: see `ComputeOptions`. batch: tasks in a shard.
+    explain: rows name dropped segments too. progress: called as progress("pack", tasks done, tasks).
 
-    A row is {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "notes"}, the same in
-    every run. A task that cannot be done has {"task", "id", "error": {"kind", "message"}} instead. A run that was
-    stopped goes on when it is called again; tasks that failed by an embedder's trouble are done again.
+    A row: {"task": number, "id", "query", "budget", "tokens", "text", "kept", "dropped_count", "enough", "notes"}, the
+    same in every run. A task that cannot be done has {"task", "id", "error": {"kind", "message"}} instead. A run that
+    was stopped goes on when it is called again; tasks that failed by an embedder's trouble are done again.
 
     Raises InputError for tasks, index or output that cannot be used, when the output was begun with other tasks or
     settings, and when no cluster answers; MissingExtraError without ray; EmbeddingError when the embedder always fails.
