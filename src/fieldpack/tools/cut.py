@@ -106,7 +106,7 @@ class _Cutter:
     def cut(self, query: str, pins: Pins) -> Cut:
         """Packs until the written text fits."""
         job = self.job
-        widest = notice_of(replace(self._whole, kept=1, parts=True, path="data"), job.question, job.handle)
+        widest = notice_of(replace(self._whole, kept=1, parts=True, path="data"), job.question, job.handle, job.budget)
         reserve = int(self.packer.tokenizer.count(widest)) + 8
         budget = max(1, job.budget - reserve)
         document = Document("output", self.stage.text, metadata={"kind": self.form})
@@ -156,11 +156,11 @@ class _Cutter:
         if self.form == "json":
             pruner = Pruner(self.text, kept)
             counts = self._json_counts(pruner.pruned(), kept)
-            notice = notice_of(counts, self.job.question, self.job.handle)
+            notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
             body = pruner.pruned(notice).text
         else:
             counts = counts_of(self.text, kept, self.form)
-            notice = notice_of(counts, self.job.question, self.job.handle)
+            notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
             body = with_notice(self._joined(pieces, gaps, kept), notice, self.form, self.text)
         return _Written(kept, counts, notice, body, int(self.packer.tokenizer.count(body)))
 

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _QUESTION = 48
-_COUNTING = re.compile(
-    r"\b(?:how many|how much|count|total|sum|average|mean|median|percent\w*|share|most|least|top|highest|lowest|all)\b",
-    re.I,
-)
+"""Characters of the question in a notice; fewer where the budget is small."""
+_COUNTING = re.compile(r"\b(?:how many|count|total|sum|average|mean|median|percent\w*|highest|lowest)\b", re.I)
 _UNITS = {"csv": "rows", "jsonl": "records", "json": "items"}
 
 
@@ -48,12 +46,12 @@ def counts_of(text: str, kept: Sequence[tuple[int, int]], form: str) -> Counts:
     return Counts(lines, total, _UNITS.get(form, "lines"), "", parts)
 
 
-def notice_of(counts: Counts, question: str, handle: str = "") -> str:
+def notice_of(counts: Counts, question: str, handle: str = "", budget: int = 1_000) -> str:
     """"kept 7 of 400 rows for 'refunds in May'; 393 left out: expand id=..."; handle: "expand id=...", "" for none."""
     left = counts.total - counts.kept
     unit = f"{counts.unit} of {_one_line(counts.path, 40)}" if counts.path else counts.unit
     out = f"kept {counts.kept:,} of {counts.total:,} {unit}"
-    if asked_for := _one_line(question, _QUESTION):
+    if asked_for := _one_line(question, min(_QUESTION, max(16, budget // 6))):
         out += f" for '{asked_for}'"
     out += f"; {left:,} left out" if left else "; parts left out"
     if left and counts.parts:

@@ -103,4 +103,4 @@ def key_of(call: ToolCall, texts: Sequence[str]) -> str:
 def block_id(text: str, question: str, budget: int) -> str:
     """The id of a text that was cut, the same whenever it is cut for the same question and budget."""
     content = "\0".join((text, question, str(budget)))
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:10]
