@@ -7,6 +7,6 @@ ROWS = (
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",
     "notes", "old_names", "parts", "index", "stream", "pipeline", "prompt",
-    "plot", "parallel", "memory", "session", "adapters",
+    "plot", "parallel", "memory", "session", "tools", "adapters",
     "bench", "server", "mcp", "cli",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The call that a tool's output answers, whatever framework wrote it down, and the query made of it and the question."""
+"""The call that a tool's output answers, in the form of any framework, and the query made of it and the question."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from fieldpack.tools.notice import Counts, counts_of, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
 from fieldpack.types import KINDS, Document
 
-_ROUNDS = 6
+_ROUNDS = 10
 _COUNTED = 96_000
 """Characters up to which a text's tokens are counted; of a longer one they are estimated from 24 samples."""
 _SAMPLES, _SAMPLE = 24, 1_500
@@ -38,7 +38,7 @@ class Job:
     call: ToolCall
     budget: int
     handle: str = ""
-    screen: int = 48_000
+    screen: int = 12_000
     on_stage: Callable[[str], None] | None = None
 
 
@@ -100,7 +100,8 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
 
 class _Cutter:
     def __init__(self, text: str, form: str, stage: Screened, job: Job, packer: ContextPacker) -> None:
-        self.text, self.form, self.stage, self.job, self.packer = text, form, stage, job, packer
+        self.text, self.form, self.stage, self.job = text, form, stage, job
+        self.packer = replace(packer, allow_cut=True)  # of one endless line its beginning
         self._whole = counts_of(text, [(0, len(text))], form)
 
     def cut(self, query: str, pins: Pins) -> Cut:
@@ -140,8 +141,11 @@ class _Cutter:
             written = self._written(result)
             if written.tokens <= limit and written.kept:
                 return written
-            budget -= max(1, written.tokens - limit)
-            if budget < 1 or not written.kept:
+            if not written.kept:
+                break
+            # What closes the format, and the marks, cost what the packer did not count.
+            budget -= max(1, budget // 16, min(written.tokens - limit, budget // 2))
+            if budget < 1:
                 break
             try:
                 result = result.repack(budget)
@@ -176,10 +180,16 @@ class _Cutter:
         pieces, gaps = [], []
         for span in spans:
             start, end = int(segments.start[span.first]), int(segments.end[span.last])
-            pieces.append(self.stage.back([(start, end)]))
+            if result.cut is not None and result.cut.row == span.last:
+                end = result.cut.end
+            pieces.append([self._inked(a, b) for a, b in self.stage.back([(start, end)])])
             table = bool((segments.kind[span.first : span.last + 1] == _TABLE).all())
             gaps.append("\n" if table or self.form in _LINE_FORMS else "\n…\n")
         return [self._whole_lines(piece) for piece in pieces], gaps
+
+    def _inked(self, start: int, end: int) -> tuple[int, int]:
+        """The range without white space at its end."""
+        return start, start + len(self.text[start:end].rstrip())
 
     def _whole_lines(self, piece: Ranges) -> Ranges:
         """The ranges, for CSV grown to whole lines."""

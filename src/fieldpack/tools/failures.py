@@ -20,8 +20,8 @@ _STOPPED = re.compile(
 )
 _ERROR = re.compile(
     r"^(?:E {2,}\S|[^\n]*?(?:\b(?:fatal|panic|panicked|traceback|segmentation fault|core dumped|out of memory"
-    r"|permission denied|command not found|no such file|npm err!)\b|\b\w*(?:error|exception)s?\b(?!\s*[:=]?\s*(?:0|none|null)\b)))"
-    r"[^\n]*",
+    r"|permission denied|command not found|no such file|npm err!)\b"
+    r"|\b\w*(?:error|exception)s?\b(?!\s*[:=]?\s*(?:0|none|null)\b)))[^\n]*",
     re.I | re.M,
 )
 _HARMLESS = re.compile(r"\b(?:no|0|without) (?:\w+ )?(?:errors?|exceptions?)\b|_error\b|error_|\bPASSED\b", re.I)

@@ -81,9 +81,9 @@ def _wanted_lines(block: StoredBlock, lines: tuple[int, int | None] | None) -> l
         end = start + len(line)
         while at < len(ranges) and ranges[at][1] <= start:
             at += 1
-        if at < len(ranges) and ranges[at][0] < end and line.strip():
-            if line[max(0, ranges[at][0] - start) : ranges[at][1] - start].strip():
-                left.append((number, line))
+        low, high = ranges[at] if at < len(ranges) else (end, end)
+        if low < end and line[max(0, low - start) : high - start].strip():
+            left.append((number, line))
         start = end + 1
     return left
 
@@ -167,6 +167,6 @@ def stored(store: Store | None, block_id: str) -> StoredBlock:
     block = store.get(block_id.strip()) if store is not None and isinstance(block_id, str) else None
     if block is None:
         raise InputError(
-            f"no output with the id {str(block_id)[:40]!r} is kept (ids are kept for a limited time); run the tool again"
+            f"no output with the id {str(block_id)[:40]!r} is kept (they are kept for a limited time); run the tool again"
         )
     return block

@@ -1,6 +1,6 @@
 """HTML after a cut: tables and lists around kept text are opened before it and closed after it, so that they stay so.
 
-Own code: parsers give trees whose text is not the text that came in; here every kept character is the one that was read.
+Own code: parsers give trees whose text is not the text that came in; here every kept character is as it was read.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*?(/?)>")
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_STRUCTURE = frozenset("table thead tbody tfoot tr ul ol dl select pre".split())
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
+_STRUCTURE = frozenset(["table", "thead", "tbody", "tfoot", "tr", "ul", "ol", "dl", "select", "pre"])
 """Elements that are opened around kept text, without their attributes; others change nothing of what it means."""
 _IMPLIED = {"li": ("li",), "tr": ("tr", "td", "th"), "td": ("td", "th"), "th": ("td", "th"), "p": ("p",)}
 """Tags that end an open one of the named kinds."""

@@ -163,7 +163,7 @@ class Pruner:
     def _joined(self, start: int, end: int, out: list[tuple[Child, str]], notice: str) -> str:
         text = self.text
         lead = text[start + 1 : _skip(text, start + 1)]
-        tail = text[len(text[:end - 1].rstrip(" \t\n\r")) : end - 1] if lead else ""
+        tail = text[len(text[: end - 1].rstrip(" \t\n\r")) : end - 1] if lead else ""
         pieces = [piece for _, piece in out]
         if notice and text[start] == "{":
             keys = {c.key for c in children(text, start)}

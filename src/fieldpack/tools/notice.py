@@ -47,7 +47,7 @@ def counts_of(text: str, kept: Sequence[tuple[int, int]], form: str) -> Counts:
 
 
 def notice_of(counts: Counts, question: str, handle: str = "", budget: int = 1_000) -> str:
-    """"kept 7 of 400 rows for 'refunds in May'; 393 left out: expand id=..."; handle: "expand id=...", "" for none."""
+    """ "kept 7 of 400 rows for 'refunds in May'; 393 left out: expand id=..."; handle: "expand id=...", "" for none."""
     left = counts.total - counts.kept
     unit = f"{counts.unit} of {_one_line(counts.path, 40)}" if counts.path else counts.unit
     out = f"kept {counts.kept:,} of {counts.total:,} {unit}"

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from fieldpack.tools.json_tree import Child, largest_container
-from fieldpack.types import FloatArray
 from fieldpack.relevance.stopwords import STOPWORDS
+from fieldpack.tools.json_tree import Child, largest_container
+from fieldpack.types import IntArray
 
+Scores = npt.NDArray[np.float64]
 _WORD = re.compile(r"[^\W_]+(?:[-./:_][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
 _ENDINGS = re.compile(r"(?:ings?|ed|es|s|ly)$")
@@ -105,7 +107,7 @@ def screened(text: str, query: str, size: int, pins: Sequence[tuple[int, int]] =
     return _of_ranges(text, [(int(starts[i]), int(ends[i])) for i in np.flatnonzero(chosen).tolist()])
 
 
-def line_starts(text: str) -> FloatArray:
+def line_starts(text: str) -> IntArray:
     """Where the lines begin, as int64; lines of many thousand characters are parted into pieces."""
     breaks = [0, *(m.end() for m in re.finditer("\n", text))]
     if breaks[-1] == len(text) and len(breaks) > 1:
@@ -115,7 +117,7 @@ def line_starts(text: str) -> FloatArray:
         starts.append(a)
         if b - a > 40 * _PIECE:
             starts += _part_starts(text, a, b)
-    return np.array(starts, np.int64)  # type: ignore[return-value]
+    return np.array(starts, np.int64)
 
 
 def _part_starts(text: str, start: int, end: int) -> list[int]:
@@ -128,7 +130,7 @@ def _part_starts(text: str, start: int, end: int) -> list[int]:
     return out
 
 
-def word_scores(text: str, query: str, starts: FloatArray) -> FloatArray:
+def word_scores(text: str, query: str, starts: IntArray) -> Scores:
     """float64 (lines,): the sum of idf over the query's words in each line; a literal such as an id or a path counts
     as a whole and twice, its parts half."""
     lower = text.lower()
@@ -141,7 +143,7 @@ def word_scores(text: str, query: str, starts: FloatArray) -> FloatArray:
             continue
         rows = np.unique(np.searchsorted(starts, hits, "right") - 1)
         scores[rows] += weight * math.log(1 + (lines - len(rows) + 0.5) / (len(rows) + 0.5))
-    return scores  # type: ignore[return-value]
+    return scores
 
 
 def _words(query: str) -> dict[str, float]:
@@ -163,7 +165,7 @@ def _words(query: str) -> dict[str, float]:
     return out
 
 
-def _smoothed(scores: FloatArray) -> FloatArray:
+def _smoothed(scores: Scores) -> Scores:
     """A line also gets a part of what the lines around it have: an answer may stand beside the line that names it."""
     out = scores.copy()
     for distance, share in ((1, _NEIGHBOUR), (2, _NEIGHBOUR / 2), (3, _NEIGHBOUR / 4)):
@@ -176,7 +178,7 @@ def _smoothed(scores: FloatArray) -> FloatArray:
 class _Enclosing:
     """The lines of smaller indent above a line: its section, its keys, the entry that it belongs to."""
 
-    def __init__(self, text: str, starts: FloatArray) -> None:
+    def __init__(self, text: str, starts: IntArray) -> None:
         self._text, self._starts = text, starts.tolist()
         self._known: dict[int, int] = {}
 
@@ -241,9 +243,7 @@ def _screened_json(text: str, query: str, size: int, pins: Sequence[tuple[int, i
     return Screened("".join(text[a:b] for a, b in parts), tuple(pieces), len(chosen) < len(items))
 
 
-def _best_items(
-    text: str, query: str, items: list[Child], size: int, pins: Sequence[tuple[int, int]]
-) -> list[int]:
+def _best_items(text: str, query: str, items: list[Child], size: int, pins: Sequence[tuple[int, int]]) -> list[int]:
     starts = np.array([c.start for c in items], np.int64)
     scores = word_scores(text, query, starts)
     pinned = {int(np.searchsorted(starts, a, "right")) - 1 for a, _ in pins}

@@ -13,7 +13,8 @@ class TrimSettings:
     """budget: tokens of what a trimmed output may hold, its notice included; at least 16. threshold: outputs of so many
     tokens or fewer are left as they are, whatever the budget. time_limit: seconds after which the output goes out
     unchanged. shadow: decide and report, change nothing. handle: the name of the tool that gives the rest back, as the
-    notice names it. screen: characters from which only the lines that can answer are read as a whole.
+    notice names it. screen: characters from which only the lines that can answer
+    are read by the packer; at least 16 for each token of the budget.
 
     Raises SettingsError for a value out of range.
     """
@@ -23,13 +24,13 @@ class TrimSettings:
     time_limit: float = 5.0
     shadow: bool = False
     handle: str = "expand"
-    screen: int = 48_000
+    screen: int = 12_000
 
     def __post_init__(self) -> None:
         checks.whole("budget", self.budget, 16, 10_000_000)
         checks.whole("threshold", self.threshold, 0, 10_000_000)
         checks.number("time_limit", self.time_limit, 0, 3600)
-        checks.whole("screen", self.screen, 4_000, 100_000_000)
+        checks.whole("screen", self.screen, 1_000, 100_000_000)
         if not isinstance(self.shadow, bool):
             raise SettingsError(f"shadow is {self.shadow!r}; allowed: True, False")
         if not isinstance(self.handle, str) or not self.handle.replace("_", "").replace("-", "").isalnum():

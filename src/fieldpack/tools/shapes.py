@@ -107,8 +107,10 @@ def _field(block: Any, name: str, texts: list[str]) -> Rebuild:
 def _result(block: Any, texts: list[str]) -> Rebuild:
     """A result with `content`; MCP may hold the same thing once more as structured content: then both are cut alike."""
     content = _read(_get(block, "content"), texts) if _get(block, "content") else (lambda new: _get(block, "content"))
-    name = "structured_content" if not isinstance(block, Mapping) and hasattr(block, "structured_content") else (
-        "structuredContent"
+    name = (
+        "structured_content"
+        if not isinstance(block, Mapping) and hasattr(block, "structured_content")
+        else ("structuredContent")
     )
     structured = _get(block, name)
     if structured is None:
@@ -158,7 +160,9 @@ def _with(block: Any, **values: Any) -> Any:
 
 def _string(text: str, texts: list[str]) -> Rebuild:
     """A text; of JSON in which one string holds nearly all, that string."""
-    inner = dominating_string(text) if len(text) > _INNER and text.lstrip()[:1] in ("{", "[") and is_json(text) else None
+    inner = (
+        dominating_string(text) if len(text) > _INNER and text.lstrip()[:1] in ("{", "[") and is_json(text) else None
+    )
     if inner is None:
         texts.append(text)
         return lambda new: next(new)

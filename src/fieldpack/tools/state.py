@@ -25,6 +25,10 @@ class Decision:
     ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def shown(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """The texts as they went out. Raises ValueError when they are not as many."""
+        return tuple(old if new is None else new for new, old in zip(self.texts, texts, strict=True))
+
     def to_json(self) -> str:
         """For a store."""
         return json.dumps(asdict(self), ensure_ascii=True)

@@ -1,4 +1,4 @@
-"""Where what was left out waits to be asked for: in memory, bounded by size and age. `sqlite_store` keeps it in a file."""
+"""Where what was left out waits to be asked for: in memory, bounded by size and age; `sqlite_store`: in a file."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class MemoryStore:
 
 
 def store_of(store: Any) -> Store | None:
-    """"memory", a path of an SQLite file, an object that is a Store, or None for no store. Raises SettingsError."""
+    """ "memory", a path of an SQLite file, an object that is a Store, or None for no store. Raises SettingsError."""
     if store is None or isinstance(store, Store):
         return store
     if store == "memory":

@@ -180,7 +180,7 @@ class ToolTrimmer:
 
     def _replayed(self, task: _Task, decision: Decision) -> Trimmed:
         texts = task.shape.texts
-        shown = tuple(new if new is not None else old for new, old in zip(decision.texts, texts, strict=True))
+        shown = decision.shown(texts)
         ids = iter(decision.ids)
         parts = tuple(
             Part(next(ids, "") if new != old else "", old, new) for new, old in zip(shown, texts, strict=True)
@@ -253,7 +253,7 @@ class ToolTrimmer:
             standing = self._frozen(task, outcome)
         except Exception as error:
             return self._failed(task, error)
-        if standing is not None and tuple(new or p.text for new, p in zip(standing.texts, outcome.parts, strict=True)) != shown:
+        if standing is not None and standing.shown(task.shape.texts) != shown:
             return self._replayed(task, standing)  # another thread was first
         shadow, changed = self.settings.shadow, any(p.cut for p in outcome.parts)
         return Trimmed(
