@@ -167,6 +167,6 @@ def stored(store: Store | None, block_id: str) -> StoredBlock:
     block = store.get(block_id.strip()) if store is not None and isinstance(block_id, str) else None
     if block is None:
         raise InputError(
-            f"no output with the id {str(block_id)[:40]!r} is kept (they are kept for a limited time); run the tool again"
+            f"no output with the id {str(block_id)[:40]!r} is kept (they stay for a limited time); run the tool again"
         )
     return block
