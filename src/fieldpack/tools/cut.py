@@ -15,7 +15,7 @@ from fieldpack.text.structure.reader import normalised
 from fieldpack.tools import html_tags
 from fieldpack.tools.calls import ToolCall, query_of
 from fieldpack.tools.failures import Pins, pins_of
-from fieldpack.tools.json_tree import Pruned, Pruner, is_json
+from fieldpack.tools.json_tree import Child, Pruned, Pruner, is_json
 from fieldpack.tools.notice import Counts, counts_of, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
 from fieldpack.types import KINDS, Document
@@ -102,6 +102,7 @@ class _Cutter:
     def __init__(self, text: str, form: str, stage: Screened, job: Job, packer: ContextPacker) -> None:
         self.text, self.form, self.stage, self.job = text, form, stage, job
         self.packer = replace(packer, allow_cut=True)  # of one endless line its beginning
+        self._known: dict[int, list[Child]] = {}
         self._whole = counts_of(text, [(0, len(text))], form)
 
     def cut(self, query: str, pins: Pins) -> Cut:
@@ -158,7 +159,7 @@ class _Cutter:
         pieces, gaps = self._pieces(result)
         kept = [r for piece in pieces for r in piece]
         if self.form == "json":
-            pruner = Pruner(self.text, kept)
+            pruner = Pruner(self.text, kept, self._known)
             counts = self._json_counts(pruner.pruned(), kept)
             notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
             body = pruner.pruned(notice).text
