@@ -169,7 +169,7 @@ def test_a_wrong_argument_changes_nothing(wrong):
 
 
 class Slow(ContextPacker):
-    def pack(self, *a, **k):
+    def read(self, *a, **k):
         time.sleep(30)
 
 
@@ -462,3 +462,10 @@ def test_without_a_question_the_call_is_the_query():
     t = trim(text, question="", call={"name": "find_order", "args": {"order": "order 217"}}, budget=90)
     assert "order 217 " in t.output
     assert trim(text, question=" ", budget=90).output is text
+
+
+def test_a_month_that_looks_like_a_function_word_is_a_name():
+    rows = [{"id": i, "month": "May" if i % 57 == 0 else "June", "text": f"refund of order {i}"} for i in range(400)]
+    out = trim(rows, question="refunds in May", budget=400).output
+    assert sum(row.get("month") == "May" for row in out) == 8
+    assert "kept" in out[-1]["_fieldpack"]

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldpack.relevance.stopwords import STOPWORDS
+
 _NAMES = ("name", "tool", "tool_name", "toolName")
 _ARGUMENTS = ("arguments", "args", "input", "tool_input", "toolArgs", "tool_args")
 _IDS = ("id", "call_id", "tool_call_id", "tool_use_id")
@@ -78,6 +80,15 @@ def query_of(question: str, call: ToolCall, text: str) -> str:
     lines = text.count("\n") + 1
     named = [v for v in values if v.lower() not in lower and 0 < text.count(v) <= max(1, _COMMON * lines)]
     return " ".join([question, *dict.fromkeys(named[:_MOST])])
+
+
+def names_like_stopwords(question: str) -> list[str]:
+    """Words that the packer reads as function words and that are names where they stand: "May", "US", "Will" with a
+    capital inside a sentence. Lines that hold one as it is written are worth more."""
+    if question.isupper():
+        return []
+    words = re.findall(r"(?<=[\w,;:] )[A-Z]\w+", question)
+    return list(dict.fromkeys(w for w in words if w.lower() in STOPWORDS))
 
 
 def leaves(value: Any, depth: int = 0) -> Iterator[str]:

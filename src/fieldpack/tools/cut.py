@@ -4,21 +4,27 @@ what was left out."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from fieldpack.errors import BudgetError, InputError
 from fieldpack.pipeline import ContextPacker
+from fieldpack.request import Request
 from fieldpack.result import Result
+from fieldpack.scored import Extras
+from fieldpack.telemetry import Clock
 from fieldpack.text.structure.detect import format_of
 from fieldpack.text.structure.reader import normalised
 from fieldpack.tools import html_tags
-from fieldpack.tools.calls import ToolCall, query_of
+from fieldpack.tools.calls import ToolCall, names_like_stopwords, query_of
 from fieldpack.tools.failures import Pins, pins_of
 from fieldpack.tools.json_tree import Child, Pruned, Pruner, is_json
 from fieldpack.tools.notice import Counts, counts_of, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
-from fieldpack.types import KINDS, Document
+from fieldpack.types import KINDS, Document, FloatArray, Segments
 
 _ROUNDS = 10
 _COUNTED = 96_000
@@ -26,6 +32,7 @@ _COUNTED = 96_000
 _SAMPLES, _SAMPLE = 24, 1_500
 _TABLE = KINDS.index("table")
 _LINE_FORMS = ("csv", "jsonl")
+_NAMED, _RARE = np.float32(4.0), 0.2
 Ranges = list[tuple[int, int]]
 
 
@@ -135,7 +142,10 @@ class _Cutter:
         )
 
     def _packed(self, query: str, document: Document, budget: int, pins: Sequence[tuple[str, int, int]]) -> Result:
-        return self.packer.pack(query, [document], budget, pins=pins, on_stage=self.job.on_stage)
+        request, clock = Request.checked(query, budget, pins), Clock(self.job.on_stage)
+        corpus = self.packer.read((document,), request, clock)
+        extras = Extras(bias=_bias(self.job.question, document.text, corpus.rows))
+        return self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
 
     def _fitted(self, result: Result, budget: int, limit: int) -> _Written:
         for _ in range(_ROUNDS):
@@ -220,6 +230,18 @@ class _Cutter:
         if self.form in _LINE_FORMS:
             return "\n"
         return "\n…\n" if "\n" in self.text[end:start] else " … "
+
+
+def _bias(question: str, text: str, rows: Segments) -> FloatArray | None:
+    """(n,) log odds for rows that hold a name of the question which the packer reads as a function word ("May"), where
+    at most a fifth of the rows do."""
+    bias = np.zeros(len(rows), np.float32)
+    for name in names_like_stopwords(question):
+        hits = [m.start() for m in re.finditer(rf"\b{re.escape(name)}\b", text)]
+        at = np.unique(np.searchsorted(rows.start, hits, "right") - 1)
+        if 0 < len(at) <= max(1, _RARE * len(rows)):
+            bias[at] += _NAMED
+    return bias if bias.any() else None
 
 
 def _records(text: str, kept: Sequence[tuple[int, int]]) -> list[str]:

@@ -97,9 +97,7 @@ class Pruner:
     """Cuts one JSON text at kept ranges (ascending, disjoint). known: the children of containers that were read before,
     by their start; shared by cuts of one text."""
 
-    def __init__(
-        self, text: str, kept: list[tuple[int, int]], known: dict[int, list[Child]] | None = None
-    ) -> None:
+    def __init__(self, text: str, kept: list[tuple[int, int]], known: dict[int, list[Child]] | None = None) -> None:
         self.text, self.kept = text, kept
         self._starts = [a for a, _ in kept]
         self._cuts = _Cuts()

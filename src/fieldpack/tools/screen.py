@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.relevance.stopwords import STOPWORDS
+from fieldpack.tools.calls import names_like_stopwords
 from fieldpack.tools.json_tree import Child, largest_container
 from fieldpack.types import IntArray
 
@@ -137,8 +138,10 @@ def word_scores(text: str, query: str, starts: IntArray) -> Scores:
     same = lower if len(lower) == len(text) else text  # a few letters change their length
     lines = len(starts)
     scores = np.zeros(lines)
-    for word, weight in _words(query).items():
-        hits = np.fromiter((m.start() for m in re.finditer(re.escape(word), same)), np.int64)
+    searched = [(re.escape(word), same, weight) for word, weight in _words(query).items()]
+    searched += [(rf"\b{re.escape(name)}\b", text, _LITERAL) for name in names_like_stopwords(query)]
+    for pattern, body, weight in searched:
+        hits = np.fromiter((m.start() for m in re.finditer(pattern, body)), np.int64)
         if not len(hits):
             continue
         rows = np.unique(np.searchsorted(starts, hits, "right") - 1)

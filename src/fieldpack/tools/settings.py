@@ -21,7 +21,7 @@ class TrimSettings:
 
     budget: int = 1000
     threshold: int = 400
-    time_limit: float = 5.0
+    time_limit: float = 10.0
     shadow: bool = False
     handle: str = "expand"
     screen: int = 12_000

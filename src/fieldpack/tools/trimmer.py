@@ -115,6 +115,11 @@ class ToolTrimmer:
             return self._done(self._failed(task, error), start)
         return self._done(self._settled(task, outcome), start)
 
+    def warm(self) -> ToolTrimmer:
+        """Loads the model and the tokenizer now, which the first output would otherwise wait for; the trimmer."""
+        self.packer.pack("warm", "A line to warm with.", 16)
+        return self
+
     def state_of(self, conversation: str) -> TrimState:
         """The decisions of a conversation, kept in the store of this trimmer under its name."""
         return TrimState(self.store, conversation)
