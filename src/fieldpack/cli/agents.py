@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from fieldpack.cli.agent_options import ExpandOptions, HookOptions, TrimOptions
 from fieldpack.cli.inputs import read_text
-from fieldpack.cli.options import ExpandOptions, HookOptions, TrimOptions, takes
+from fieldpack.cli.options import takes
 from fieldpack.errors import InputError
 
 if TYPE_CHECKING:

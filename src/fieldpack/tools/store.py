@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from fieldpack import checks
-from fieldpack.errors import SettingsError
 
 MEMORY_BYTES, MEMORY_AGE = 64 << 20, 24 * 3600.0
 
@@ -117,16 +116,3 @@ class MemoryStore:
                 break
             del self._entries[name]
             self._bytes -= size
-
-
-def store_of(store: Any) -> Store | None:
-    """ "memory", a path of an SQLite file, an object that is a Store, or None for no store. Raises SettingsError."""
-    if store is None or isinstance(store, Store):
-        return store
-    if store == "memory":
-        return MemoryStore()
-    if isinstance(store, str) or hasattr(store, "__fspath__"):
-        from fieldpack.tools.sqlite_store import SqliteStore
-
-        return SqliteStore(store)
-    raise SettingsError(f"store is a {type(store).__name__}; give 'memory', the path of a file, a Store or None")

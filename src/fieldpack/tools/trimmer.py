@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,36 +14,17 @@ from fieldpack.pipeline import ContextPacker
 from fieldpack.request import checked_budget
 from fieldpack.telemetry import observed_sizes
 from fieldpack.tools.calls import ToolCall
-from fieldpack.tools.cut import Job, cut, tokens_of
-from fieldpack.tools.deadline import Deadline, Limited, TimeLimitError
+from fieldpack.tools.cut import tokens_of
+from fieldpack.tools.deadline import Limited
 from fieldpack.tools.handle import ExpandTool, Wish, expand_block, lines_of, stored
 from fieldpack.tools.savings import Counters, Price, Savings, price_of
 from fieldpack.tools.settings import TrimSettings
-from fieldpack.tools.shapes import Shape, shape_of
-from fieldpack.tools.state import Decision, TrimState, block_id, key_of
-from fieldpack.tools.store import Store, StoredBlock, store_of
+from fieldpack.tools.shapes import shape_of
+from fieldpack.tools.state import Decision, TrimState, key_of
+from fieldpack.tools.store import Store
+from fieldpack.tools.stores import store_of
 from fieldpack.tools.trimmed import Part, Trimmed
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One output with all that its cut depends on."""
-
-    output: Any
-    shape: Shape
-    question: str
-    call: ToolCall
-    budget: int
-    state: TrimState | None
-    key: str
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    parts: tuple[Part, ...]
-    notes: tuple[str, ...]
-    before: int
-    after: int
+from fieldpack.tools.work import Outcome, Task, Worker, why
 
 
 class ToolTrimmer:
@@ -74,7 +55,8 @@ class ToolTrimmer:
         self.packer = packer if packer is not None else _default_packer()
         self.price = price_of(price, model)
         self.counters = Counters()
-        self._limited: Limited[_Outcome] = Limited(self.settings.time_limit)
+        self._worker = Worker(self.packer, self.settings, self.store)
+        self._limited: Limited[Outcome] = Limited(self.settings.time_limit)
 
     def trim(
         self,
@@ -91,7 +73,15 @@ class ToolTrimmer:
         call: what `ToolCall.of` takes. budget: tokens, default that of the settings. state: of the conversation
         (`state_of`): what it decided before stands.
         """
-        return self._around(output, question, call, budget, state, self._limited.run)
+        start = time.perf_counter()
+        task = self._task(output, question, call, budget, state)
+        if isinstance(task, Trimmed):
+            return self._done(task, start)
+        try:
+            outcome = self._limited.run(lambda deadline: self._worker.decide(task, deadline))
+        except Exception as error:
+            return self._done(self._failed(task, error), start)
+        return self._done(self._settled(task, outcome), start)
 
     async def atrim(
         self,
@@ -108,7 +98,7 @@ class ToolTrimmer:
         if isinstance(task, Trimmed):
             return self._done(task, start)
         try:
-            outcome = await self._limited.arun(lambda deadline: self._decide(task, deadline))
+            outcome = await self._limited.arun(lambda deadline: self._worker.decide(task, deadline))
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -150,26 +140,7 @@ class ToolTrimmer:
         """What was saved until now."""
         return self.counters.sums()
 
-    def _around(
-        self,
-        output: Any,
-        question: str,
-        call: Any,
-        budget: int | None,
-        state: TrimState | None,
-        run: Callable[[Callable[[Deadline], _Outcome]], _Outcome],
-    ) -> Trimmed:
-        start = time.perf_counter()
-        task = self._task(output, question, call, budget, state)
-        if isinstance(task, Trimmed):
-            return self._done(task, start)
-        try:
-            outcome = run(lambda deadline: self._decide(task, deadline))
-        except Exception as error:
-            return self._done(self._failed(task, error), start)
-        return self._done(self._settled(task, outcome), start)
-
-    def _task(self, output: Any, question: str, call: Any, budget: Any, state: TrimState | None) -> _Task | Trimmed:
+    def _task(self, output: Any, question: str, call: Any, budget: Any, state: TrimState | None) -> Task | Trimmed:
         """What there is to do; a Trimmed where that is nothing or cannot be read."""
         try:
             if not isinstance(question, str):
@@ -177,13 +148,21 @@ class ToolTrimmer:
             limit = self.settings.budget if budget is None else checked_budget(budget)
             shape, named = shape_of(output), ToolCall.of(call)
             named = replace(named, failed=shape.failed) if named.failed is None else named
-            task = _Task(output, shape, question, named, limit, state, key_of(named, shape.texts))
+            task = Task(
+                output=output,
+                shape=shape,
+                question=question,
+                call=named,
+                budget=limit,
+                state=state,
+                key=key_of(named, shape.texts),
+            )
             decision = state.decision(task.key) if state is not None and not self.settings.shadow else None
             return task if decision is None else self._replayed(task, decision)
         except Exception as error:
-            return Trimmed(output=output, would=output, notes=(_why(error),), failed=True)
+            return Trimmed(output=output, would=output, notes=(why(error),), failed=True)
 
-    def _replayed(self, task: _Task, decision: Decision) -> Trimmed:
+    def _replayed(self, task: Task, decision: Decision) -> Trimmed:
         texts = task.shape.texts
         shown = decision.shown(texts)
         ids = iter(decision.ids)
@@ -203,54 +182,11 @@ class ToolTrimmer:
             saved_cached=decision.before - decision.after,
         )
 
-    def _decide(self, task: _Task, deadline: Deadline) -> _Outcome:
-        """The parts of an output; runs in a thread of its own."""
-        texts = task.shape.texts
-        tokens = [tokens_of(self.packer, t) for t in texts]
-        total = sum(tokens)
-        if total <= max(task.budget, self.settings.threshold):
-            limit = "budget" if total <= task.budget else "threshold"
-            return _unchanged(task, total, f"unchanged: {total} tokens are within the {limit}")
-        parts, notes = [], []
-        for text, size, share in zip(texts, tokens, shares(tokens, task.budget), strict=True):
-            part = Part("", text, text)
-            if size > share:
-                deadline.check()
-                try:
-                    part = self._part(task, text, share, deadline)
-                except InputError as error:
-                    notes.append(_why(error))
-            if part.cut and (self.tokens(part.shown) >= size or len(part.shown) >= len(text)):
-                part = Part("", text, text)
-                notes.append("unchanged: a cut with its notice would not be shorter")
-            parts.append(part)
-        after = sum(self.tokens(p.shown) if p.cut else n for p, n in zip(parts, tokens, strict=True))
-        if after > task.budget and any(p.cut for p in parts):
-            notes.append(f"{after} tokens, over the budget of {task.budget}: what must stay needs them")
-        return _Outcome(tuple(parts), tuple(notes), total, after)
-
     def tokens(self, text: str) -> int:
         """The tokens of a text, by the packer's tokenizer; of a very long one an estimate."""
         return tokens_of(self.packer, text)
 
-    def _part(self, task: _Task, text: str, budget: int, deadline: Deadline) -> Part:
-        """One text, cut; its rest stored where there is a store."""
-        store = self._store(task)
-        name = block_id(text, task.question, budget)
-        handle = f"{self.settings.handle} id={name}" if store is not None else ""
-        job = Job(task.question, task.call, budget, handle, self.settings.screen, deadline.check)
-        done = cut(text, job, self.packer)
-        deadline.check()
-        if store is not None and not self.settings.shadow:
-            block = StoredBlock(name, text, done.kept, task.question)
-            if not store.put(block):  # larger than the store: promise nothing
-                done = cut(text, replace(job, handle=""), self.packer)
-        return Part(name, text, done.text, done.kept, done.counts, done.notice, done.form)
-
-    def _store(self, task: _Task) -> Store | None:
-        return self.store if self.store is not None or task.state is None else task.state.store
-
-    def _settled(self, task: _Task, outcome: _Outcome) -> Trimmed:
+    def _settled(self, task: Task, outcome: Outcome) -> Trimmed:
         """The outcome, frozen where there is a state."""
         shown = tuple(p.shown for p in outcome.parts)
         try:
@@ -274,7 +210,7 @@ class ToolTrimmer:
             saved=outcome.before - outcome.after,
         )
 
-    def _frozen(self, task: _Task, outcome: _Outcome) -> Decision | None:
+    def _frozen(self, task: Task, outcome: Outcome) -> Decision | None:
         """The decision that stands. What goes out is frozen too: when it comes again, it stays as it is."""
         state = task.state
         if state is None or self.settings.shadow:
@@ -287,14 +223,14 @@ class ToolTrimmer:
             state.freeze(again, Decision((None,) * len(texts), outcome.after, outcome.after))
         return standing
 
-    def _failed(self, task: _Task, error: Exception) -> Trimmed:
+    def _failed(self, task: Task, error: Exception) -> Trimmed:
         """The output as it came. That is a decision too: a later request must send the same bytes."""
-        texts, note = task.shape.texts, _why(error)
+        texts, note = task.shape.texts, why(error)
         if task.state is not None and not self.settings.shadow:
             try:
                 task.state.freeze(task.key, Decision((None,) * len(texts), 0, 0, (), (note,)))
             except Exception as broken:
-                note = f"{note}; {_why(broken)}"
+                note = f"{note}; {why(broken)}"
         parts = tuple(Part("", t, t) for t in texts)
         return Trimmed(output=task.output, would=task.output, parts=parts, notes=(note,), failed=True)
 
@@ -307,27 +243,6 @@ class ToolTrimmer:
         self.counters.add(trimmed)
         observed_sizes("fieldpack.trim", trimmed.attributes(), milliseconds, trimmed.notes)
         return trimmed
-
-
-def _unchanged(task: _Task, total: int, note: str) -> _Outcome:
-    return _Outcome(tuple(Part("", t, t) for t in task.shape.texts), (note,), total, total)
-
-
-def _why(error: BaseException) -> str:
-    """Why an output went out unchanged, in a line."""
-    if isinstance(error, TimeLimitError):
-        return "unchanged: the time limit was over"
-    return f"unchanged: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-
-
-def shares(tokens: list[int], budget: int) -> list[int]:
-    """The budget of each text: small ones what they have, the others the same part of what is left."""
-    out = [0] * len(tokens)
-    left, open_texts = budget, sorted(range(len(tokens)), key=lambda i: tokens[i])
-    for place, i in enumerate(open_texts):
-        out[i] = min(tokens[i], left // (len(tokens) - place))
-        left -= out[i]
-    return out
 
 
 @lru_cache(maxsize=1)
