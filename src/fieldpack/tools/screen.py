@@ -1,6 +1,6 @@
 """The first stage for large outputs: of hundreds of thousands of characters, the lines that can answer are read whole.
 
-Own code: the packer's segmentation reads about 1 MB a second, this stage 30 MB; what it keeps is read by the packer.
+Own code: on two busy cores it reads 27 to 52 MB a second of logs, tables and JSON; what it keeps is read by the packer.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class TrimSettings:
     """
 
     budget: int = 1000
-    threshold: int = 400
+    threshold: int = 500
     time_limit: float = 10.0
     shadow: bool = False
     handle: str = "expand"
