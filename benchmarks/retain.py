@@ -9,8 +9,8 @@ CONVERSATIONS: one JSON object a line with `id`, `turns` ({"id", "session", "spe
 turns; whole: in whole turns; by category the latter.
 
 The policy `fieldpack`: each turn is a document, speaker and time its title; a turn gains by the turn that it answers
-and by the one before it (`PackingSettings(reply, before)`); turns are taken by log probability less 0.6 times the log
-of their cost, while they fit.
+and by the one before it (`PackingSettings(reply, before)`); where the question names one speaker, that speaker's turns
+gain 1 in log odds; turns are taken by log probability less 0.4 times the log of their cost, while they fit.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from fieldpack import ContextPacker, Document, PackingSettings
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.request import Request
 
-COST_EXPONENT = 0.6
+COST_EXPONENT = 0.4
 GAIN = 0.3
+SPEAKER = 1.0
 
 
 class FieldpackPolicy:
@@ -56,6 +57,9 @@ class FieldpackPolicy:
         rows = self.packer.relevance(request, corpus, vectors).logit
         logit = np.full(len(transcript.turns), -np.inf)
         np.maximum.at(logit, corpus.rows.doc, rows)
+        named = {t.speaker for t in transcript.turns if t.speaker.lower() in probe.question.lower()}
+        if len(named) == 1:
+            logit += SPEAKER * np.array([t.speaker in named for t in transcript.turns])
         fragments = turn_fragments(transcript)
         costs = np.array([cost(f.text, tokenizer) for f in fragments])
         worth = -np.logaddexp(0, -logit) - COST_EXPONENT * np.log(costs)
