@@ -469,3 +469,17 @@ def test_a_month_that_looks_like_a_function_word_is_a_name():
     out = trim(rows, question="refunds in May", budget=400).output
     assert sum(row.get("month") == "May" for row in out) == 8
     assert "kept" in out[-1]["_fieldpack"]
+
+
+def test_a_table_of_two_columns_keeps_its_header():
+    text = "id,name\n" + "\n".join(f"{i},order {i}" for i in range(300))
+    out = trim(text, question="order 17", budget=100).output.split("\n")
+    assert out[0] == "id,name"
+    assert "17,order 17" in out
+    assert out[-1].startswith("# kept ")
+
+
+def test_json_of_which_only_keys_would_fit_goes_out_whole():
+    value = {"x": [f"lorem ipsum order {i} " * 20 for i in range(60)]}
+    t = trim(value, question="order 17", budget=100)
+    assert t.output is value or any("lorem" in text for text in t.output["x"])

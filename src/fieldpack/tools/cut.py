@@ -32,6 +32,7 @@ _COUNTED = 96_000
 _SAMPLES, _SAMPLE = 24, 1_500
 _TABLE = KINDS.index("table")
 _LINE_FORMS = ("csv", "jsonl")
+_HEAD = re.compile(r"[A-Za-z_]\w{0,30}[,;\t][A-Za-z_]\w{0,30}")
 _NAMED, _RARE = np.float32(4.0), 0.2
 Ranges = list[tuple[int, int]]
 
@@ -90,7 +91,18 @@ def form_of(text: str) -> str:
     form = format_of(normalised(text))
     if form == "json" and not is_json(text):
         return "plain"
-    return "json" if form != "jsonl" and is_json(text) else form
+    if form != "jsonl" and is_json(text):
+        return "json"
+    return "csv" if form == "plain" and _is_narrow_table(text) else form
+
+
+def _is_narrow_table(text: str) -> bool:
+    """Whether a text is a table of two columns with a head of names, which the packer reads as lines."""
+    lines = [line.strip("\ufeff\r") for line in text[:20_000].split("\n")[:40]]
+    if len(lines) < 8 or not _HEAD.fullmatch(lines[0]):
+        return False
+    mark = next(m for m in ",;\t" if m in lines[0])
+    return all(line.count(mark) == 1 and not line.endswith(mark) for line in lines if line)
 
 
 def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
@@ -170,7 +182,10 @@ class _Cutter:
         kept = [r for piece in pieces for r in piece]
         if self.form == "json":
             pruner = Pruner(self.text, kept, self._known)
-            counts = self._json_counts(pruner.pruned(), kept)
+            bare = pruner.pruned()
+            if not bare.text:  # nothing but keys
+                return _Written([], self._whole, "", "", 0)
+            counts = self._json_counts(bare, kept)
             notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
             body = pruner.pruned(notice).text
         else:
