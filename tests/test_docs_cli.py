@@ -15,7 +15,11 @@ def real_help(verb):
     env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
     env.pop("FIELDPACK_DATA", None)
     done = subprocess.run(
-        [sys.executable, "-m", "fieldpack", *verb.split(), "--help"], capture_output=True, text=True, check=True, env=env
+        [sys.executable, "-m", "fieldpack", *verb.split(), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
     )
     return "\n".join(line.rstrip() for line in done.stdout.strip("\n").split("\n"))
 
