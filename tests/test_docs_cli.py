@@ -8,14 +8,18 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 VERBS = ["pack", "batch", "index", "field", "demo", "plan", "compress", "models", "calibrate"]
-VERBS += ["shell", "bench", "serve", "mcp"]
+VERBS += ["shell", "bench", "serve", "mcp", "trim", "expand", "hook post-tool-use"]
 
 
 def real_help(verb):
     env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
     env.pop("FIELDPACK_DATA", None)
     done = subprocess.run(
-        [sys.executable, "-m", "fieldpack", verb, "--help"], capture_output=True, text=True, check=True, env=env
+        [sys.executable, "-m", "fieldpack", *verb.split(), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
     )
     return "\n".join(line.rstrip() for line in done.stdout.strip("\n").split("\n"))
 

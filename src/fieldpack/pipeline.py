@@ -23,7 +23,7 @@ from fieldpack.old_names import OldNames
 from fieldpack.packing.fit import fit, header_tokens, require_pins
 from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
 from fieldpack.packing.select import over_all_rows, select
-from fieldpack.parts import PackerParts
+from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_documents, named_documents
 from fieldpack.result import Result
 from fieldpack.scored import NOTHING_MORE, Extras, LazyReading, Scored, Skipped, added

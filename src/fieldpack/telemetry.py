@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 log = logging.getLogger("fieldpack")
@@ -69,6 +69,25 @@ def sizes(result: Any) -> dict[str, int | float]:
         "fieldpack.tokens": result.tokens,
         "fieldpack.milliseconds": round(result.timings["total"], 3),
     }
+
+
+def observed_sizes(
+    name: str, attributes: Mapping[str, int | float | bool], milliseconds: float, notes: Sequence[str] = ()
+) -> None:
+    """Writes sizes to the log (level DEBUG) and to a span of the tracer, where there are any. A tracer that fails is
+    logged and otherwise ignored. notes: for the log alone."""
+    if log.isEnabledFor(logging.DEBUG):
+        sized = " ".join(f"{k.rpartition('.')[2]}={v}" for k, v in attributes.items())
+        log.debug("%s %s%s", name.rpartition(".")[2], sized, f" ({'; '.join(notes)})" if notes else "")
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is not None:
+        try:
+            end = time.time_ns()
+            tracer = trace.get_tracer("fieldpack")
+            span = tracer.start_span(name, attributes=dict(attributes), start_time=end - _nanoseconds(milliseconds))
+            span.end(end_time=end)
+        except Exception as error:
+            log.warning("the tracer failed: %s", type(error).__name__)
 
 
 def _traced(trace: Any, result: Any) -> None:

@@ -8,6 +8,6 @@ ROWS = (
     "corpus", "relevance", "request", "packing", "explain", "report", "scored", "citations",
     "old_result_names", "result", "explored", "notes", "old_names", "async_packs", "parts", "index", "stream",
     "pipeline", "prompt", "summary",
-    "plot", "parallel", "memory", "session", "adapters",
+    "plot", "parallel", "memory", "session", "tools", "adapters",
     "bench", "server", "mcp", "cli",
 )  # fmt: skip

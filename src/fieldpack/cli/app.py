@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fieldpack.cli import packing, services, tools
+from fieldpack.cli import agents, packing, services, tools
 from fieldpack.errors import BudgetError, FieldpackError
 
 app = typer.Typer(
@@ -21,9 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(tools.shell_app, name="shell")
+app.add_typer(agents.hook_app, name="hook")
 for _verb in (
     *(packing.pack, packing.batch, packing.index, tools.field, tools.demo, tools.plan, tools.compress, tools.models),
-    *(tools.calibrate, tools.bench, services.serve, services.mcp),
+    *(tools.calibrate, tools.bench, services.serve, services.mcp, agents.trim, agents.expand),
 ):
     app.command()(_verb)
 

@@ -31,6 +31,9 @@ class Metrics:
         )
         self.packs = self._counter("packs", "Packs made.")
         self.packed_tokens = self._counter("packed_tokens", "Tokens in the packs made.")
+        self.tool_outputs = self._counter("tool_outputs", "Outputs of tools seen by a trimmer.", ("outcome",))
+        self.tool_tokens = self._counter("tool_tokens", "Tokens of those outputs as they came.")
+        self.tool_saved_tokens = self._counter("tool_saved_tokens", "Tokens of those that were left out.", ("cached",))
         self.batches = self._counter("embedding_batches", "Batches embedded.")
         self.batch_texts = self._counter("embedding_batch_texts", "Texts in those batches.")
         self.batch_requests = self._counter("embedding_batch_requests", "Requests that those batches joined.")
@@ -52,6 +55,13 @@ class Metrics:
         """Counts one pack and its tokens. May be called from any thread."""
         self.packs.inc()
         self.packed_tokens.inc(tokens)
+
+    def trimmed(self, before: int, saved: int, saved_cached: int, outcome: str) -> None:
+        """Counts one output of a tool. outcome: "cut", "unchanged", "replayed" or "failed". From any thread."""
+        self.tool_outputs.labels(outcome).inc()
+        self.tool_tokens.inc(before)
+        self.tool_saved_tokens.labels("no").inc(saved)
+        self.tool_saved_tokens.labels("yes").inc(saved_cached)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

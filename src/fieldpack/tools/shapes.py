@@ -1,0 +1,191 @@
+"""The shapes that tool output comes in, as texts and a way back: a string, a JSON value, content blocks of MCP, OpenAI
+and Anthropic, as dicts or as the objects of their libraries."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fieldpack.tools.json_tree import dominating_string, is_json
+
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+_OTHER_TYPES = frozenset(
+    {"image", "image_url", "input_image", "audio", "input_audio", "file", "input_file", "document", "refusal"}
+    | {"resource_link", "search_result", "tool_reference"}
+)
+_INNER = 1_000
+"""Characters from which a string inside JSON is cut as a text of its own."""
+Rebuild = Callable[[Iterator[str]], Any]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """texts: of the output, in order. put: a new output from as many texts. failed: whether the output says that the
+    tool failed; None when it does not say."""
+
+    texts: tuple[str, ...]
+    put: Callable[[tuple[str, ...]], Any]
+    failed: bool | None = None
+
+
+def shape_of(output: Any) -> Shape:
+    """The texts of an output and the way back. Raises TypeError or ValueError for what is neither text, JSON nor
+    blocks."""
+    texts: list[str] = []
+    rebuild = _read(output, texts)
+
+    def put(new: tuple[str, ...]) -> Any:
+        return rebuild(iter(new))
+
+    return Shape(tuple(texts), put, _failed(output))
+
+
+def _failed(output: Any) -> bool | None:
+    flags = [_get(output, name) for name in ("isError", "is_error")]
+    if _get(output, "status") == "error" and (_get(output, "tool_call_id") or _get(output, "toolUseId")):
+        return True
+    if isinstance(output, list):
+        flags += [_failed(block) for block in output[:64]]
+    known = [f for f in flags if isinstance(f, bool)]
+    return True if any(known) else None
+
+
+def _get(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _read(value: Any, texts: list[str]) -> Rebuild:
+    if isinstance(value, str):
+        return _string(value, texts)
+    if isinstance(value, list | tuple) and value and all(_is_block(v) for v in value):
+        parts = [_read(v, texts) for v in value]
+        kind = type(value)
+        return lambda new: kind(part(new) for part in parts)
+    if _is_block(value):
+        return _block(value, texts)
+    if isinstance(value, Mapping | list | tuple):
+        return _json(value, texts)
+    raise TypeError(f"a {type(value).__name__} is no text, no JSON value and no content block")
+
+
+def _is_block(value: Any) -> bool:
+    kind = _get(value, "type")
+    if kind in _TEXT_TYPES:
+        return isinstance(_get(value, "text"), str)
+    if kind in _OTHER_TYPES or kind in ("tool_result", "function_call_output", "resource"):
+        return True
+    if isinstance(value, Mapping):
+        is_message = value.get("role") in ("tool", "function") and "content" in value
+        return is_message or ("content" in value and ("isError" in value or "structuredContent" in value))
+    if isinstance(value, list | tuple | str) or value is None:
+        return False
+    return hasattr(value, "content") and any(hasattr(value, n) for n in ("isError", "is_error", "tool_call_id"))
+
+
+def _block(block: Any, texts: list[str]) -> Rebuild:
+    kind = _get(block, "type")
+    if kind in _TEXT_TYPES:
+        return _field(block, "text", texts)
+    if kind == "function_call_output":
+        return _field(block, "output", texts)
+    if kind == "resource" and isinstance(_get(_get(block, "resource"), "text"), str):
+        inner = _field(_get(block, "resource"), "text", texts)
+        return lambda new: _with(block, resource=inner(new))
+    if _get(block, "content") is not None and kind not in _OTHER_TYPES:
+        return _result(block, texts)
+    return lambda new: block
+
+
+def _field(block: Any, name: str, texts: list[str]) -> Rebuild:
+    inner = _read(_get(block, name), texts)
+    return lambda new: _with(block, **{name: inner(new)})
+
+
+def _result(block: Any, texts: list[str]) -> Rebuild:
+    """A result with `content`; MCP may hold the same thing once more as structured content: then both are cut alike."""
+    content = _read(_get(block, "content"), texts) if _get(block, "content") else (lambda new: _get(block, "content"))
+    name = (
+        "structured_content"
+        if not isinstance(block, Mapping) and hasattr(block, "structured_content")
+        else ("structuredContent")
+    )
+    structured = _get(block, name)
+    if structured is None:
+        return lambda new: _with(block, content=content(new))
+    whole = _only_text(_get(block, "content"))
+    if whole is not None and isinstance(structured, Mapping) and structured.get("result") == whole:
+        return lambda new: _both(block, content(new), name, lambda text: {**structured, "result": text})
+    if whole is not None and _parsed(whole) == structured:
+        return lambda new: _both(block, content(new), name, json.loads)
+    other = _json(structured, texts)
+    return lambda new: _with(block, **{"content": content(new), name: other(new)})
+
+
+def _both(block: Any, content: Any, name: str, make: Callable[[str], Any]) -> Any:
+    return _with(block, **{"content": content, name: make(_only_text(content) or "")})
+
+
+def _only_text(content: Any) -> str | None:
+    """The text of content that is one text block, or a string."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and len(content) == 1 and _get(content[0], "type") in _TEXT_TYPES:
+        text = _get(content[0], "text")
+        return text if isinstance(text, str) else None
+    return None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _with(block: Any, **values: Any) -> Any:
+    """The block with other values: a new one of the same kind; the same one where nothing changes."""
+    if all(_get(block, name) is value or _get(block, name) == value for name, value in values.items()):
+        return block
+    if isinstance(block, Mapping):
+        return {**block, **values}
+    if hasattr(block, "model_copy"):
+        return block.model_copy(update=values)
+    if dataclasses.is_dataclass(block) and not isinstance(block, type):
+        return dataclasses.replace(block, **values)
+    raise TypeError(f"a {type(block).__name__} cannot be copied with another text")
+
+
+def _string(text: str, texts: list[str]) -> Rebuild:
+    """A text; of JSON in which one string holds nearly all, that string."""
+    inner = (
+        dominating_string(text) if len(text) > _INNER and text.lstrip()[:1] in ("{", "[") and is_json(text) else None
+    )
+    if inner is None:
+        texts.append(text)
+        return lambda new: next(new)
+    start, end = inner
+    value = json.loads(text[start:end])
+    texts.append(value)
+
+    def put(new: Iterator[str]) -> str:
+        shown = next(new)
+        return text if shown == value else text[:start] + json.dumps(shown, ensure_ascii=False) + text[end:]
+
+    return put
+
+
+def _json(value: Any, texts: list[str]) -> Rebuild:
+    """A JSON value as its text. Raises TypeError or ValueError for what JSON cannot hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if json.loads(text) != (list(value) if isinstance(value, tuple) else value):
+        raise TypeError("a value that JSON gives back otherwise")
+    inner = _string(text, texts)
+
+    def put(new: Iterator[str]) -> Any:
+        shown = inner(new)
+        return value if shown == text else json.loads(shown)
+
+    return put
