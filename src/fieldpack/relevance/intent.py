@@ -74,3 +74,8 @@ def _names(text: str) -> frozenset[tuple[str, str]]:
             words = words[1:]
         pairs.update(pairwise(words))
     return frozenset(pairs)
+
+
+def defines(word: str) -> bool:
+    """Whether a word asks for a definition."""
+    return _DEFINITION.fullmatch(word) is not None

@@ -18,7 +18,7 @@ import numpy as np
 from fieldpack.arrays import run_starts
 from fieldpack.corpus.corpus import Corpus, Unit
 from fieldpack.relevance.features import with_contexts
-from fieldpack.relevance.intent import Intent
+from fieldpack.relevance.intent import Intent, defines
 from fieldpack.relevance.signals import Signals
 from fieldpack.text.structure.diffs import is_diff
 from fieldpack.types import KINDS, BoolArray, FloatArray
@@ -28,12 +28,13 @@ _TABLE, _LIST, _CODE = (KINDS.index(kind) for kind in ("table", "list", "code"))
 _LINES, _ROWS = 0.6, 0.3
 """Shares of a document's rows: that are table, list or code; and table or list alone."""
 _SAMPLE = 20_000
-CONTEXT, BLOCK = 0.9, 0.75
-"""What a word is worth in a row's context, in the block around it."""
-SIMILAR, _ALIKE = 0.5, 0.4
+CONTEXT, BLOCK, RECORD = 0.9, 0.75, 0.95
+"""What a word is worth in a row's context, in the block around it, in the record around it."""
+SIMILAR, SIMILAR_SEEN, _ALIKE = 0.5, 0.2, 0.4
+UNSEEN = 3.0
 PAIR, NAME_PAIR = 0.3, 0.8
 PART = 0.25
-SLOPE, OFFSET, LEARNED = 10.0, -7.0, 0.25
+SLOPE, OFFSET, LEARNED = 10.0, -7.0, 0.15
 ASKED = 2.0
 DENIED = 4.0
 QUESTION = 1.0
@@ -88,9 +89,9 @@ class _Evidence:
         around = CONTEXT * with_contexts(own, self.candidates.context(self.unit))
         best = np.maximum(own, around)
         if self.unit == "sentence":
-            best = np.maximum(best, BLOCK * self._of_block(best))
+            best = np.maximum(best, self._of_block(best))
         covered = terms.weight @ best / max(float(terms.weight.sum()), 1e-9)
-        out = SLOPE * covered + OFFSET
+        out = SLOPE * covered + OFFSET - UNSEEN * self._unseen()
         return np.asarray(out + self._forms(covered), np.float32)
 
     def _of_unit(self, values: FloatArray) -> FloatArray:
@@ -99,7 +100,18 @@ class _Evidence:
     def _of_block(self, values: FloatArray) -> FloatArray:
         starts, group = self.candidates.starts, self.candidates.group
         small = np.diff(np.append(starts, len(group))) <= BLOCK_ROWS
-        return np.maximum.reduceat(values, starts, axis=1)[:, group] * small[group]
+        spans = self.candidates.corpus.sentences.spans
+        record = spans.kind[self.candidates.sentences] == _TABLE
+        context = self.candidates.context("sentence")
+        inside = np.flatnonzero(context >= 0)
+        inside = inside[group[context[inside]] == group[inside]]
+        share = np.where(record, RECORD, BLOCK) * small[group]
+        share[context[inside]] = 0  # what others bring along needs no words of theirs
+        return np.maximum.reduceat(values, starts, axis=1)[:, group] * share
+
+    def _unseen(self) -> float:
+        """Share in [0, 1] of the content words that the corpus does not hold."""
+        return 1 - self.query.known
 
     def _terms(self) -> _Terms:
         words, pairs = self._words(), self._pairs()
@@ -107,7 +119,7 @@ class _Evidence:
 
     def _words(self) -> _Terms:
         query, signals = self.query, self.signals
-        at = [i for i, w in enumerate(query.words) if query.content[i] and stem_of(w) not in self.intent.denied]
+        at = [i for i in range(len(query.words)) if self._counts(i)]
         parts = {p for i in at if query.ids[i] >= 0 and is_symbol(query.words[i]) for p in split(query.words[i])}
         parts -= {query.words[i] for i in at if is_symbol(query.words[i]) and not self._inside_other(i, at)}
         values, weight = [], []
@@ -116,14 +128,23 @@ class _Evidence:
             exact = similarity >= 0.9999
             if word.isalpha():
                 stem = self._stem(word)
-                soft = SIMILAR * np.clip((similarity - _ALIKE) / (1 - _ALIKE), 0, 1)
+                soft = (SIMILAR_SEEN if stem.any() else SIMILAR) * np.clip((similarity - _ALIKE) / (1 - _ALIKE), 0, 1)
                 values.append(np.where(exact | stem, 1.0, soft))
             else:
                 values.append(exact.astype(np.float32))
             whole = 1.0 if word in parts or not is_symbol(word) else 1.5
-            weight.append(float(query.idf[i]) * (PART if word in parts else whole) * (1.0 if query.ids[i] >= 0 else 0.5))
+            weight.append(float(query.idf[i]) * (PART if word in parts else whole))
         n = len(self.candidates.sentences)
         return _Terms(np.array(values, np.float32).reshape(len(at), n), np.array(weight, np.float32))
+
+    def _counts(self, i: int) -> bool:
+        """Whether a word of the query is one to look for."""
+        query, word = self.query, self.query.words[i]
+        if not query.content[i] or stem_of(word) in self.intent.denied:
+            return False
+        if self.intent.definition and defines(word):
+            return False
+        return bool(query.ids[i] >= 0 or (word.isalpha() and self.signals.max_similarity[i].max(initial=0) > _ALIKE))
 
     def _inside_other(self, i: int, at: list[int]) -> bool:
         """Whether a name is part of a longer one of the query that occurs."""
@@ -174,7 +195,7 @@ class _Evidence:
         if intent.question and texts is not None:
             out -= QUESTION * np.array([t.rstrip().endswith("?") for t in texts], np.float32)
         if intent.denied:
-            out -= DENIED * self._denied()
+            out += DENIED * self._denied()
         return out
 
     def _texts(self) -> list[str]:
@@ -186,19 +207,35 @@ class _Evidence:
         return texts_of(candidates.corpus.paragraphs.spans, candidates.corpus.documents, candidates.paragraphs)
 
     def _denied(self) -> FloatArray:
-        """(n,) rows that hold what the query denies, without a denial of their own."""
+        """(n,) in [-1, 1]: -1 for rows that hold what the query denies, without a denial of their own. Where the header
+        or the key holds it, a row's "no" or "false" is a yes to the query."""
         vocabulary, candidates = self.candidates.corpus.vocabulary, self.candidates
         numbers = [vocabulary.stems[s] for s in self.intent.denied if s in vocabulary.stems]
         hit = np.isin(vocabulary.stem[candidates.words], numbers)
-        denials = [vocabulary.index[w] for w in ("not", "never", "no") if w in vocabulary.index]
-        hit[1:] &= ~np.isin(candidates.words[:-1], denials)
-        held = _reduce_any(hit, candidates.offsets)
-        starts, group = candidates.starts, candidates.group
+        hit[1:] &= ~self._words_of(_DENIALS)[:-1]
+        holds = self._of_small_block(_reduce_any(hit, candidates.offsets))
+        false = self._of_small_block(_reduce_any(self._words_of(_FALSE), candidates.offsets))
+        true = self._of_small_block(_reduce_any(self._words_of(_TRUE), candidates.offsets))
+        context = candidates.context(self.unit)
+        heads = self._of_small_block((context >= 0) & holds[np.maximum(context, 0)], True)
+        if heads.any():
+            return np.where(heads, np.where(false, 0.5, np.where(true, -0.5, 0)), 0).astype(np.float32)
+        return -holds.astype(np.float32)
+
+    def _words_of(self, words: frozenset[str]) -> BoolArray:
+        index = self.candidates.corpus.vocabulary.index
+        return np.isin(self.candidates.words, [index[w] for w in words if w in index])
+
+    def _of_small_block(self, held: BoolArray, of_unit: bool = False) -> BoolArray:
+        """(n,) rows of the unit of which a sentence of their small block holds it."""
+        if of_unit:
+            return held
+        starts, group = self.candidates.starts, self.candidates.group
         by_paragraph = np.logical_or.reduceat(held, starts)
         if self.unit == "paragraph":
-            return by_paragraph.astype(np.float32)
+            return by_paragraph
         small = np.diff(np.append(starts, len(group))) <= BLOCK_ROWS
-        return np.where(small[group], by_paragraph[group], held).astype(np.float32)
+        return np.where(small[group], by_paragraph[group], held)
 
 
 def _reduce_any(hit: BoolArray, offsets: FloatArray) -> BoolArray:
@@ -206,6 +243,9 @@ def _reduce_any(hit: BoolArray, offsets: FloatArray) -> BoolArray:
     return np.asarray(held[offsets[1:]] > held[offsets[:-1]], np.bool_)
 
 
+_DENIALS = frozenset(["not", "never", "no", "t"])
+_FALSE = frozenset(["no", "false", "off", "disabled", "none", "n", "0", "✗", "never", "inactive", "unavailable"])
+_TRUE = frozenset(["yes", "true", "on", "enabled", "y", "1", "active"])
 CAUSE = re.compile(
     r"^\s*(?:Caused by|E {2,}|[\w.$]+(?:Error|Exception|Fault|Interrupt)\b|error\b|fatal\b|panic\b|FAILED\b|npm (?:ERR!|error))"
     r"|: (?:fatal )?error\b|\b[A-Z]\w*(?:Error|Exception)\b|\b(?:because|due to|reason|root cause|caused by)\b"

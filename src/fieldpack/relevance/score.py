@@ -100,10 +100,10 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
         layer, best, words = setup.scorer.sentence, signals.max_similarity, candidates.lengths
         score = layer.score(sentence.table)
     logit = layer.logit(score, facts(score, raw, query.known))
-    logit = with_line_evidence(logit, signals, setup.unit)
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
-    logit[words == 0] = _FLOOR
     logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
+    logit = with_line_evidence(logit, signals, setup.unit)
+    logit[words == 0] = _FLOOR
     content = np.flatnonzero(query.content)
     return Relevance(
         logit=logit,
