@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -132,8 +133,9 @@ class _Evidence:
                 values.append(np.where(exact | stem, 1.0, soft))
             else:
                 values.append(exact.astype(np.float32))
-            whole = 1.0 if word in parts or not is_symbol(word) else 1.5
-            weight.append(float(query.idf[i]) * (PART if word in parts else whole))
+            whole = 1.0 if not is_symbol(word) else 1.5
+            share = PART if word in parts or word in _GENERAL else whole
+            weight.append(share * self._rarity(values[-1] > SIMILAR))
         n = len(self.candidates.sentences)
         return _Terms(np.array(values, np.float32).reshape(len(at), n), np.array(weight, np.float32))
 
@@ -154,33 +156,52 @@ class _Evidence:
             for j in at
         )
 
+    def _rarity(self, held: BoolArray) -> float:
+        """The idf of a word that these sentences (n,) hold, among the line rows."""
+        rows, found = float(self.rows.sum()), float((held & self.rows).sum())
+        return float(np.log1p((rows - found + 0.5) / (found + 0.5)))
+
     def _stem(self, word: str) -> BoolArray:
         vocabulary, candidates = self.candidates.corpus.vocabulary, self.candidates
         number = vocabulary.stems.get(stem_of(word), -1)
         return _reduce_any(vocabulary.stem[candidates.words] == number, candidates.offsets)
 
     def _pairs(self) -> _Terms:
-        index, frequencies = self.candidates.corpus.vocabulary.index, self.candidates.corpus.frequencies
-        stems, ids = self.candidates.corpus.vocabulary.stem, self.candidates.words
-        offsets = self.candidates.offsets
-        content = {w for w, c in zip(self.query.words, self.query.content, strict=True) if c}
+        """Neighbouring words of the query side by side, in either order, or one of them as the name of a column and the
+        other in that column."""
+        vocabulary, query = self.candidates.corpus.vocabulary, self.query
+        at = [i for i in range(len(query.words)) if self._counts(i) and query.ids[i] >= 0 and not is_symbol(query.words[i])]
+        flat, offsets = vocabulary.stem[self.candidates.words], self.candidates.offsets
         sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        same = sentence[:-1] == sentence[1:]
         values, weight = [], []
-        flat = stems[ids]
-        for a, b in self.query.pairs:
-            if a not in content or b not in content or {stem_of(a), stem_of(b)} & self.intent.denied:
-                continue
-            i, j = index.get(a, -1), index.get(b, -1)
-            if i < 0 or j < 0 or is_symbol(a) or is_symbol(b):
-                continue
-            side = (flat[:-1] == stems[i]) & (flat[1:] == stems[j]) & (sentence[:-1] == sentence[1:])
+        for i, j in pairwise(at):
+            a, b = vocabulary.stem[query.ids[i]], vocabulary.stem[query.ids[j]]
+            side = same & ((flat[:-1] == a) & (flat[1:] == b) | (flat[:-1] == b) & (flat[1:] == a))
             row = np.zeros(len(offsets) - 1, np.float32)
             row[sentence[:-1][side]] = 1
+            row = np.maximum(row, self._columns(query.words[i], query.words[j]))
             values.append(row)
-            share = NAME_PAIR if (a, b) in self.intent.names else PAIR
-            weight.append(share * float(frequencies.idf[i] + frequencies.idf[j]) / 2)
-        n = len(offsets) - 1
-        return _Terms(np.array(values, np.float32).reshape(len(values), n), np.array(weight, np.float32))
+            named = (query.words[i], query.words[j]) in self.intent.names
+            weight.append((NAME_PAIR if named else PAIR) * self._rarity(row > 0) * float(bool(row.any())))
+        return _Terms(np.array(values, np.float32).reshape(len(values), len(offsets) - 1), np.array(weight, np.float32))
+
+    def _columns(self, first: str, second: str) -> FloatArray:
+        """(n,) rows whose header names a column by one of two words and that hold the other in it."""
+        candidates = self.candidates
+        out = np.zeros(len(candidates.sentences), np.float32)
+        context = candidates.context("sentence")
+        holds = [self._stem(word) for word in (first, second)]
+        for (name, in_name), (cell, in_cell) in (
+            ((first, holds[0]), (second, holds[1])),
+            ((second, holds[1]), (first, holds[0])),
+        ):
+            rows = np.flatnonzero((context >= 0) & in_cell & in_name[np.maximum(context, 0)])
+            texts = candidates.texts(rows)
+            heads = {int(h): candidates.texts(np.array([h]))[0] for h in set(context[rows].tolist())}
+            for row, text in zip(rows.tolist(), texts, strict=True):
+                out[row] = max(out[row], float(in_column(heads[int(context[row])], text, name, cell)))
+        return out
 
     def _forms(self, covered: FloatArray) -> FloatArray:
         """What the intent adds."""
@@ -213,29 +234,29 @@ class _Evidence:
         numbers = [vocabulary.stems[s] for s in self.intent.denied if s in vocabulary.stems]
         hit = np.isin(vocabulary.stem[candidates.words], numbers)
         hit[1:] &= ~self._words_of(_DENIALS)[:-1]
-        holds = self._of_small_block(_reduce_any(hit, candidates.offsets))
-        false = self._of_small_block(_reduce_any(self._words_of(_FALSE), candidates.offsets))
-        true = self._of_small_block(_reduce_any(self._words_of(_TRUE), candidates.offsets))
-        context = candidates.context(self.unit)
-        heads = self._of_small_block((context >= 0) & holds[np.maximum(context, 0)], True)
-        if heads.any():
-            return np.where(heads, np.where(false, 0.5, np.where(true, -0.5, 0)), 0).astype(np.float32)
-        return -holds.astype(np.float32)
+        false, true = (self._in_unit(self._words_of(words)) for words in (_FALSE, _TRUE))
+        own, context = self._in_unit(hit), candidates.context(self.unit)
+        # `"available": false` says it of itself; a header says it of the rows below.
+        named = own & (false | true) | (context >= 0) & own[np.maximum(context, 0)]
+        answer = np.where(named & false, 0.5, np.where(named & true, -0.5, 0))
+        if self.unit == "sentence":
+            own = self._in_block(own & ~named) | own & ~named
+        return np.where(own & (answer == 0), -1, answer).astype(np.float32)
 
     def _words_of(self, words: frozenset[str]) -> BoolArray:
         index = self.candidates.corpus.vocabulary.index
         return np.isin(self.candidates.words, [index[w] for w in words if w in index])
 
-    def _of_small_block(self, held: BoolArray, of_unit: bool = False) -> BoolArray:
-        """(n,) rows of the unit of which a sentence of their small block holds it."""
-        if of_unit:
-            return held
+    def _in_unit(self, hit: BoolArray) -> BoolArray:
+        """(n,) rows of the unit that hold a word of `hit` (m,)."""
+        held = _reduce_any(hit, self.candidates.offsets)
+        return held if self.unit == "sentence" else np.logical_or.reduceat(held, self.candidates.starts)
+
+    def _in_block(self, held: BoolArray) -> BoolArray:
+        """(n,) sentences of a small block of which one holds it."""
         starts, group = self.candidates.starts, self.candidates.group
-        by_paragraph = np.logical_or.reduceat(held, starts)
-        if self.unit == "paragraph":
-            return by_paragraph
         small = np.diff(np.append(starts, len(group))) <= BLOCK_ROWS
-        return np.where(small[group], by_paragraph[group], held)
+        return np.logical_or.reduceat(held, starts)[group] & small[group]
 
 
 def _reduce_any(hit: BoolArray, offsets: FloatArray) -> BoolArray:
@@ -243,6 +264,23 @@ def _reduce_any(hit: BoolArray, offsets: FloatArray) -> BoolArray:
     return np.asarray(held[offsets[1:]] > held[offsets[:-1]], np.bool_)
 
 
+_CELL = re.compile(r"[ \t]*[|│┃][ \t]*|\t|,|[ ]{2,}|</t[dh]>")
+
+
+def in_column(header: str, row: str, name: str, cell: str) -> bool:
+    """Whether a row holds the word `cell` in a column that the header calls by the word `name`. False where the two
+    have not the same number of cells."""
+    heads, cells = (_CELL.split(text.strip().strip("|│┃")) for text in (header, row))
+    if len(heads) != len(cells) or len(heads) < 2:
+        return False
+    name, cell = stem_of(name), stem_of(cell)
+    return any(
+        name in map(stem_of, split(head)) and cell in map(stem_of, split(value))
+        for head, value in zip(heads, cells, strict=True)
+    )
+
+
+_GENERAL = frozenset(["value", "values", "setting", "entry", "row", "line", "record", "show", "list", "find", "tell", "give"])
 _DENIALS = frozenset(["not", "never", "no", "t"])
 _FALSE = frozenset(["no", "false", "off", "disabled", "none", "n", "0", "✗", "never", "inactive", "unavailable"])
 _TRUE = frozenset(["yes", "true", "on", "enabled", "y", "1", "active"])
