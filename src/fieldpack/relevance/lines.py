@@ -21,6 +21,7 @@ from fieldpack.corpus.corpus import Corpus, Unit
 from fieldpack.relevance.features import with_contexts
 from fieldpack.relevance.intent import Intent, defines
 from fieldpack.relevance.signals import Signals
+from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.text.structure.diffs import is_diff
 from fieldpack.types import KINDS, BoolArray, FloatArray
 from fieldpack.words import is_symbol, split, stem_of
@@ -28,6 +29,9 @@ from fieldpack.words import is_symbol, split, stem_of
 _TABLE, _LIST, _CODE = (KINDS.index(kind) for kind in ("table", "list", "code"))
 _LINES, _ROWS = 0.6, 0.3
 """Shares of a document's rows: that are table, list or code; and table or list alone."""
+_FEWEST, _LISTED = 5, 200
+"""Rows of a file of lines, at least; listed rows that are looked at for a list's mark."""
+_MARK = re.compile(r"(?:[-*+•–—‣◦]|\(?\w{1,3}[.)])\s")
 _SAMPLE = 20_000
 CONTEXT, BLOCK, RECORD = 0.9, 0.75, 0.95
 """What a word is worth in a row's context, in the block around it, in the record around it."""
@@ -44,16 +48,28 @@ BLOCK_ROWS = 60
 
 def line_rows(corpus: Corpus) -> BoolArray:
     """(n,) sentences that are rows, records, entries or lines of a file of lines: all of a document that holds little
-    else, and of other documents the tables."""
+    else, and of other documents the tables. The items of a list in prose are none."""
     spans = corpus.sentences.spans
     kind, document, count = spans.kind, spans.doc, len(corpus.documents)
-    total = np.maximum(np.bincount(document, minlength=count), 1)
-    rows = np.bincount(document, (kind == _TABLE) | (kind == _LIST), count) / total
-    code = np.bincount(document, kind == _CODE, count) / total
-    lines = (rows + code >= _LINES) & (rows >= _ROWS)
-    for number in np.flatnonzero((code >= _LINES) & ~lines).tolist():
+    size = np.bincount(document, minlength=count)
+    rows = np.bincount(document, (kind == _TABLE) | (kind == _LIST), count) / np.maximum(size, 1)
+    code = np.bincount(document, kind == _CODE, count) / np.maximum(size, 1)
+    lines = (rows + code >= _LINES) & (rows >= _ROWS) & (size >= _FEWEST)
+    listed = np.bincount(document, kind == _LIST, count)
+    for number in np.flatnonzero(lines & (listed >= 0.3 * size)).tolist():
+        lines[number] = not _is_prose_list(corpus, number)
+    for number in np.flatnonzero((code >= _LINES) & (rows < _ROWS)).tolist():
         lines[number] = is_diff(corpus.documents[number].text[:_SAMPLE])
     return np.asarray(lines[document] | (kind == _TABLE), np.bool_)
+
+
+def _is_prose_list(corpus: Corpus, number: int) -> bool:
+    """Whether half of the listed rows of a document have a list's mark before them."""
+    spans = corpus.sentences.spans
+    rows = np.flatnonzero((spans.doc == number) & (spans.kind == _LIST))[:_LISTED]
+    text = corpus.documents[number].text
+    marked = sum(_MARK.match(text, start) is not None for start in spans.start[rows].tolist())
+    return 2 * marked > len(rows)
 
 
 def with_line_evidence(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray:
@@ -171,8 +187,9 @@ class _Evidence:
         other in that column."""
         vocabulary, query = self.candidates.corpus.vocabulary, self.query
         at = [i for i in range(len(query.words)) if self._counts(i) and query.ids[i] >= 0 and not is_symbol(query.words[i])]
-        flat, offsets = vocabulary.stem[self.candidates.words], self.candidates.offsets
-        sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        words, offsets = self.candidates.words, self.candidates.offsets
+        content = ~self._words_of(_SKIPPED)
+        flat, sentence = vocabulary.stem[words][content], np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[content]
         same = sentence[:-1] == sentence[1:]
         values, weight = [], []
         for i, j in pairwise(at):
@@ -180,9 +197,10 @@ class _Evidence:
             side = same & ((flat[:-1] == a) & (flat[1:] == b) | (flat[:-1] == b) & (flat[1:] == a))
             row = np.zeros(len(offsets) - 1, np.float32)
             row[sentence[:-1][side]] = 1
-            row = np.maximum(row, self._columns(query.words[i], query.words[j]))
+            columns = self._columns(query.words[i], query.words[j])
+            row = np.maximum(row, columns)
             values.append(row)
-            named = (query.words[i], query.words[j]) in self.intent.names
+            named = (query.words[i], query.words[j]) in self.intent.names or columns.any()
             weight.append((NAME_PAIR if named else PAIR) * self._rarity(row > 0) * float(bool(row.any())))
         return _Terms(np.array(values, np.float32).reshape(len(values), len(offsets) - 1), np.array(weight, np.float32))
 
@@ -282,8 +300,9 @@ def in_column(header: str, row: str, name: str, cell: str) -> bool:
 
 _GENERAL = frozenset(["value", "values", "setting", "entry", "row", "line", "record", "show", "list", "find", "tell", "give"])
 _DENIALS = frozenset(["not", "never", "no", "t"])
-_FALSE = frozenset(["no", "false", "off", "disabled", "none", "n", "0", "✗", "never", "inactive", "unavailable"])
-_TRUE = frozenset(["yes", "true", "on", "enabled", "y", "1", "active"])
+_FALSE = frozenset(["no", "false", "off", "disabled", "none", "never", "inactive", "unavailable"])
+_TRUE = frozenset(["yes", "true", "enabled", "active"])
+_SKIPPED = STOPWORDS - _DENIALS
 CAUSE = re.compile(
     r"^\s*(?:Caused by|E {2,}|[\w.$]+(?:Error|Exception|Fault|Interrupt)\b|error\b|fatal\b|panic\b|FAILED\b|npm (?:ERR!|error))"
     r"|: (?:fatal )?error\b|\b[A-Z]\w*(?:Error|Exception)\b|\b(?:because|due to|reason|root cause|caused by)\b"
