@@ -288,14 +288,20 @@ _CELL = re.compile(r"[ \t]*[|│┃][ \t]*|\t|,|[ ]{2,}|</t[dh]>")
 def in_column(header: str, row: str, name: str, cell: str) -> bool:
     """Whether a row holds the word `cell` in a column that the header calls by the word `name`. False where the two
     have not the same number of cells."""
-    heads, cells = (_CELL.split(text.strip().strip("|│┃")) for text in (header, row))
-    if len(heads) != len(cells) or len(heads) < 2:
-        return False
+    cells = _cells(row)
     name, cell = stem_of(name), stem_of(cell)
-    return any(
-        name in map(stem_of, split(head)) and cell in map(stem_of, split(value))
-        for head, value in zip(heads, cells, strict=True)
-    )
+    for line in header.splitlines():
+        heads = _cells(line)
+        if len(heads) == len(cells) > 1 and any(
+            name in map(stem_of, split(head)) and cell in map(stem_of, split(value))
+            for head, value in zip(heads, cells, strict=True)
+        ):
+            return True
+    return False
+
+
+def _cells(line: str) -> list[str]:
+    return _CELL.split(line.strip().strip("|│┃"))
 
 
 _GENERAL = frozenset(["value", "values", "setting", "entry", "row", "line", "record", "show", "list", "find", "tell", "give"])
