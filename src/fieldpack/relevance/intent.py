@@ -46,6 +46,9 @@ class Intent:
     names: frozenset[tuple[str, str]] = frozenset()
 
 
+NO_INTENT = Intent()
+
+
 def intent_of(text: str) -> Intent:
     """The intent of a query's text."""
     definition = _DEFINITION.search(text) is not None

@@ -10,7 +10,7 @@ import numpy as np
 from fieldpack.arrays import unit
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.embed.static import TYPICAL_WEIGHT, StaticEmbedder
-from fieldpack.relevance.intent import Intent, intent_of
+from fieldpack.relevance.intent import NO_INTENT, Intent, intent_of
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.types import BoolArray, FloatArray, IntArray
 from fieldpack.words import query_weights, split
@@ -37,7 +37,7 @@ class Query:
     direction: FloatArray
     vector: FloatArray
     pairs: tuple[tuple[str, str], ...]
-    intent: Intent = Intent()
+    intent: Intent = NO_INTENT
 
     @property
     def known(self) -> float:
