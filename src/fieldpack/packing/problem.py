@@ -216,6 +216,7 @@ def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplin
     """The couplings among some rows (ascending) of a corpus."""
     level, titles = corpus.level, corpus.titles
     words, offsets, vectors = corpus.words, level.offsets, level.vectors
+    is_row = np.asarray(corpus.rows.kind[rows] == KINDS.index("table"), np.bool_)
     title_words, title_offsets, document = titles.ids, titles.offsets, corpus.rows.doc
     if len(rows) < len(level):
         first, last = offsets[rows], offsets[rows + 1]
@@ -237,6 +238,7 @@ def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplin
         has_titles=corpus.has_titles,
         repeats=RowRepeats(corpus, rows).shares,
         repeats_rows=np.arange(len(rows)),
+        is_row=is_row if is_row.any() else None,
     )
 
 
