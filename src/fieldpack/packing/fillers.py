@@ -12,9 +12,11 @@ _LONGEST = 160
 _MARK = r"(?:[-*+•–]|\(?\w{1,3}[.)])[ \t]+"
 _LABEL = re.compile(rf"(?:{_MARK})?(?:(?P<stars>\*\*|__|\*|_|`)[^\n]{{0,60}}?(?P=stars)[.:]?|[^\n|=]{{1,60}}:)")
 _CONTENTS = re.compile(
-    rf"(?:{_MARK})?(?:\[[^\]\n]*\]\(#[^)\n]*\)|[^\n]{{1,120}}?(?:[ \t]*\.){{4,}}[ \t]*\d+|:(?:doc|ref):`[^`\n]*`)"
+    rf"(?:{_MARK})?(?:\[[^\]\n]*\]\(#[^)\n]*\)|[^\n]{{1,120}}?(?:[ \t]*\.){{4,}}[ \t]*\d*|:(?:doc|ref):`[^`\n]*`)"
 )
 _WORD = re.compile(r"\w")
+_PAGE = re.compile(r"\d{1,4}")
+_PROSE = (KINDS.index("paragraph"), KINDS.index("sentence"))
 _HEADING, _CODE, _TABLE = (KINDS.index(kind) for kind in ("heading", "code", "table"))
 
 
@@ -28,5 +30,7 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
         return False
     text = document[start:end]
     if kind == _HEADING or _WORD.search(text) is None:
+        return True
+    if kind in _PROSE and _PAGE.fullmatch(text):  # what is left of a line of contents
         return True
     return _LABEL.fullmatch(text) is not None or _CONTENTS.fullmatch(text) is not None

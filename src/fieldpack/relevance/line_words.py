@@ -56,7 +56,7 @@ class LineWords:
         held, offsets = np.concatenate(([0], np.cumsum(hit))), self._candidates.offsets
         return np.asarray(held[offsets[1:]] > held[offsets[:-1]], np.bool_)
 
-    def among(self, words: frozenset[str]) -> BoolArray:
+    def occurrences(self, words: frozenset[str]) -> BoolArray:
         """(m,) words of the candidates that are among these."""
         index = self._vocabulary.index
         return np.isin(self._candidates.words, [index[w] for w in words if w in index])
@@ -83,7 +83,7 @@ class LineWords:
         other in that column. Function words between them do not count."""
         query, stems = self._query, self._vocabulary.stem
         ids = [i for i in self._counted if query.ids[i] >= 0 and not is_symbol(query.words[i])]
-        content = ~self.among(STOPWORDS - DENIALS)
+        content = ~self.occurrences(STOPWORDS - DENIALS)
         flat, sentence = stems[self._candidates.words][content], self._sentence[content]
         same = sentence[:-1] == sentence[1:]
         values, weight = np.zeros((max(len(ids) - 1, 0), len(self._rows)), np.float32), []
@@ -142,7 +142,7 @@ class LineWords:
         number = self._vocabulary.stems.get(stem_of(word), -1)
         return self.sentences_with(self._vocabulary.stem[self._candidates.words] == number)
 
-    def _rarity(self, held: BoolArray) -> float:
+    def _rarity(self, holders: BoolArray) -> float:
         """The idf among the rows of what these sentences (n,) hold."""
-        rows, holding = float(self._rows.sum()), float((held & self._rows).sum())
+        rows, holding = float(self._rows.sum()), float((holders & self._rows).sum())
         return float(np.log1p((rows - holding + 0.5) / (holding + 0.5)))

@@ -160,8 +160,8 @@ class _Evidence:
             return np.zeros(len(context), np.float32)
         vocabulary, words = candidates.corpus.vocabulary, self._words
         hit = np.isin(vocabulary.stem[candidates.words], [vocabulary.stems[s] for s in denied if s in vocabulary.stems])
-        hit[1:] &= ~words.among(DENIALS)[:-1]
-        false, true = (self._in_unit(words.among(answers)) for answers in (_FALSE, _TRUE))
+        hit[1:] &= ~words.occurrences(DENIALS)[:-1]
+        false, true = (self._in_unit(words.occurrences(answers)) for answers in (_FALSE, _TRUE))
         own = self._in_unit(hit)
         # `"available": false` says it of itself; a header says it of the rows below.
         named = own & (false | true) | (context >= 0) & own[np.maximum(context, 0)]
