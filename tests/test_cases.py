@@ -239,3 +239,7 @@ def test_a_pack_of_a_markdown_table_is_a_table_of_its_rows(rows, budget):
     ]
     out = packed(rows[-1][1], "\n".join(lines), budget, kind="markdown").splitlines()
     assert out[:2] == lines[:2] and all(line in lines for line in out)
+
+
+def test_a_query_without_a_word_of_the_table_still_fills_the_budget():
+    assert packed("?", "\n".join(table(",")), 100) and packed("zzzz", "\n".join(table("\t")), 100)

@@ -105,10 +105,10 @@ class _Evidence:
         """(n,) log odds of the rows of the unit."""
         terms, candidates = self._words.terms(), self.signals.candidates
         best = terms.values
-        if self.unit == "paragraph" and len(best):
+        if self.unit == "paragraph":
             best = np.maximum.reduceat(best, candidates.starts, axis=1)
         best = np.maximum(best, CONTEXT * with_contexts(best, candidates.context(self.unit)))
-        if self.unit == "sentence" and len(best):
+        if self.unit == "sentence":
             best = np.maximum(best, self._around(best))
         covered = np.asarray(terms.weight @ best / max(float(terms.weight.sum()), 1e-9), np.float32)
         odds = SLOPE * covered + OFFSET - UNSEEN * (1 - self.signals.query.known)
