@@ -124,7 +124,10 @@ def test_segments_do_not_depend_on_the_budget(packer):
 
 
 def test_a_full_budget_is_used():
-    texts = [f"Report {i}. " + " ".join(TOPICS.values()) + f" Entry number {i} ends here." for i in range(40)]
+    topics = [topic.rstrip(".") for topic in TOPICS.values()]  # of copies one would stand
+    texts = [
+        f"Report {i}. " + " ".join(f"{t}, as of {i}." for t in topics) + f" Entry {i} ends here." for i in range(40)
+    ]
     for budget in (1000, 2000, 3500):
         result = fp.ContextPacker().pack(QUERY, texts, budget)
         assert 0.985 * budget <= result.tokens <= budget

@@ -11,6 +11,7 @@ import numpy as np
 from fieldpack.packing.fit import Fitted, Writer, header_tokens
 from fieldpack.packing.problem import Problem
 from fieldpack.packing.select import Packing
+from fieldpack.relevance.same import text_key
 from fieldpack.relevance.score import Relevance
 from fieldpack.types import IntArray
 from fieldpack.words import shared_wording, unspaced
@@ -109,6 +110,8 @@ class Explanation:
             size = f"{cost} tokens alone, the budget is {self.budget}"
             return f"{self._score(row)}; {size}; enters with a larger budget or a pin"
         more = max(int(self._queue[row]) - (self.budget - self.fitted.text.tokens), 1)
+        if (copy := self._packed.get(text_key(self.writer.documents, self.writer.segments, row))) is not None:
+            return f"relevance {p:.2f}; is the same as {self._place_of(copy)}, which is packed"
         repeated = self.packing.duplicate[row]
         words = self._words(row)
         reason = "; ".join(filter(None, (self._score(row), words)))
@@ -173,6 +176,18 @@ class Explanation:
         counted = set(words)
         shared = (w for query in self.queries for w in shared_wording(query, passage, counted))
         return list(dict.fromkeys(shared))
+
+    @cached_property
+    def _packed(self) -> dict[str, int]:
+        """The packed rows by their texts."""
+        rows = np.flatnonzero(self.fitted.inside).tolist()
+        keys = [text_key(self.writer.documents, self.writer.segments, row) for row in rows]
+        return {key: row for key, row in zip(keys, rows, strict=True) if key}
+
+    def _place_of(self, row: int) -> str:
+        segments = self.writer.segments
+        document = self.writer.documents[int(segments.doc[row])]
+        return f"characters {segments.start[row]} to {segments.end[row]} of {document.id}"
 
     @cached_property
     def _order(self) -> list[int]:

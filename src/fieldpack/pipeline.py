@@ -21,7 +21,7 @@ from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
 from fieldpack.old_names import OldNames
 from fieldpack.packing.fit import fit, header_tokens, require_pins
-from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors
+from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors, with_copies
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state
 from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_documents, named_documents
@@ -111,6 +111,7 @@ class ContextPacker(OldNames, PackerParts):
         problem = scored.problem if len(rows) == len(scored.problem) else scored.problem.take(rows)
         couplings = couplings_of(corpus, rows, relevance.query_ids)
         problem = replace(problem, header_tokens=header_tokens(writer, rows), couplings=couplings)
+        problem = with_copies(problem, corpus.documents, corpus.rows, rows)
         if settings.attract > 0:
             reading, vectors = scored.reading, corpus.vectors[corpus.paragraph[rows]]
             problem = with_attractors(problem, reading.attractors, reading.demand, vectors)

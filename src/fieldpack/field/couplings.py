@@ -138,7 +138,8 @@ class Couplings(FrozenArrays):
     title_words, title_offsets (t + 1,): their words. idf (u,): what a word is worth. query_ids: the query's words,
     which link everything and so count nothing. vectors (n, d): unit rows, for copies. has_titles: whether documents are
     told apart by their titles. repeats: which of the rows that are alike by their vectors are copies, over the numbers
-    `repeats_rows` (n,).
+    `repeats_rows` (n,). is_row (n,): rows of tables and records, which share their values with their rivals, so that no
+    link leads from them or to them; None for none.
     """
 
     words: Ids
@@ -153,6 +154,7 @@ class Couplings(FrozenArrays):
     has_titles: bool
     repeats: Repeats
     repeats_rows: IntArray
+    is_row: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -171,6 +173,7 @@ class Couplings(FrozenArrays):
             document=self.document[rows],
             vectors=self.vectors[rows],
             repeats_rows=self.repeats_rows[rows],
+            is_row=None if self.is_row is None else self.is_row[rows],
         )
 
     def beside(self, row: int) -> IntArray:
@@ -182,6 +185,13 @@ class Couplings(FrozenArrays):
         """(n,) in [0, 1]: how much the packed `row` calls for each other row. In a chain of evidence the next piece is
         the one that a packed piece names: whose title occurs in it, or, where rows have no titles of their own, that
         shares rare words with it."""
+        if self.is_row is None:
+            return self._links(row)
+        if self.is_row[row]:
+            return np.zeros(len(self), np.float32)
+        return np.where(self.is_row, np.float32(0), self._links(row))
+
+    def _links(self, row: int) -> FloatArray:
         if not self.has_titles:
             shared = self._word_index.overlap(self._words(row))
             out = shared / np.sqrt(np.maximum(self._totals * self._totals[row], 1e-12))

@@ -13,7 +13,8 @@ import numpy as np
 
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
-from fieldpack.packing.problem import Problem, missing_contexts, with_contexts
+from fieldpack.packing.fillers import says_nothing_alone
+from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
 from fieldpack.protocols import Tokenizer
@@ -209,7 +210,7 @@ class _Fitting:
         for _ in range(_ROUNDS):
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
-            closed = inside | refused | ~problem.eligible | self._lone_headings(inside)
+            closed = inside | refused | ~problem.eligible | self._lone_headings(inside) | copies_of(problem, inside)
             more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
                 break
@@ -243,10 +244,15 @@ class _Fitting:
         if problem.context is not None:
             costs = costs + missing_contexts(problem, inside)
         free = np.flatnonzero(~closed & (costs <= left))
-        out = []
+        out: list[int] = []
+        texts = set[int]()
         for row in free[best_first(packing.gain[free])].tolist():
-            if int(costs[row]) <= left:
+            if int(costs[row]) > left or (problem.same is not None and int(problem.same[row]) in texts):
+                continue
+            if not says_nothing_alone(self.writer.documents, self.writer.segments, int(self.rows[row])):
                 out.append(row)
+                if problem.same is not None:
+                    texts.add(int(problem.same[row]))
                 left -= int(costs[row]) + 1
         return np.array(out, np.int64)
 

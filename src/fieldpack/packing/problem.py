@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +13,14 @@ from fieldpack.corpus.corpus import Corpus
 from fieldpack.errors import SettingsError
 from fieldpack.field.attractors import Attractors
 from fieldpack.field.couplings import Couplings, TurnGains
+from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.relevance.repeats import RowRepeats
+from fieldpack.relevance.same import same_texts
 from fieldpack.relevance.score import Relevance
-from fieldpack.types import KINDS, BoolArray, FloatArray, FrozenArrays, IntArray
+from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
+_EXACT = 0.999
+"""Similarity from which a row holds a word of the query."""
 SHORTLIST = 2048
 """Rows that the packer looks at where there are more than twice as many: those that are most probable."""
 _BUDGETS = 4
@@ -64,7 +69,8 @@ class Problem(FrozenArrays):
     once more; max_similarity (q, n): how well each row meets each query word, with word_weight (q,) that sums to 1 or
     0; attraction (k, n) and attraction_weight (k,): the same for the field's attractors; paragraph, document (n,);
     pinned (n,): must be in; eligible (n,): may be in; is_heading (n,): in only with another row of its paragraph;
-    couplings: among the rows, None for none. context (n,): the row that must be in with each, -1 for none."""
+    couplings: among the rows, None for none. context (n,): the row that must be in with each, -1 for none. same (n,): a
+    number for each text, of whose copies one may be in; None where there are none."""
 
     logit: FloatArray
     cost: IntArray
@@ -80,6 +86,7 @@ class Problem(FrozenArrays):
     is_heading: BoolArray
     couplings: Couplings | None = None
     context: IntArray | None = None
+    same: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.logit)
@@ -95,6 +102,7 @@ class Problem(FrozenArrays):
         return replace(
             self,
             context=None if self.context is None else _renumbered(self.context[rows], rows),
+            same=None if self.same is None else self.same[rows],
             max_similarity=self.max_similarity[:, rows],
             attraction=self.attraction[:, rows],
             couplings=None if self.couplings is None else self.couplings.take(rows),
@@ -105,6 +113,15 @@ class Problem(FrozenArrays):
 def _renumbered(context: IntArray, rows: IntArray) -> IntArray:
     """Contexts as places in `rows` (k,), ascending, which hold them all."""
     return np.where(context >= 0, np.searchsorted(rows, np.maximum(context, 0)), -1).astype(np.int64)
+
+
+def copies_of(problem: Problem, inside: BoolArray) -> BoolArray:
+    """(n,) rows of a text of which a copy is inside (n,) already."""
+    if problem.same is None:
+        return np.zeros(len(problem), np.bool_)
+    packed = np.zeros(int(problem.same.max(initial=-1)) + 1, np.bool_)
+    packed[problem.same[inside]] = True
+    return np.asarray(packed[problem.same] & ~inside, np.bool_)
 
 
 def missing_contexts(problem: Problem, inside: BoolArray) -> IntArray:
@@ -171,6 +188,17 @@ def _headings(corpus: Corpus) -> BoolArray:
     return np.asarray(heading & more[rows.parent], np.bool_)
 
 
+def with_copies(problem: Problem, documents: Sequence[Document], segments: Segments, rows: IntArray) -> Problem:
+    """The problem of some `rows` of the segments, with the numbers of their texts where two are the same; and without
+    the labels, rules and lines of contents that hold no word of the query: they come with what needs them."""
+    same = same_texts(documents, segments, rows)
+    alone = np.array([says_nothing_alone(documents, segments, row) for row in rows.tolist()], np.bool_)
+    alone &= ~(problem.max_similarity > _EXACT).any(0) & ~problem.pinned & ~problem.is_heading
+    if alone.any() and (problem.eligible & ~alone).any():
+        problem = replace(problem, eligible=problem.eligible & ~alone)
+    return problem if (same == np.arange(len(rows))).all() else replace(problem, same=same)
+
+
 def shortlist_rows(problem: Problem, budget: int) -> IntArray:
     """The rows that can win, ascending: all, or of many the most probable, until they hold several budgets."""
     n = len(problem)
@@ -190,6 +218,7 @@ def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplin
     """The couplings among some rows (ascending) of a corpus."""
     level, titles = corpus.level, corpus.titles
     words, offsets, vectors = corpus.words, level.offsets, level.vectors
+    is_row = np.asarray(corpus.rows.kind[rows] == KINDS.index("table"), np.bool_)
     title_words, title_offsets, document = titles.ids, titles.offsets, corpus.rows.doc
     if len(rows) < len(level):
         first, last = offsets[rows], offsets[rows + 1]
@@ -211,6 +240,7 @@ def couplings_of(corpus: Corpus, rows: IntArray, query_ids: IntArray) -> Couplin
         has_titles=corpus.has_titles,
         repeats=RowRepeats(corpus, rows).shares,
         repeats_rows=np.arange(len(rows)),
+        is_row=is_row if is_row.any() else None,
     )
 
 

@@ -170,6 +170,8 @@ class _Selection:
         problem, settings = self.problem, self.settings
         self.free[row] = False
         self.inside[row] = True
+        if problem.same is not None:
+            self.free[problem.same == problem.same[row]] = False  # of copies, one
         self.chosen.append(row)
         self.document_begun[problem.document[row]] = True
         self.paragraph_begun[problem.paragraph[row]] = True

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import regex
 
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.types import BoolArray, FloatArray, IntArray
+from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
 from fieldpack.words import is_symbol, split_with_offsets
 
 Ids = npt.NDArray[np.integer]
@@ -106,7 +106,9 @@ class RowRepeats:
         with those first that are most alike: copies word for word are found among all, longer and shorter pieces of
         one text among the first NEAREST that are no such copies."""
         out: FloatArray = (self._same[others] == self._same[row]).astype(np.float32)
-        for k in np.flatnonzero(out == 0)[:NEAREST].tolist():
+        others_records = self._record[others] != self._record[row]  # another record has its own "status": "paid"
+        out[others_records] = 0
+        for k in np.flatnonzero((out == 0) & ~others_records)[:NEAREST].tolist():
             out[k] = repeat_share(self.statement(row), self.statement(int(others[k])))
         return out
 
@@ -115,6 +117,13 @@ class RowRepeats:
         """(n,) a number for each row, the same for rows of the same words."""
         known: dict[bytes, int] = {}
         return np.array([known.setdefault(self._ids(k).tobytes(), len(known)) for k in range(len(self._rows))])
+
+    @cached_property
+    def _record(self) -> IntArray:
+        """(n,) the key or header that each row of a table or a record goes with, -1 for none."""
+        rows = self._corpus.rows
+        table = rows.kind[self._rows] == KINDS.index("table")
+        return np.where(table, rows.context[self._rows], -1)
 
     def statement(self, row: int) -> Statement:
         """A row's words, with the numbers, names and denials among them."""

@@ -11,6 +11,7 @@ import numpy as np
 from fieldpack.arrays import read_only, scatter, sigmoid, sorted_unique
 from fieldpack.corpus.corpus import Corpus, Unit
 from fieldpack.relevance.features import paragraph_features, sentence_features
+from fieldpack.relevance.lines import with_line_evidence
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.scorer import Scorer, combined, facts
 from fieldpack.relevance.shortlist import Candidates, shortlist
@@ -113,8 +114,9 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
         score = layer.score(sentence.table)
     logit = layer.logit(score, facts(score, raw, query.known))
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
-    logit[words == 0] = _FLOOR
     logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
+    logit = with_line_evidence(logit, signals, setup.unit)
+    logit[words == 0] = _FLOOR
     content = np.flatnonzero(query.content)
     return Relevance(
         logit=logit,

@@ -1,0 +1,36 @@
+"""What never enters a pack as filling: headings alone, rules, lines of a table of contents, labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fieldpack.types import KINDS, Document, Segments
+
+_LONGEST = 160
+"""Characters of what may be a label or a line of contents."""
+_MARK = r"(?:[-*+•–]|\(?\w{1,3}[.)])[ \t]+"
+_LABEL = re.compile(rf"(?:{_MARK})?(?:(?P<stars>\*\*|__|\*|_|`)[^\n]{{0,60}}?(?P=stars)[.:]?|[^\n|=]{{1,60}}:)")
+_CONTENTS = re.compile(
+    rf"(?:{_MARK})?(?:\[[^\]\n]*\]\(#[^)\n]*\)|[^\n]{{1,120}}?(?:[ \t]*\.){{4,}}[ \t]*\d*|:(?:doc|ref):`[^`\n]*`)"
+)
+_WORD = re.compile(r"\w")
+_PAGE = re.compile(r"\d{1,4}")
+_PROSE = (KINDS.index("paragraph"), KINDS.index("sentence"))
+_HEADING, _CODE, _TABLE = (KINDS.index(kind) for kind in ("heading", "code", "table"))
+
+
+def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: int) -> bool:
+    """Whether a row says nothing without what stands around it. A row that is all of its document says it."""
+    start, end, kind = int(segments.start[row]), int(segments.end[row]), int(segments.kind[row])
+    document = documents[int(segments.doc[row])].text
+    if kind in (_CODE, _TABLE) or end - start > _LONGEST:
+        return False
+    if not document[:start].strip() and not document[end:].strip():
+        return False
+    text = document[start:end]
+    if kind == _HEADING or _WORD.search(text) is None:
+        return True
+    if kind in _PROSE and _PAGE.fullmatch(text):  # what is left of a line of contents
+        return True
+    return _LABEL.fullmatch(text) is not None or _CONTENTS.fullmatch(text) is not None

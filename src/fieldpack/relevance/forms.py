@@ -1,0 +1,47 @@
+"""The forms that answers take in logs, code and talk: a cause, a definition, a place; and cells under a column's name.
+
+English, and the languages of programs. A row without a form loses nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fieldpack.words import split, stem_of
+
+CAUSE = re.compile(
+    r"^\s*(?:Caused by|E {2,}|[\w.$]+(?:Error|Exception|Fault|Interrupt)\b|(?:error|fatal|panic|FAILED)\b"
+    r"|npm (?:ERR!|error))|: (?:fatal )?error\b|\b[A-Z]\w*(?:Error|Exception)\b"
+    r"|\b(?:because|due to|reason|root cause|caused by)\b"
+    r"|undefined reference|cannot find|not found|refused|denied|timed out",
+    re.MULTILINE,
+)
+"""The line of a stack trace, of a test's report or of a message that says why."""
+DEFINITION = re.compile(
+    r"^\s*(?:[\w./\\-]+:)?(?:\d+[:-])?\s*(?:(?:export|public|private|protected|static|async|default|pub|abstract|final"
+    r"|inline|extern|virtual|override|unsafe|const)\s+)*(?:def|class|function|fn|func|struct|interface|type|enum|trait"
+    r"|impl|module|namespace|macro|const|let|var|val|sub|proc|#define|CREATE (?:TABLE|VIEW|FUNCTION))\b",
+    re.MULTILINE,
+)
+"""A line that defines a name, as a search in files shows it too."""
+PLACE = re.compile(
+    r"\b(?:in|on|at|under|behind|inside|beside|above|below|near|by|next to|to|from)\s+"
+    r"(?:the|a|an|my|our|your|his|her|their|room|shelf|floor|building|drawer|desk|[A-Z0-9])"
+)
+_CELL = re.compile(r"[ \t]*[|│┃][ \t]*|\t|[,;]|[ ]{2,}|</t[dh]>")
+
+
+def in_column(header: str, row: str, name: str, cell: str) -> bool:
+    """Whether a row holds the word `cell` in a column that a line of the header calls by the word `name`. False where
+    the two have not the same number of cells."""
+    cells, wanted, value = _cells(row), stem_of(name), stem_of(cell)
+    at = [k for k, text in enumerate(cells) if value in map(stem_of, split(text))]
+    for line in header.splitlines() if at else ():
+        heads = _cells(line)
+        if len(heads) == len(cells) > 1 and any(wanted in map(stem_of, split(heads[k])) for k in at):
+            return True
+    return False
+
+
+def _cells(line: str) -> list[str]:
+    return _CELL.split(line.strip().strip("|│┃"))

@@ -1,0 +1,178 @@
+"""Rows of tables, records, logs, settings, diffs and talk: relevance by the words of the row together with those of the
+lines that enclose it.
+
+The learned scorer reads prose. A row of a table holds a few values; what says what it is stands in the header row, the
+enclosing key, the entry's first line, the record around it. So such a row is scored by coverage: the share, by rarity
+among the rows, of the query's words that stand in the row, in its contexts (`Segments.context`), or, for less, in the
+block that holds it. A name of the query (id, date, path, quoted words) counts as a whole, and its parts hardly. Two
+conditions must hold in one row: that is what a sum over the words of one row says.
+
+On 60 cases of tool output at 150, 400 and 1,000 tokens, the answer is packed with all that it needs in .75 of the packs
+by the learned scorer alone, and in 1.0 with coverage; on 587 packs of tables, logs and talk of other domains and
+layouts, which the weights had not seen, in .86 and .99.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fieldpack.corpus.corpus import Corpus, Unit, texts_of
+from fieldpack.relevance.features import with_contexts
+from fieldpack.relevance.forms import CAUSE, DEFINITION, PLACE
+from fieldpack.relevance.line_words import DENIALS, LineWords
+from fieldpack.relevance.signals import Signals
+from fieldpack.text.structure.diffs import is_diff
+from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
+
+_TABLE, _LIST, _CODE = (KINDS.index(kind) for kind in ("table", "list", "code"))
+_LINES, _ROWS = 0.6, 0.3
+"""Shares of the rows of a file of lines: table, list or code; and table or list alone."""
+_FEWEST, _LISTED = 5, 200
+"""Rows of a file of lines, at least; listed rows that are looked at for a list's mark."""
+_MARK = re.compile(r"(?:[-*+•–—‣◦]|\(?\w{1,3}[.)])\s")
+_SAMPLE = 20_000
+CONTEXT, BLOCK, RECORD = 0.9, 0.75, 0.95
+"""What a word is worth in a row's context, in the block around it, in the record around it."""
+BLOCK_ROWS = 60
+"""Rows of a block, at most, whose words speak for each other."""
+SLOPE, OFFSET, UNSEEN, LEARNED = 10.0, -7.0, 3.0, 0.15
+"""Log odds of a row: SLOPE x coverage + OFFSET - UNSEEN x the share of the query's words that occur nowhere + LEARNED x
+the learned scorer's."""
+FORM, DENIED, QUESTION = 2.0, 4.0, 1.0
+"""Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself."""
+MOST_FORMS = 2048
+"""Rows whose texts are read for their form: those that cover most."""
+_FALSE = frozenset(["no", "false", "off", "disabled", "none", "never", "inactive", "unavailable"])
+_TRUE = frozenset(["yes", "true", "enabled", "active"])
+
+
+def line_rows(corpus: Corpus) -> BoolArray:
+    """(n,) sentences that are rows, records, entries or lines of a file of lines: all of a document that holds little
+    else, and of other documents the tables. The items of a list in prose are none."""
+    spans = corpus.sentences.spans
+    kind, document, count = spans.kind, spans.doc, len(corpus.documents)
+    size = np.bincount(document, minlength=count)
+    listed = np.bincount(document, kind == _LIST, count)
+    rows = (np.bincount(document, kind == _TABLE, count) + listed) / np.maximum(size, 1)
+    code = np.bincount(document, kind == _CODE, count) / np.maximum(size, 1)
+    lines = (rows + code >= _LINES) & (rows >= _ROWS) & (size >= _FEWEST)
+    for number in np.flatnonzero(lines & (listed >= _ROWS * size)).tolist():
+        lines[number] = not _is_prose_list(corpus, number)
+    for number in np.flatnonzero((code >= _LINES) & (rows < _ROWS)).tolist():
+        lines[number] = is_diff(corpus.documents[number].text[:_SAMPLE])
+    return np.asarray(lines[document] | (kind == _TABLE), np.bool_)
+
+
+def _is_prose_list(corpus: Corpus, number: int) -> bool:
+    """Whether half of the listed rows of a document have a list's mark before them."""
+    spans = corpus.sentences.spans
+    first, last = np.searchsorted(spans.doc, [number, number + 1])
+    rows = first + np.flatnonzero(spans.kind[first:last] == _LIST)[:_LISTED]
+    text = corpus.documents[number].text
+    marked = sum(_MARK.match(text, start) is not None for start in spans.start[rows].tolist())
+    return 2 * marked > len(rows)
+
+
+def with_line_evidence(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray:
+    """The log odds (n,) of the candidates' rows in a unit, those of rows of lines by coverage."""
+    candidates = signals.candidates
+    rows = line_rows(candidates.corpus)[candidates.sentences]
+    if not rows.any():
+        return logit
+    odds = _Evidence(signals, unit, rows).odds()
+    if unit == "paragraph":
+        rows = np.logical_or.reduceat(rows, candidates.starts)
+    return np.where(rows, LEARNED * np.clip(logit, -8, 2) + odds, logit).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """One query over rows of lines. rows (n,): the sentences that are such."""
+
+    signals: Signals
+    unit: Unit
+    rows: BoolArray
+
+    @cached_property
+    def _words(self) -> LineWords:
+        return LineWords(self.signals, self.rows)
+
+    def odds(self) -> FloatArray:
+        """(n,) log odds of the rows of the unit."""
+        terms, candidates = self._words.terms(), self.signals.candidates
+        best = terms.values
+        if self.unit == "paragraph":
+            best = np.maximum.reduceat(best, candidates.starts, axis=1)
+        best = np.maximum(best, CONTEXT * with_contexts(best, candidates.context(self.unit)))
+        if self.unit == "sentence":
+            best = np.maximum(best, self._around(best))
+        covered = np.asarray(terms.weight @ best / max(float(terms.weight.sum()), 1e-9), np.float32)
+        odds = SLOPE * covered + OFFSET - UNSEEN * (1 - self.signals.query.known)
+        return np.asarray(odds + self._forms(covered) + DENIED * self._denied(), np.float32)
+
+    def _around(self, values: FloatArray) -> FloatArray:
+        """(k, n) what the block around each sentence gives it."""
+        candidates, group = self.signals.candidates, self.signals.candidates.group
+        record = candidates.corpus.sentences.spans.kind[candidates.sentences] == _TABLE
+        share = np.where(record, RECORD, BLOCK) * self._small[group]
+        context = candidates.context("sentence")
+        inside = np.flatnonzero(context >= 0)
+        inside = inside[group[context[inside]] == group[inside]]
+        share[context[inside]] = 0  # what others bring along needs no words of theirs
+        out = np.maximum.reduceat(values, candidates.starts, axis=1)[:, group] * share
+        return np.asarray(out, np.float32)
+
+    @cached_property
+    def _small(self) -> BoolArray:
+        """(g,) blocks whose rows speak for each other."""
+        candidates = self.signals.candidates
+        return np.asarray(np.diff(np.append(candidates.starts, len(candidates.group))) <= BLOCK_ROWS, np.bool_)
+
+    def _forms(self, covered: FloatArray) -> FloatArray:
+        """(n,) what the form of a row adds, for a question that asks for one."""
+        intent, out = self.signals.query.intent, np.zeros(len(covered), np.float32)
+        forms = ((intent.cause, CAUSE), (intent.definition, DEFINITION), (intent.place, PLACE))
+        patterns = [pattern for wanted, pattern in forms if wanted]
+        if not patterns and not intent.question:
+            return out
+        rows = np.sort(np.argsort(-covered, kind="stable")[:MOST_FORMS])
+        for row, text in zip(rows.tolist(), self._texts(rows), strict=True):
+            fitting = sum(pattern.search(text) is not None for pattern in patterns)
+            out[row] = FORM * covered[row] * fitting - QUESTION * (intent.question and text.endswith("?"))
+        return out
+
+    def _texts(self, rows: IntArray) -> list[str]:
+        candidates = self.signals.candidates
+        if self.unit == "sentence":
+            return candidates.texts(rows)
+        return texts_of(candidates.corpus.paragraphs.spans, candidates.corpus.documents, candidates.paragraphs[rows])
+
+    def _denied(self) -> FloatArray:
+        """(n,) in [-1, 1]: -1 for rows that hold what the query denies, without a denial of their own. Where the header
+        or the key holds it, a row's "no" or "false" is a yes to the query."""
+        candidates, denied = self.signals.candidates, self.signals.query.intent.denied
+        context = candidates.context(self.unit)
+        if not denied:
+            return np.zeros(len(context), np.float32)
+        vocabulary, words = candidates.corpus.vocabulary, self._words
+        hit = np.isin(vocabulary.stem[candidates.words], [vocabulary.stems[s] for s in denied if s in vocabulary.stems])
+        hit[1:] &= ~words.occurrences(DENIALS)[:-1]
+        false, true = (self._in_unit(words.occurrences(answers)) for answers in (_FALSE, _TRUE))
+        own = self._in_unit(hit)
+        # `"available": false` says it of itself; a header says it of the rows below.
+        named = own & (false | true) | (context >= 0) & own[np.maximum(context, 0)]
+        answer = np.where(named & false, 0.5, np.where(named & true, -0.5, 0))
+        own &= ~named
+        if self.unit == "sentence":
+            group = candidates.group
+            own |= np.logical_or.reduceat(own, candidates.starts)[group] & self._small[group]
+        return np.where(own & (answer == 0), -1, answer).astype(np.float32)
+
+    def _in_unit(self, hit: BoolArray) -> BoolArray:
+        """(n,) rows of the unit that hold a marked word (m,)."""
+        held = self._words.sentences_with(hit)
+        return held if self.unit == "sentence" else np.logical_or.reduceat(held, self.signals.candidates.starts)
