@@ -18,7 +18,7 @@ from fieldpack.protocols import Progress
 from fieldpack.relevance.outside import ScoreRange, standardised
 from fieldpack.types import BoolArray, Document, FloatArray
 
-_NO_LIMIT = 1 << 40
+_NO_LIMIT = MOST_TOKENS
 """Tokens: a budget under which every segment has its relevance and none is refused."""
 _FAR = 2.0
 _FEWEST = 10
