@@ -128,7 +128,6 @@ def test_explain_shows_every_decision(capsys, folder):
         (["pack", "-q", "a", "-b", "0", "{}/bread.txt"], "budget is 0"),
         (["pack", "-q", " ", "-b", "10", "{}/bread.txt"], "query is empty"),
         (["pack", "-q", "a", "{}/bread.txt"], "no budget"),
-        (["pack", "-b", "10", "{}/bread.txt"], "--query"),
         (["pack", "-q", "a", "-b", "ten", "{}/bread.txt"], "--budget"),
         (["pack", "-q", "a", "-b", "10", "-m", "gpt", "{}/bread.txt"], "static"),
         (["pack", "-q", "a", "-b", "10", "-e", "none_base", "{}/bread.txt"], "o200k_base"),
