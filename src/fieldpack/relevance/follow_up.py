@@ -12,12 +12,8 @@ import re
 from fieldpack.relevance.stopwords import STOPWORDS
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
-_POINTING = frozenset(
-    [
-        "it", "its", "they", "their", "them", "theirs", "he", "him", "his", "she", "her", "hers", "that", "those",
-        "these", "this", "one", "ones",
-    ]
-)  # fmt: skip
+_POINTING = frozenset(["it", "its", "they", "their", "them", "theirs", "he", "him", "his", "she", "her", "hers"])
+_NAME = re.compile(r"(?<=\w )[A-Z]\w")
 _OPENING = re.compile(r"\W*(?:and|or|but|also|what about|how about|what of)\b", re.IGNORECASE)
 _ELLIPSIS, _PRONOUN = 0.5, 0.3
 """Weight of the joined question where words are left out, and where a pronoun stands for them."""
@@ -38,7 +34,8 @@ def weight_of_previous(query: str) -> float:
         return 0.0
     if _OPENING.match(query) or count <= _FEW:
         return _ELLIPSIS
-    return _PRONOUN if any(w.lower() in _POINTING for w in _WORD.findall(query)) else 0.0
+    points = any(w.lower() in _POINTING for w in _WORD.findall(query))
+    return _PRONOUN if points and not _NAME.search(query) else 0.0  # "when did Ann sell her house" names its subject
 
 
 def read_after(query: str, previous: str) -> list[tuple[str, float]]:
