@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?<=\w )[A-Z]\w")
 _OPENING = re.compile(r"\W*(?:and|or|but|also|what about|how about|what of)\b", re.IGNORECASE)
 _ELLIPSIS, _PRONOUN = 0.5, 0.3
 """Weight of the joined question where words are left out, and where a pronoun stands for them."""
-_FEW, _MANY = 2, 8
+_FEW, _MANY = 1, 8
 """Words of content up to which a question says little whatever its form, and from which it says enough."""
 
 
