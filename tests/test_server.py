@@ -110,7 +110,7 @@ def test_the_budget_holds_and_bad_input_is_a_problem(client, texts, query, budge
         ({"documents": [{"id": "a"}]}, "invalid", "documents/0/text"),
         ({"documents": [TIDES, TIDES]}, "invalid", "same id"),
         ({"documents": ["  "]}, "invalid", "no text"),
-        ({"query": None}, "invalid", "query, or queries"),
+        ({"queries": ["tides"]}, "invalid", "query, or queries"),
         ({"queries": ["a"]}, "invalid", "not both"),
         ({"query": "  "}, "invalid", "empty"),
         ({"min_relevance": 2}, "invalid", "min_relevance"),
