@@ -136,6 +136,15 @@ def test_nothing_in_nothing_out_and_a_blank_query_is_an_error():
         compressor.compress_documents(documents(), " ")
 
 
+def test_the_transformer_keeps_what_the_documents_are_about_inside_the_budget():
+    compressor = FieldpackCompressor(budget=40)
+    out = compressor.as_transformer().transform_documents(documents())
+    wanted = fp.ContextPacker().pack(None, [fp.Document(str(i), d.page_content) for i, d in enumerate(documents())], 40)
+    assert out and compressor._engine.count([d.page_content for d in out]) <= 40
+    assert all(d.metadata["fieldpack"]["reason"].startswith("salience") for d in out)
+    assert len(out) == len({k.doc_id for k in wanted.kept})
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

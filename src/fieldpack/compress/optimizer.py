@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fieldpack.checks import whole
+from fieldpack.checks import MOST_TOKENS, whole
 from fieldpack.compress.counting import Counting, tokenizer_of
 from fieldpack.compress.extract import best_sentence_start, extract
 from fieldpack.compress.rank import Embed

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fieldpack.checks import MOST_TOKENS
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.boundary import conformal
 from fieldpack.protocols import Progress
