@@ -31,7 +31,7 @@ from fieldpack.types import Document, FloatArray, IntArray, Segments
 from fieldpack.words import Words, sums, words_of
 
 Embed = Callable[[Sequence[str]], FloatArray]
-_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context")
+_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading")
 
 
 @lru_cache(maxsize=1)
@@ -259,6 +259,7 @@ def _levels_joined(name: str, a: Corpus, b: Corpus, buffers: GrowableArrays) -> 
         doc=second.spans.doc + len(a.documents),
         parent=second.spans.parent + len(a.paragraphs),
         context=np.where(second.spans.context >= 0, second.spans.context + len(first), -1),
+        heading=np.where(second.spans.heading >= 0, second.spans.heading + len(first), -1),
     )
     columns = {
         column: buffers.append(f"{name}.{column}", getattr(first.spans, column), getattr(moved, column))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -73,12 +74,8 @@ def segment(
         tokens=np.full(sum(counts), -1, np.int64),
         kind=_joined([part.kind for part in parts]).astype(np.int8),
         parent=_joined([part.parent + first for part, first in zip(parts, paragraphs[:-1], strict=True)]),
-        context=_joined(
-            [
-                np.where(part.context >= 0, part.context + first, -1)
-                for part, first in zip(parts, np.cumsum([0, *counts])[:-1], strict=True)
-            ]
-        ),
+        context=_joined_rows([part.context for part in parts], counts),
+        heading=_joined_rows([part.heading for part in parts], counts),
     )
 
 
@@ -86,18 +83,29 @@ def _joined(columns: list[IntArray]) -> IntArray:
     return np.concatenate(columns).astype(np.int64) if columns else np.empty(0, np.int64)
 
 
+def _joined_rows(columns: list[IntArray], counts: list[int]) -> IntArray:
+    """Columns that name rows of their own document (-1 for none) as one that names rows of all."""
+    firsts = np.cumsum([0, *counts])[:-1]
+    return _joined([np.where(rows >= 0, rows + first, -1) for rows, first in zip(columns, firsts, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
 class _Rows:
     """The segments of one document as columns."""
 
-    def __init__(self, start: IntArray, end: IntArray, kind: IntArray, parent: IntArray, context: IntArray) -> None:
-        self.start, self.end, self.kind, self.parent, self.context = start, end, kind, parent, context
+    start: IntArray
+    end: IntArray
+    kind: IntArray
+    parent: IntArray
+    context: IntArray
+    heading: IntArray
 
 
 def _segments(structure: Structure, document: Document, unit: str, max_chars: int) -> _Rows:
     n = len(structure)
     if not n:
         empty = np.empty(0, np.int64)
-        return _Rows(empty, empty, empty, empty, empty)
+        return _Rows(start=empty, end=empty, kind=empty, parent=empty, context=empty, heading=empty)
     parent = _paragraphs(structure, max_chars)
     whole = structure.atomic
     code = (structure.kind == CODE) & (structure.blocks.kind[structure.block] == BLOCK["code"])
@@ -111,15 +119,22 @@ def _segments(structure: Structure, document: Document, unit: str, max_chars: in
     kind = structure.kind[first].astype(np.int64)
     if unit == "paragraph":
         kind = _kinds(structure, first, last)
-    return _Rows(structure.start[first], structure.end[last], kind, parent[first], _contexts(structure, first))
+    return _Rows(
+        start=structure.start[first],
+        end=structure.end[last],
+        kind=kind,
+        parent=parent[first],
+        context=_named(structure.context, first),
+        heading=_named(structure.section, first),
+    )
 
 
-def _contexts(structure: Structure, first: IntArray) -> IntArray:
-    """(rows,) the row that must go with each, -1 for none. first: the first atom of each row."""
-    row = np.searchsorted(first, np.arange(len(structure)), "right") - 1
-    atom = structure.context[first]
-    context = np.where(atom >= 0, row[atom], -1)
-    return np.where(context == np.arange(len(first)), -1, context).astype(np.int64)
+def _named(atoms: IntArray, first: IntArray) -> IntArray:
+    """(rows,) the row that holds the atom which each row's first atom names, -1 for none and for its own. atoms (n,):
+    the atom named by each; first: the first atom of each row."""
+    atom = atoms[first]
+    row = np.where(atom >= 0, np.searchsorted(first, np.maximum(atom, 0), "right") - 1, -1)
+    return np.where(row == np.arange(len(first)), -1, row).astype(np.int64)
 
 
 def _kinds(structure: Structure, first: IntArray, last: IntArray) -> IntArray:
