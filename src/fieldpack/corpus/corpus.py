@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fieldpack.arrays import GrowableArrays, offsets_of, read_only, run_starts, sorted_unique
 from fieldpack.corpus.order import Order, code_documents, confirmed
+from fieldpack.corpus.sections import Sections, Texts, has_sections, sections_of
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
 from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
@@ -179,6 +180,26 @@ class Corpus(FrozenArrays):
         document = self.paragraphs.spans.doc
         label = confirmed(runs, document, self.paragraphs.lengths, self.paragraphs.vectors)
         return read_only(label if self.gaps is None else label * (len(self.documents) + 1) + self.gaps[document])
+
+    @cached_property
+    def sections(self) -> Sections | None:
+        """The sections of the documents, read at the first call; None where there are too few to tell anything."""
+        if not has_sections(self.sentences.spans, len(self.paragraphs)):
+            return None
+        titles = self.titles
+        texts = Texts(
+            documents=self.documents,
+            sentences=self.sentences.spans,
+            paragraphs=self.paragraphs.spans,
+            words=self.words,
+            offsets=self.sentences.offsets,
+            stem=self.vocabulary.stem,
+            stem_count=len(self.vocabulary.stems),
+            number=lambda word: self.vocabulary.index.get(word, -1),
+            title=lambda document: titles.ids[titles.offsets[document] : titles.offsets[document + 1]],
+            vectors=self.paragraphs.vectors,
+        )
+        return sections_of(texts)
 
     @cached_property
     def has_titles(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fieldpack.arrays import unit
 from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.news import asks_for_news
 from fieldpack.embed.static import TYPICAL_WEIGHT, StaticEmbedder
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.types import BoolArray, FloatArray, IntArray
@@ -23,7 +24,7 @@ class Query:
     function words. idf (q,): inverse document frequency. share (q,): 1, or 0.5 for a second spelling of what other
     words spell (`fieldpack.words.query_weights`). weight (q,): idf x share x length of the word vector for content
     words, 0 for others; weight_with_stopwords (q,): the same for all. direction (q, d): unit word vectors; vector (d,):
-    the unit sum of the word vectors. pairs: neighbouring words.
+    the unit sum of the word vectors. pairs: neighbouring words. asks_for_news: whether it asks for versions or changes.
     """
 
     words: tuple[str, ...]
@@ -36,6 +37,7 @@ class Query:
     direction: FloatArray
     vector: FloatArray
     pairs: tuple[tuple[str, str], ...]
+    asks_for_news: bool = False
 
     @property
     def known(self) -> float:
@@ -70,4 +72,5 @@ def parse_query(text: str, corpus: Corpus, static: StaticEmbedder) -> Query:
         direction=vectors / np.maximum(length, 1e-9)[:, None],
         vector=unit(vectors.sum(0, keepdims=True))[0],
         pairs=tuple(pairwise(ordered)),
+        asks_for_news=asks_for_news(text),
     )

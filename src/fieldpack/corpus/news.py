@@ -1,0 +1,36 @@
+"""Release notes, changelogs, histories: by the name of the file, or by its headings. They say what changed and when, in the
+words of what changed, and crowd out the page that explains it."""
+
+from __future__ import annotations
+
+import re
+
+from fieldpack.types import Document
+
+_NAME = re.compile(
+    r"(?:^|[/\\_.-])(?:changelogs?|changes|history|news|rel(?:ease)?[_-]?notes?|releases?|what[_-]?s[_-]?new)(?:[/\\_.-]|\d|$)",
+    re.IGNORECASE,
+)
+_MIGRATION = re.compile(r"(?:^|[/\\_.-])(?:migration|upgrading|whatsnew)[_-]?v?\d", re.IGNORECASE)
+_TITLE = re.compile(
+    r"\A\W*(?:change\s?log|release notes|what'?s new(?: in)?|release history|version history|news for|[\w. ]{1,40}release notes)\b",
+    re.IGNORECASE,
+)
+_HEAD = 300
+_ASKS = re.compile(
+    r"\b(?:versions?|releases?|changelog|since when|introduced|deprecated|removed|renamed|first appear(?:ed)?|new in|"
+    r"upgrad\w+|migrat\w+|legacy|old style|no longer|v?\d+\.(?:\d+|x)(?:\.\w+)?)\b",
+    re.IGNORECASE,
+)
+
+
+def is_news(document: Document) -> bool:
+    """Whether a document tells what changed from version to version."""
+    name = document.metadata.get("path")
+    name = name if isinstance(name, str) else document.id
+    return bool(_NAME.search(name) or _MIGRATION.search(name) or _TITLE.search(document.text[:_HEAD]))
+
+
+def asks_for_news(query: str) -> bool:
+    """Whether a query asks for versions or changes."""
+    return bool(_ASKS.search(query))
