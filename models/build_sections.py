@@ -5,8 +5,8 @@
 FOLDER holds sets of whole folders of documentation, as make_folders.py writes them: NAME.folder.jsonl.gz, a file a
 line, {"id", "text"}, and NAME.folder.queries.jsonl.gz, {"id", "query", "groups"}, where a group is a list of
 alternatives {"doc", "start", "end"}. Every query is read in the whole folder and in pools of a few of its files, so that
-scores mean the same in both. Writes models/scorer/sections.json, and prints how well weights trained without each
-folder rank its evidence.
+scores mean the same in both. Writes models/scorer/sections.json; with --check prints first how well weights trained
+without each folder rank its evidence.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from fieldpack.relevance.sections import promising, section_features
 from fieldpack.relevance.shortlist import all_candidates, some_candidates
 from fieldpack.relevance.signals import signals_of
 
-POOLS = (0, 6, 40)
+POOLS = (0, 12)
 """Files read with those of a query; 0 for the whole folder."""
 RIDGE = {"section": 3.0, "section_sentence": 3.0}
 FREE = {"section": ("length",), "section_sentence": ("length", "sentences", "first")}
@@ -41,6 +41,8 @@ PRIOR = {
     "section": {"paragraph": 0.3, "piece_cosine": 0.3, "section_bm25": 0.2, "piece_bm25": 0.2},
     "section_sentence": {"paragraph": 0.8, "maxsim_titled": 0.2, "neighbours": 0.2, "bm25": 0.1},
 }
+HARDEST, EVERY = 500, 8
+"""Rows that the listwise weights see, the best by the prior; of how many negatives the calibration sees one."""
 HERE = Path(__file__).resolve().parent
 
 
@@ -108,6 +110,7 @@ def listwise(layer, names, cases):
     """argmin of -sum_group log sum_alternatives softmax(X b) + ridge |b - prior|^2; weights of signals at least 0. cases:
     (table, groups)."""
     prior = np.array([PRIOR[layer].get(name, 0.0) for name in names])
+    cases = [hardest(table, groups, prior) for table, groups in cases]
 
     def loss(b):
         value, slope = RIDGE[layer] * (b - prior) @ (b - prior), 2 * RIDGE[layer] * (b - prior)
@@ -126,6 +129,13 @@ def listwise(layer, names, cases):
     return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
 
 
+def hardest(table, groups, prior):
+    """The rows that the prior ranks first, and those of the groups."""
+    first = np.argsort(-(table @ prior), kind="stable")[:HARDEST]
+    rows = sorted_unique(np.concatenate([first, *groups]))
+    return table[rows].astype(float), [np.searchsorted(rows, at) for at in groups]
+
+
 def calibrate(names, weights, cases):
     """slope and bias by logistic regression over all candidates; every case counts the same. cases: (table, groups, raw,
     known)."""
@@ -135,9 +145,10 @@ def calibrate(names, weights, cases):
         label = np.zeros(len(score))
         label[np.concatenate(groups)] = 1
         f = facts(score, raw, known)
-        xs.append(np.c_[score, np.repeat(f[None, 1:], len(score), 0)])
-        ys.append(label)
-        ws.append(np.full(len(label), 1 / len(label)))
+        rows = np.flatnonzero((label > 0) | (np.arange(len(label)) % EVERY == 0))
+        xs.append(np.c_[score[rows], np.repeat(f[None, 1:], len(rows), 0)])
+        ys.append(label[rows])
+        ws.append(np.where(label[rows] > 0, 1, EVERY) / len(label))
     x, y, w = np.concatenate(xs), np.concatenate(ys), np.concatenate(ws)
     fitted = LogisticRegression(C=10.0, max_iter=2000).fit(x, y, sample_weight=w * len(w) / w.sum())
     bias = np.r_[fitted.intercept_, fitted.coef_[0][1:]]
@@ -145,14 +156,13 @@ def calibrate(names, weights, cases):
 
 
 def train(cases):
-    full = [(c.table.astype(float), c.groups) for c in cases]
-    b = listwise("section", SECTION, full)
+    b = listwise("section", SECTION, [(c.table, c.groups) for c in cases])
     section = calibrate(SECTION, b, [(c.table, c.groups, c.raw, c.known) for c in cases])
     tables = [sentence_features(c.signals, section.score(c.table)) for c in cases]
     b = listwise(
         "section_sentence",
         SENTENCE,
-        [(t.table.astype(float), c.sentence_groups) for t, c in zip(tables, cases, strict=True)],
+        [(t.table, c.sentence_groups) for t, c in zip(tables, cases, strict=True)],
     )
     sentence = calibrate(
         SENTENCE, b, [(t.table, c.sentence_groups, t.raw, c.known) for t, c in zip(tables, cases, strict=True)]
@@ -172,11 +182,12 @@ def reciprocal_rank(cases, section):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True)
+    parser.add_argument("--check", action="store_true", help="also train without each folder, and measure on it")
     options = parser.parse_args()
     rng, static = np.random.default_rng(0), StaticEmbedder()
     files = sorted(p for p in Path(options.data).glob("*.folder.jsonl.gz"))
     sets = {p.name.split(".")[0]: read_folder(p, static, rng) for p in files}
-    for name, cases in sets.items():
+    for name, cases in sets.items() if options.check else ():
         section, _ = train([c for n, cs in sets.items() if n != name for c in cs])
         print(f"{name}: {len(cases)} cases, reciprocal rank {reciprocal_rank(cases, section):.3f} without it")
     section, sentence = train([c for cs in sets.values() for c in cs])

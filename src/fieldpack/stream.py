@@ -201,7 +201,7 @@ class _Screen:
         if not self._held:
             raise no_text(self._documents)
         documents = (*(h.document for h in self._held), *self._blank)
-        chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs)
+        chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs, documents)
         corpus = replace(self._reader, unit=chosen).read(documents, self._request.ranges(documents))
         places = [h.place for h in self._held] + [-2 * k for k in range(2, len(self._blank) + 2)]
         gap = (np.diff(places, prepend=-1) != 1).cumsum()

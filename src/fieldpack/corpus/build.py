@@ -66,7 +66,7 @@ class CorpusReader:
         check_text(documents)
         whole = segment(documents, "sentence")
         # Before the cuts: a pin does not change what is packed.
-        chosen = unit_for(self.unit, len(whole), int(whole.parent[-1]) + 1 if len(whole) else 0)
+        chosen = unit_for(self.unit, len(whole), int(whole.parent[-1]) + 1 if len(whole) else 0, documents)
         sentences = cut_at(whole, documents, cuts)
         paragraphs = paragraphs_of(sentences)
         texts = sentences.texts(documents)
@@ -212,7 +212,7 @@ class CorpusReader:
                     for name in ("source", "named", "position")
                 )
             ),
-            unit=unit_for(self.unit, len(a.sentences) + len(b.sentences), paragraphs),
+            unit=unit_for(self.unit, len(a.sentences) + len(b.sentences), paragraphs, (*a.documents, *b.documents)),
             known_words=a.known_words + b.known_words,
             postings=_postings_joined(a, b, numbers, len(vocabulary)),
             dense=_dense_joined(a, b, buffers),

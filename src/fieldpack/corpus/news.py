@@ -19,7 +19,8 @@ _TITLE = re.compile(
 _HEAD = 300
 _ASKS = re.compile(
     r"\b(?:versions?|releases?|changelog|since when|introduced|deprecated|removed|renamed|first appear(?:ed)?|new in|"
-    r"upgrad\w+|migrat\w+|legacy|old style|no longer|v?\d+\.(?:\d+|x)(?:\.\w+)?)\b",
+    r"upgrad\w+|migrat\w+|legacy|old style|no longer|what changed|v\d+\.\d+|\d+\.\d+\.\d+|\d+\.x|"
+    r"(?:since|from|after|before|until|than|changed in) v?\d+\.\d+)\b",
     re.IGNORECASE,
 )
 

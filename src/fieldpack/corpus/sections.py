@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from fieldpack.arrays import concat_ranges, offsets_of, run_starts, sorted_unique, unit
 from fieldpack.corpus.news import is_news
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
-from fieldpack.words import split, stem_of
+from fieldpack.words import split
 
 PIECE_CHARS = 900
 """As long as the pieces that BM25 finds documentation by best (benchmarks/README.md)."""
@@ -26,8 +27,19 @@ FEWEST_SECTIONS, FEWEST_PARAGRAPHS = 40, 200
 _PATH_COUNTS = 2
 """How often the words of the path count in the section and in its pieces."""
 _DEEPEST = 8
+_MOST_COMMON = 32_768
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _K1, _B = 1.2, 0.75
+
+
+class Similar(NamedTuple):
+    """A word of the query as stems of the corpus: its own first, where it `occurs`, then those of words like it, each
+    with its likeness in (0, 1]; share: what the word counts."""
+
+    stems: tuple[int, ...]
+    likeness: tuple[float, ...]
+    share: float
+    occurs: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +66,32 @@ class StemIndex(FrozenArrays):
         worth = (counts / (counts + norm[owner])).astype(np.float32)
         return StemIndex(ends.astype(np.int64), owner.astype(np.int64), worth, idf, size)
 
-    def bm25(self, stems: IntArray, share: FloatArray) -> FloatArray:
-        """(size,) BM25 of every text for the query's `stems`, each worth `share` (Robertson & Zaragoza 2009)."""
+    def bm25(self, words: Sequence[Similar]) -> FloatArray:
+        """(size,) BM25 of every text (Robertson & Zaragoza 2009), where a word that is like one of the query counts as
+        much of it as `Similar.likeness` says: the best of those that a text holds."""
         out = np.zeros(self.size, np.float32)
-        for stem, weight in zip(stems.tolist(), share.tolist(), strict=True):
-            at = slice(int(self.ends[stem]), int(self.ends[stem + 1]))
-            out[self.units[at]] += weight * self.idf[stem] * self.worth[at]
+        for word in words:
+            idf = float(self.idf[word.stems[0]]) if word.occurs else self.unseen_idf
+            if len(word.stems) == 1:
+                at = self._range(word.stems[0])
+                out[self.units[at]] += word.share * idf * self.worth[at]
+                continue
+            ranges = [self._range(stem) for stem in word.stems]
+            units = np.concatenate([self.units[at] for at in ranges])
+            worth = np.concatenate([k * self.worth[at] for k, at in zip(word.likeness, ranges, strict=True)])
+            order = np.lexsort((worth, units))
+            units, worth = units[order], worth[order]
+            last = np.append(units[1:] != units[:-1], True)[: len(units)]
+            out[units[last]] += word.share * idf * worth[last]
         return out
+
+    @property
+    def unseen_idf(self) -> float:
+        """That of a stem that stands in no text."""
+        return float(np.log1p((self.size + 0.5) / 0.5))
+
+    def _range(self, stem: int) -> slice:
+        return slice(int(self.ends[stem]), int(self.ends[stem + 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +100,9 @@ class Sections(FrozenArrays):
 
     section, piece (g,): of each paragraph. piece_section (p,): the section of each piece; piece_starts (p,): its first
     paragraph. path_words, path_offsets (s + 1,): the words of each path, as numbers in the vocabulary. vectors (p, d):
-    unit rows of the pieces. news (g,): whether a paragraph stands in release notes or a changelog. by_section,
-    by_piece, by_document: the texts by their stems.
+    unit rows of the pieces. news (g,): whether a paragraph stands in release notes or a changelog. common (k,):
+    words of several paragraphs, with their unit vectors, among which those like a query's word are looked up.
+    by_section, by_piece, by_document: the texts by their stems.
     """
 
     section: IntArray
@@ -81,6 +113,8 @@ class Sections(FrozenArrays):
     path_offsets: IntArray
     vectors: FloatArray
     news: BoolArray
+    common: IntArray
+    common_directions: FloatArray
     by_section: StemIndex
     by_piece: StemIndex
     by_document: StemIndex
@@ -95,9 +129,9 @@ class Sections(FrozenArrays):
 @dataclass(frozen=True, eq=False)
 class Texts:
     """What sections are read from. sentences, paragraphs: the rows of both levels. words (m,), offsets (n + 1,): the
-    words of the sentences. stem (u,): the stem of each word of the vocabulary; stem_count; direction (u, d): its vectors
-    are only compared, never read here. number: the number of a word, -1 where it does not occur. titles: the words of
-    a document's title, by its number. vectors (g, d): of the paragraphs."""
+    words of the sentences. stem (u,): the stem of each word of the vocabulary; direction (u, d): their vectors;
+    frequency (u,): in how many paragraphs each stands, 0 for names with signs. number: the number of a word, -1 where
+    it does not occur. title: the words of a document's title, by its number. vectors (g, d): of the paragraphs."""
 
     documents: Sequence[Document]
     sentences: Segments
@@ -106,6 +140,8 @@ class Texts:
     offsets: IntArray
     stem: IntArray
     stem_count: int
+    direction: FloatArray
+    frequency: IntArray
     number: Callable[[str], int]
     title: Callable[[int], IntArray]
     vectors: FloatArray
@@ -126,12 +162,10 @@ def sections_of(texts: Texts) -> Sections:
     document = texts.paragraphs.doc
     # Of paragraphs without a heading those of one document are one section.
     key = np.where(own >= 0, own, -1 - document)
-    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
     different, section = np.unique(key, return_inverse=True)
     piece = _pieces(texts.paragraphs, section)
     piece_starts = run_starts(piece)
-    path = _paths(texts, different)
-    del starts
+    path, common = _paths(texts, different), _common(texts.frequency)
     paragraph = np.repeat(texts.sentences.parent, np.diff(texts.offsets))
     stems = texts.stem[texts.words].astype(np.int64)
     path_section = np.repeat(np.arange(len(different)), np.diff(path.offsets))
@@ -147,6 +181,8 @@ def sections_of(texts: Texts) -> Sections:
         path_words=path.words,
         path_offsets=path.offsets,
         vectors=_sums(texts, piece_starts),
+        common=common,
+        common_directions=texts.direction[common],
         news=np.array([is_news(d) for d in texts.documents], np.bool_)[document],
         by_section=StemIndex.of(
             np.concatenate([stems, np.repeat(path_stems, _PATH_COUNTS)]),
@@ -162,6 +198,14 @@ def sections_of(texts: Texts) -> Sections:
         ),
         by_document=StemIndex.of(stems, document[paragraph], texts.stem_count, len(texts.documents)),
     )
+
+
+def _common(frequency: IntArray) -> IntArray:
+    """The words of two paragraphs and more, of very many the most frequent, ascending."""
+    several = np.flatnonzero(frequency >= 2)
+    if len(several) <= _MOST_COMMON:
+        return several
+    return np.sort(several[np.argsort(-frequency[several], kind="stable")[:_MOST_COMMON]])
 
 
 def _heads(sentences: Segments) -> IntArray:
@@ -227,12 +271,3 @@ def _sums(texts: Texts, piece_starts: IntArray) -> FloatArray:
     starts = run_starts(texts.sentences.parent)
     lengths = np.diff(np.append(texts.offsets[starts], texts.offsets[-1])).astype(np.float32)
     return unit(np.add.reduceat(texts.vectors * np.sqrt(lengths)[:, None], piece_starts))
-
-
-def stems_of_query(words: Sequence[str], shares: Sequence[float], number: Callable[[str], int]) -> dict[int, float]:
-    """stem number -> what it counts, of the query's words whose stems occur."""
-    out: dict[int, float] = {}
-    for word, share in zip(words, shares, strict=True):
-        if (stem := number(stem_of(word))) >= 0:
-            out[stem] = max(out.get(stem, 0.0), share)
-    return out

@@ -12,77 +12,97 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldpack.arrays import reduce_segments, sorted_unique, zscore
+from fieldpack.arrays import concat_ranges, offsets_of, reduce_segments, sorted_unique, zscore
 from fieldpack.corpus.corpus import SHORTLIST, Corpus
-from fieldpack.corpus.sections import Sections, stems_of_query
+from fieldpack.corpus.sections import Sections, Similar
 from fieldpack.relevance.features import SECTION, Features, zscore_by_top
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.shortlist import Candidates
 from fieldpack.relevance.signals import Signals, weighted_mean
 from fieldpack.types import FloatArray, IntArray
+from fieldpack.words import stem_of
 
 RAW = ("paragraph", "news")
 """Features that are taken as they are; the others are z-scores among the RIVALS best."""
 RIVALS = 300
+_ALIKE, _MOST_ALIKE, _LIKE = 0.45, 12, 0.8
+"""A word counts for one of the query's from this cosine, the so many most alike, by so much of the cosine's square."""
 
 
 @dataclass(frozen=True, eq=False)
 class SectionSignals:
     """What a query finds in the sections of a corpus: BM25 (s,) of sections, (p,) of pieces, (t,) of documents; cosine
-    (p,) of pieces; path_similarity (q, s): the best match of each query word in each path; news (p,): 1 for pieces of
-    release notes that the query does not ask for."""
+    (p,) of pieces; news (p,): 1 for pieces of release notes that the query does not ask for."""
 
     section_bm25: FloatArray
     piece_bm25: FloatArray
     document_bm25: FloatArray
     cosine: FloatArray
-    path_similarity: FloatArray
     news: FloatArray
 
 
 def section_signals(query: Query, corpus: Corpus, sections: Sections) -> SectionSignals:
     """One pass over the inverted indexes and the vectors of all pieces."""
-    stems = corpus.vocabulary.stems
-    content = [(w, s) for w, c, s in zip(query.words, query.content, query.share.tolist(), strict=True) if c]
-    counts = stems_of_query([w for w, _ in content], [s for _, s in content], lambda stem: stems.get(stem, -1))
-    ids, share = np.array(list(counts), np.int64), np.array(list(counts.values()), np.float32)
+    words = similar_words(query, corpus, sections)
     news = sections.news[sections.piece_starts].astype(np.float32)
     return SectionSignals(
-        section_bm25=sections.by_section.bm25(ids, share),
-        piece_bm25=sections.by_piece.bm25(ids, share),
-        document_bm25=sections.by_document.bm25(ids, share),
+        section_bm25=sections.by_section.bm25(words),
+        piece_bm25=sections.by_piece.bm25(words),
+        document_bm25=sections.by_document.bm25(words),
         cosine=np.asarray(sections.vectors @ query.vector, np.float32),
-        path_similarity=_path_similarity(query, corpus, sections),
         news=np.zeros_like(news) if query.asks_for_news else news,
     )
 
 
-def _path_similarity(query: Query, corpus: Corpus, sections: Sections) -> FloatArray:
-    """(q, s) the best match in [-1, 1] of each query word among the words of each path; 1 where it stands there."""
-    present = sorted_unique(sections.path_words)
+def similar_words(query: Query, corpus: Corpus, sections: Sections) -> list[Similar]:
+    """Each content word of the query as the stems of the corpus that say it: its own, and those of words like it."""
+    stem, stems = corpus.vocabulary.stem, corpus.vocabulary.stems
+    content = np.flatnonzero(query.content)
+    cosine = query.direction[content] @ sections.common_directions.T
+    out, seen = [], set()
+    for place, row in zip(content.tolist(), cosine, strict=True):
+        name = stem_of(query.words[place])
+        if name in seen:
+            continue
+        seen.add(name)
+        own = stems.get(name, -1)
+        like = {own: 1.0} if own >= 0 else {}
+        near = np.flatnonzero(row > _ALIKE)
+        near = near[np.argsort(-row[near], kind="stable")[:_MOST_ALIKE]]
+        for word, value in zip(sections.common[near].tolist(), row[near].tolist(), strict=True):
+            like.setdefault(int(stem[word]), _LIKE * value * value)
+        if like:
+            out.append(Similar(tuple(like), tuple(like.values()), float(query.share[place]), own >= 0))
+    return out
+
+
+def _path_similarity(query: Query, corpus: Corpus, sections: Sections, section: IntArray) -> FloatArray:
+    """(q, g) the best match in [-1, 1] of each query word among the words of the path of each row's `section` (g,); 1
+    where it stands there."""
+    different, of_row = np.unique(section, return_inverse=True)
+    first, last = sections.path_offsets[different], sections.path_offsets[different + 1]
+    path_words = sections.path_words[concat_ranges(first, last)]
+    present = sorted_unique(path_words)
     values = np.minimum(query.direction @ corpus.vocabulary.direction[present].T, np.float32(0.99))
     place = np.searchsorted(present, np.maximum(query.ids, 0))
     place = np.minimum(place, max(len(present) - 1, 0))
     exact = np.flatnonzero((query.ids >= 0) & (present[place] == query.ids)) if len(present) else np.zeros(0, int)
     values[exact, place[exact]] = 1.0
-    columns = np.searchsorted(present, sections.path_words)
-    return reduce_segments(np.maximum, values.take(columns, 1), sections.path_offsets)
+    columns = np.searchsorted(present, path_words)
+    return reduce_segments(np.maximum, values.take(columns, 1), offsets_of(last - first))[:, of_row]
 
 
-def pieces_score(signals: SectionSignals, sections: Sections, query: Query) -> FloatArray:
-    """(p,) the first stage: how much each piece promises, by its stems, those of its section, its vector and its path."""
-    path = weighted_mean(signals.path_similarity, query.weight)
-    of_section = zscore(signals.section_bm25) + 0.5 * zscore(path)
-    return np.asarray(
-        zscore(signals.piece_bm25) + zscore(signals.cosine) + 0.5 * of_section[sections.piece_section] - signals.news,
-        np.float32,
-    )
+def pieces_score(signals: SectionSignals, sections: Sections) -> FloatArray:
+    """(p,) the first stage: how much each piece promises, by its stems, those of its section with its path, its
+    vector."""
+    of_section = zscore(signals.section_bm25)[sections.piece_section]
+    return np.asarray(zscore(signals.piece_bm25) + zscore(signals.cosine) + 0.5 * of_section - signals.news, np.float32)
 
 
 def promising(query: Query, corpus: Corpus, sections: Sections, more: FloatArray | None = None) -> IntArray:
     """The paragraphs of the pieces that promise most, whole pieces, ascending: SHORTLIST of them and few more. more
     (g,): another score of the paragraphs, whose best counts for their piece."""
-    score = pieces_score(section_signals(query, corpus, sections), sections, query)
+    score = pieces_score(section_signals(query, corpus, sections), sections)
     if more is not None:
         score = score + zscore(np.maximum.reduceat(more, sections.piece_starts))
     order = np.argsort(-score, kind="stable")
@@ -95,10 +115,10 @@ def section_features(signals: Signals, paragraph: Features, score: FloatArray, s
     """Features of the g candidates, in the order of SECTION. paragraph: theirs alone; score (g,): the scorer's of
     those."""
     candidates, query = signals.candidates, signals.query
-    found = section_signals(query, candidates.corpus, sections)
+    of_sections = section_signals(query, candidates.corpus, sections)
     rows = candidates.paragraphs
     section, piece = sections.section[rows], sections.piece[rows]
-    path = found.path_similarity[:, section]
+    path = _path_similarity(query, candidates.corpus, sections, section)
     whole = _over_pieces(signals.paragraph_similarity, piece)
     raw = {
         "paragraph": score,
@@ -106,14 +126,14 @@ def section_features(signals: Signals, paragraph: Features, score: FloatArray, s
         "neighbours": paragraph.raw["neighbours"],
         "pairs": paragraph.raw["pairs"],
         "length": paragraph.raw["length"],
-        "section_bm25": found.section_bm25[section],
-        "piece_bm25": found.piece_bm25[piece],
-        "document_bm25": found.document_bm25[_documents(candidates)],
-        "piece_cosine": found.cosine[piece],
+        "section_bm25": of_sections.section_bm25[section],
+        "piece_bm25": of_sections.piece_bm25[piece],
+        "document_bm25": of_sections.document_bm25[_documents(candidates)],
+        "piece_cosine": of_sections.cosine[piece],
         "piece_maxsim": weighted_mean(whole, query.weight),
         "path_maxsim": weighted_mean(path, query.weight),
         "piece_path_maxsim": weighted_mean(np.maximum(whole, path), query.weight),
-        "news": -found.news[piece],
+        "news": -of_sections.news[piece],
     }
     rank = zscore(score) + 0.5 * (zscore(raw["section_bm25"]) + zscore(raw["piece_bm25"]) + zscore(raw["piece_cosine"]))
     table = zscore_by_top(np.stack(list(raw.values()), 1).astype(np.float32), rank, RIVALS)
