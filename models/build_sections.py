@@ -2,9 +2,9 @@
 
     python models/build_sections.py --data FOLDER
 
-FOLDER holds sets of whole folders of documentation, as make_folders.py writes them: NAME.folder.jsonl.gz, a file a
-line, {"id", "text"}, and NAME.folder.queries.jsonl.gz, {"id", "query", "groups"}, where a group is a list of
-alternatives {"doc", "start", "end"}. Every query is read in the whole folder and in pools of a few of its files, so that
+FOLDER holds sets of whole folders of documentation, as make_folders.py writes them: NAME.folder.jsonl.gz, a file
+a line, {"id", "text"}, and NAME.folder.queries.jsonl.gz, {"id", "query", "groups"}, where a group is a list of
+alternatives {"doc", "start", "end"}. Every query is read in the whole folder and in pools of few of its files, so that
 scores mean the same in both. Writes models/scorer/sections.json; with --check prints first how well weights trained
 without each folder rank its evidence.
 """
@@ -48,7 +48,7 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass
 class Case:
-    """A query in a pool. table (g, f), groups: rows of the alternatives of each group; sentence: the same of sentences."""
+    """A query in a pool. table (g, f); groups, sentence_groups: rows of the alternatives of each group."""
 
     signals: object
     table: np.ndarray
@@ -107,8 +107,8 @@ def case_of(query, corpus, static, scorer):
 
 
 def listwise(layer, names, cases):
-    """argmin of -sum_group log sum_alternatives softmax(X b) + ridge |b - prior|^2; weights of signals at least 0. cases:
-    (table, groups)."""
+    """argmin of -sum_group log sum_alternatives softmax(X b) + ridge |b - prior|^2; weights of signals at least 0.
+    cases: (table, groups)."""
     prior = np.array([PRIOR[layer].get(name, 0.0) for name in names])
     cases = [hardest(table, groups, prior) for table, groups in cases]
 
@@ -137,8 +137,8 @@ def hardest(table, groups, prior):
 
 
 def calibrate(names, weights, cases):
-    """slope and bias by logistic regression over all candidates; every case counts the same. cases: (table, groups, raw,
-    known)."""
+    """slope and bias by logistic regression over all candidates; every case counts the same.
+    cases: (table, groups, raw, known)."""
     xs, ys, ws = [], [], []
     for table, groups, raw, known in cases:
         score = table @ weights

@@ -4,8 +4,8 @@
 
 FOLDER holds, unpacked: the sdists Django 4.2.16 and celery 5.4.0, and under `debian/` the Debian 12 packages nodejs-doc
 and, for manual pages, btrfs-progs, cryptsetup-bin, dpkg, e2fsprogs, iproute2, lvm2, mdadm, nftables, openssl, passwd,
-podman, util-linux (`dpkg -x`). Needs man, groff and col. The questions stand in folder_questions/, written for this by one
-person, before anything was trained: `question ||| part ;; part`, each part `text // text`, of which any is the answer;
+podman, util-linux (`dpkg -x`). Needs man, groff and col. The questions stand in folder_questions/, written for this,
+before anything was trained: `question ||| part ;; part`, each part `text // text`, of which any is the answer;
 `text@file` only in that file. None of these packages is one that fieldpack is measured on.
 """
 

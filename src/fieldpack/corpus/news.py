@@ -1,5 +1,5 @@
-"""Release notes, changelogs, histories: by the name of the file, or by its headings. They say what changed and when, in the
-words of what changed, and crowd out the page that explains it."""
+"""Release notes, changelogs, histories, known by the name of the file or by its first line. They say what changed, in
+the words of the page that explains it, and crowd it out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import re
 from fieldpack.types import Document
 
 _NAME = re.compile(
-    r"(?:^|[/\\_.-])(?:changelogs?|changes|history|news|rel(?:ease)?[_-]?notes?|releases?|what[_-]?s[_-]?new)(?:[/\\_.-]|\d|$)",
+    r"(?:^|[/\\_.-])(?:changelogs?|changes|history|news|rel(?:ease)?[_-]?notes?|releases?|what[_-]?s[_-]?new)"
+    r"(?:[/\\_.-]|\d|$)",
     re.IGNORECASE,
 )
 _MIGRATION = re.compile(r"(?:^|[/\\_.-])(?:migration|upgrading|whatsnew)[_-]?v?\d", re.IGNORECASE)
 _TITLE = re.compile(
-    r"\A\W*(?:change\s?log|release notes|what'?s new(?: in)?|release history|version history|news for|[\w. ]{1,40}release notes)\b",
+    r"\A\W*(?:change\s?log|release notes|what'?s new(?: in)?|release history|version history|news for|"
+    r"[\w. ]{1,40}release notes)\b",
     re.IGNORECASE,
 )
 _HEAD = 300

@@ -1,8 +1,8 @@
 """The sections of documents, before any query: which heading each paragraph stands under, pieces of some hundred
 characters, and what both are about, as vectors and as inverted indexes.
 
-A section is what stands under one heading, without its subsections. A piece is a run of paragraphs of one section, of at
-most PIECE_CHARS characters: long enough to say what it is about, short enough to be about one thing. The path of a
+A section is what stands under one heading, without its subsections. A piece is a run of paragraphs of one section, of
+at most PIECE_CHARS characters: long enough to say what it is about, short enough to be about one thing. The path of a
 section is the name of its file, the title of its document and the headings above it.
 """
 
