@@ -11,15 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from fieldpack.arrays import concat_ranges, offsets_of, run_starts, sorted_unique, unit
 from fieldpack.corpus.news import is_news
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 from fieldpack.words import split
 
+Ids = npt.NDArray[np.integer[Any]]
+"""Word numbers, of any integer type."""
 PIECE_CHARS = 900
 """As long as the pieces that BM25 finds documentation by best (benchmarks/README.md)."""
 FEWEST_SECTIONS, FEWEST_PARAGRAPHS = 40, 200
@@ -136,14 +139,14 @@ class Texts:
     documents: Sequence[Document]
     sentences: Segments
     paragraphs: Segments
-    words: IntArray
+    words: Ids
     offsets: IntArray
     stem: IntArray
     stem_count: int
     direction: FloatArray
     frequency: IntArray
     number: Callable[[str], int]
-    title: Callable[[int], IntArray]
+    title: Callable[[int], Ids]
     vectors: FloatArray
 
 
@@ -157,47 +160,64 @@ def has_sections(sentences: Segments, paragraphs: int) -> bool:
 
 def sections_of(texts: Texts) -> Sections:
     """The sections of a corpus. The same for the same documents, however they were read."""
-    heads = _heads(texts.sentences)
-    own = heads[run_starts(texts.sentences.parent)]
-    document = texts.paragraphs.doc
+    own = _heads(texts.sentences)[run_starts(texts.sentences.parent)]
     # Of paragraphs without a heading those of one document are one section.
-    key = np.where(own >= 0, own, -1 - document)
-    different, section = np.unique(key, return_inverse=True)
+    different, section = np.unique(np.where(own >= 0, own, -1 - texts.paragraphs.doc), return_inverse=True)
     piece = _pieces(texts.paragraphs, section)
-    piece_starts = run_starts(piece)
+    starts = run_starts(piece)
     path, common = _paths(texts, different), _common(texts.frequency)
-    paragraph = np.repeat(texts.sentences.parent, np.diff(texts.offsets))
-    stems = texts.stem[texts.words].astype(np.int64)
-    path_section = np.repeat(np.arange(len(different)), np.diff(path.offsets))
-    path_stems = texts.stem[path.words].astype(np.int64)
-    piece_section = section[piece_starts]
-    piece_path = _of_owners(path.offsets, piece_section)
-    lengths = np.diff(path.offsets)[piece_section]
+    every = np.repeat(np.arange(len(different)), _PATH_COUNTS)
+    stems = _Stems(texts, np.repeat(texts.sentences.parent, np.diff(texts.offsets)))
     return Sections(
         section=section.astype(np.int64),
         piece=piece,
-        piece_section=piece_section.astype(np.int64),
-        piece_starts=piece_starts,
+        piece_section=section[starts].astype(np.int64),
+        piece_starts=starts,
         path_words=path.words,
         path_offsets=path.offsets,
-        vectors=_sums(texts, piece_starts),
+        vectors=_sums(texts, starts),
+        news=np.array([is_news(d) for d in texts.documents], np.bool_)[texts.paragraphs.doc],
         common=common,
         common_directions=texts.direction[common],
-        news=np.array([is_news(d) for d in texts.documents], np.bool_)[document],
-        by_section=StemIndex.of(
-            np.concatenate([stems, np.repeat(path_stems, _PATH_COUNTS)]),
-            np.concatenate([section[paragraph], np.repeat(path_section, _PATH_COUNTS)]),
-            texts.stem_count,
-            len(different),
-        ),
-        by_piece=StemIndex.of(
-            np.concatenate([stems, path_stems[piece_path]]),
-            np.concatenate([piece[paragraph], np.repeat(np.arange(len(piece_starts)), lengths)]),
-            texts.stem_count,
-            len(piece_starts),
-        ),
-        by_document=StemIndex.of(stems, document[paragraph], texts.stem_count, len(texts.documents)),
+        by_section=stems.index(section, len(different), _Named(path, every, every)),
+        by_piece=stems.index(piece, len(starts), _Named(path, section[starts], np.arange(len(starts)))),
+        by_document=stems.index(texts.paragraphs.doc, len(texts.documents)),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Paths:
+    """words[offsets[i]:offsets[i + 1]]: of path i."""
+
+    words: IntArray
+    offsets: IntArray
+
+
+class _Named(NamedTuple):
+    """The paths of some `sections` (k,) that count in some `texts` (k,)."""
+
+    path: _Paths
+    sections: IntArray
+    texts: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Stems:
+    """paragraph (m,): where each of the m words stands."""
+
+    texts: Texts
+    paragraph: IntArray
+
+    def index(self, owner: IntArray, size: int, named: _Named | None = None) -> StemIndex:
+        """An index of the `size` texts that the paragraphs make. owner (g,): the text of each. named: whose paths count
+        too."""
+        stems, owners = self.texts.stem[self.texts.words].astype(np.int64), owner[self.paragraph]
+        if named is not None:
+            first, last = named.path.offsets[named.sections], named.path.offsets[named.sections + 1]
+            words = named.path.words[concat_ranges(first, last)]
+            stems = np.concatenate([stems, self.texts.stem[words]])
+            owners = np.concatenate([owners, np.repeat(named.texts, last - first)])
+        return StemIndex.of(stems, owners, self.texts.stem_count, size)
 
 
 def _common(frequency: IntArray) -> IntArray:
@@ -228,12 +248,6 @@ def _pieces(paragraphs: Segments, section: IntArray) -> IntArray:
     return np.array(out, np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class _Paths:
-    words: IntArray
-    offsets: IntArray
-
-
 def _paths(texts: Texts, keys: IntArray) -> _Paths:
     """The words of the path of each section. keys (s,): the row of its heading, or -1 - document."""
     of_document: dict[int, IntArray] = {}
@@ -257,11 +271,6 @@ def _names(texts: Texts, document: int) -> IntArray:
     name = _ENDING.sub("", texts.documents[document].id)
     numbers = [n for word in dict.fromkeys(split(name)) if (n := texts.number(word)) >= 0]
     return np.concatenate([np.array(numbers, np.int64), texts.title(document).astype(np.int64)])
-
-
-def _of_owners(offsets: IntArray, owners: IntArray) -> IntArray:
-    """Places of the items of each owner's range, one owner after another."""
-    return concat_ranges(offsets[owners], offsets[owners + 1])
 
 
 def _sums(texts: Texts, piece_starts: IntArray) -> FloatArray:
