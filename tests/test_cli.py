@@ -73,6 +73,47 @@ def test_json_has_the_fixed_keys(capsys, folder):
         assert NOTES[item["start"] : item["end"]] in found["text"]
 
 
+def test_several_files_are_named_with_their_lines(capsys, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    question = ("pack", "-q", "what causes spring tides", "-b", 60, "tides.md", "bread.txt")
+    _, out, _ = called(capsys, *question)
+    first, _, rest = out.partition("\n")
+    name, _, lines = first.removeprefix("[1] ").partition(":")
+    top, bottom = (int(number) for number in lines.split("-"))
+    assert name == "tides.md" and rest.startswith("\n".join(NOTES.split("\n")[top - 1 : bottom]))
+    _, out, _ = called(capsys, *question, "--no-sources")
+    assert "tides.md" not in out
+    _, out, _ = called(capsys, *question, "--json")
+    assert "tides.md" not in json.loads(out)["text"]
+    _, out, _ = called(capsys, "pack", "-q", "what causes spring tides", "-b", 60, "tides.md")
+    assert "tides.md" not in out, "a single file is known"
+    _, out, _ = called(capsys, "pack", "-q", "starter", "-b", 12, "tides.md", "bread.txt")
+    assert out == "Sourdough bread needs a starter.\n", "where no text would be left, the names stay away"
+
+
+def test_dropped_segments_are_counted_and_named_up_to_a_number(capsys, folder):
+    question = ("pack", "-q", "what causes tides", "-b", 15, folder / "tides.md")
+    _, out, _ = called(capsys, *question, "--json", "--dropped", 1)
+    some = json.loads(out)
+    _, out, _ = called(capsys, *question, "--json", "--dropped", "all")
+    every = json.loads(out)
+    assert some["dropped_total"] == every["dropped_total"] == len(every["dropped"]) > 1
+    assert some["dropped"] == [max(every["dropped"], key=lambda d: d["score"])]
+    _, _, err = called(capsys, *question, "--explain", "--dropped", 0)
+    assert f"{every['dropped_total']} more were dropped" in err and "\n-" not in err
+    code, _, err = called(capsys, *question, "--dropped", "few")
+    assert code == 2 and "--dropped is 'few'" in err
+
+
+def test_explain_fits_eighty_columns(capsys, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    deep = folder / ("a-long-name-of-a-folder-" * 3) / "tides.md"
+    deep.parent.mkdir()
+    deep.write_text(NOTES, "utf-8")
+    _, _, err = called(capsys, "pack", "-q", "what causes tides", "-b", 15, "--explain", deep, folder / "bread.txt")
+    assert max(len(line) for line in err.splitlines()) <= 80 and "…" in err and "tides.md:3" in err
+
+
 def test_explain_shows_every_decision(capsys, folder):
     code, out, err = called(capsys, "pack", "-q", "what causes tides", "-b", 15, "--explain", folder / "tides.md")
     assert code == 0 and "dropped" in err and "relevance" in err and "█" in err
@@ -191,7 +232,8 @@ def test_shells(capsys, folder):
     assert code == 2 and "bad.shell:" in out and "1 of 2" in err
     code, out, _ = called(capsys, "shell", "run", "--json", good)
     assert code == 0 and json.loads(out)["packer"]["budget"] == 40
-    code, out, _ = called(capsys, "pack", "-q", "starter", "--shell", good, folder / "tides.md", folder / "bread.txt")
+    files = (folder / "tides.md", folder / "bread.txt")
+    code, out, _ = called(capsys, "pack", "-q", "starter", "--shell", good, "--no-sources", *files)
     assert code == 0 and tokenizer("o200k_base").count(out.rstrip("\n")) <= 40 and "ides" in out and "starter" in out
 
 

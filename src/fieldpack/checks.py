@@ -20,7 +20,7 @@ def whole(name: str, value: Any, low: int, high: int) -> None:
         raise SettingsError(f"{name} is {value!r}; allowed: a whole number from {low} to {high}")
 
 
-def choice(name: str, value: Any, allowed: Sequence[str]) -> None:
-    """One of the allowed words."""
+def choice(name: str, value: Any, allowed: Sequence[Any]) -> None:
+    """One of the allowed words or values."""
     if value not in allowed:
-        raise SettingsError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+        raise SettingsError(f"{name} is {value!r}; allowed: {', '.join(map(str, allowed))}")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fieldpack.async_packs import AsyncPacks
 from fieldpack.checks import choice, number
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
@@ -20,7 +21,7 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
-from fieldpack.packing.render import ORDERS, Order
+from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.score import Relevance, Setup, score
@@ -35,14 +36,14 @@ UNITS: tuple[Unit, ...] = ("auto", "paragraph", "sentence")
 
 
 @dataclass(frozen=True)
-class PackerParts:
+class PackerParts(AsyncPacks):
     """What `fieldpack.pipeline.ContextPacker` is made of; see there for the meaning of each field."""
 
     embedder: Any = "static"
     tokenizer: Any = "o200k_base"
     unit: Unit = "auto"
     order: Order = "source"
-    cite: bool = False
+    cite: Cite = False
     min_relevance: float = 0.0
     titles: bool = False
     allow_cut: bool = False
@@ -61,6 +62,7 @@ class PackerParts:
             object.__setattr__(self, "residue_weight", persist)
         choice("unit", self.unit, UNITS)
         choice("order", self.order, ORDERS)
+        choice("cite", self.cite, CITES)
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
         if not isinstance(self.field, FieldSettings):

@@ -50,7 +50,7 @@ class Prompt:
             old.append(piece)
         new = pieces(result, {name for piece in old for name in piece.keys})
         shown = _within_budget(old, new, result, packer)
-        text = _text(shown, packer.cite, packer.titles)
+        text = _text(shown, bool(packer.cite), packer.titles)
         same = common_prefix(self.text, text)
         count = packer.tokenizer.count
         return Prompt(text, count(text), same, count(text[:same]), tuple(shown))
@@ -122,7 +122,7 @@ def _within_budget(old: list[Piece], new: list[Piece], result: Result, packer: P
     score = {key(result.corpus, i): float(result.relevance.total[i]) for i in inside}
     old, new = list(old), list(new)
     while old or new:
-        if packer.tokenizer.count(_text([*old, *new], packer.cite, packer.titles)) <= result.budget:
+        if packer.tokenizer.count(_text([*old, *new], bool(packer.cite), packer.titles)) <= result.budget:
             break
         if new:
             new.remove(min(new, key=lambda p: max(score[k] for k in p.keys)))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from fieldpack.citations import Citation, citations_of
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.reading import next_state
-from fieldpack.deprecation import renamed
 from fieldpack.explain import Explanation
 from fieldpack.field.state import FieldState, Reading
+from fieldpack.old_result_names import OldResultNames
 from fieldpack.packing.fit import Cut, Fitted, Writer
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
@@ -35,7 +36,7 @@ class Repacker(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(OldResultNames):
     """A pack. `kept` and `dropped` together are all segments, in reading order, each with its reason.
 
     request: what was asked for; scored: the rows with their relevance; packing: the choice among them (packing.value /
@@ -149,7 +150,13 @@ class Result:
     @cached_property
     def dropped(self) -> tuple[Dropped, ...]:
         """The segments that were not packed."""
-        return tuple(Dropped(**self._entry(i)) for i in np.flatnonzero(~self.inside).tolist())
+        return tuple(self._most_relevant_dropped(None))
+
+    @cached_property
+    def citations(self) -> tuple[Citation, ...]:
+        """Where each verbatim piece of `text` comes from, in the order of the text."""
+        end = None if self.cut is None else self.cut.end
+        return citations_of(self.corpus.documents, self.segments, self.fitted.text.rendered, end)
 
     def repack(self, budget: int) -> Result:
         """The same query and documents at another budget; relevance and field are not read again. Raises InputError for
@@ -170,8 +177,9 @@ class Result:
             "reason": self.reasons.of(row),
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """The object that `fieldpack pack --json` prints."""
+    def to_dict(self, *, dropped: int | None = None) -> dict[str, Any]:
+        """The object that `fieldpack pack --json` prints. dropped: how many of the dropped segments it names, the most
+        relevant first chosen, in their order; None: all. `dropped_total` is their number."""
 
         def entry(item: Kept | Dropped) -> dict[str, Any]:
             return {k: v for k, v in item._asdict().items() if k != "text"}
@@ -182,7 +190,8 @@ class Result:
             "budget": self.budget,
             "query": self.queries[0] if len(self.queries) == 1 else list(self.queries),
             "kept": [entry(k) for k in self.kept],
-            "dropped": [entry(d) for d in self.dropped],
+            "dropped": [entry(d) for d in self._most_relevant_dropped(dropped)],
+            "dropped_total": int((~self.inside).sum()),
             "field": {
                 **self.reading.to_dict(),
                 "value": round(self.packing.value, 6),
@@ -198,6 +207,12 @@ class Result:
                 "reason": self.skipped.reason,
             }
         return out
+
+    def _most_relevant_dropped(self, count: int | None) -> list[Dropped]:
+        rows = np.flatnonzero(~self.inside)
+        if count is not None and count < len(rows):
+            rows = np.sort(rows[np.argsort(-self.relevance.total[rows], kind="stable")[:count]])
+        return [Dropped(**self._entry(row)) for row in rows.tolist()]
 
     def to_html(self, packs: Sequence[Result] | None = None) -> str:
         """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
@@ -249,24 +264,6 @@ class Result:
         return pack_snippet(
             self.queries, self.kept, self.dropped, tokens=self.tokens, budget=self.budget, notes=self.notes
         )
-
-    @property
-    def prepared(self) -> Corpus:
-        """Deprecated name of `corpus`."""
-        renamed("Result.prepared", "Result.corpus")
-        return self.corpus
-
-    @property
-    def passed(self) -> Skipped:
-        """Deprecated name of `skipped`."""
-        renamed("Result.passed", "Result.skipped")
-        return self.skipped
-
-    @property
-    def asked(self) -> FloatArray:
-        """Deprecated name of `query_vectors`."""
-        renamed("Result.asked", "Result.query_vectors")
-        return self.query_vectors
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ ROWS = (
     "telemetry", "observe",
     "files", "text", "embed", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
-    "corpus", "relevance", "request", "packing", "explain", "report", "scored", "result",
-    "notes", "old_names", "parts", "index", "stream", "pipeline", "prompt",
+    "corpus", "relevance", "request", "packing", "explain", "report", "scored", "citations",
+    "old_result_names", "result", "notes", "old_names", "async_packs", "parts", "index", "stream", "pipeline", "prompt",
     "plot", "parallel", "memory", "session", "adapters",
     "bench", "server", "mcp", "cli",
 )  # fmt: skip

@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the tables of rich name a type for flags, and halve the width of the help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(tools.shell_app, name="shell")
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from fieldpack.cli.show import strip_control_characters
+    from fieldpack.cli.terminal import strip_control_characters
 
     line = " ".join(strip_control_characters(message).split())
     sys.stderr.write(f"fieldpack: {line}\n")

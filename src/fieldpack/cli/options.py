@@ -102,6 +102,13 @@ class PackOptions(FileOptions, PackerOptions, Question):
     shell: Annotated[Path | None, typer.Option(help="Pack by a protocol shell or fractal.json.")] = None
     as_json: Json = False
     explain: Annotated[bool, typer.Option("--explain", help="Show scores as bars, and every reason.")] = False
+    dropped: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Dropped segments shown by --explain (10) and --json (100).")
+    ] = None
+    sources: Annotated[
+        bool | None,
+        typer.Option("--sources/--no-sources", help="Name file and lines of each source; on where several are read."),
+    ] = None
     report: Report = None
     index: Annotated[
         Path | None, typer.Option("--index", help="A folder of `fieldpack index`, in place of PATH...")

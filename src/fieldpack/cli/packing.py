@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fieldpack.cli import show
+from fieldpack.cli.decisions import DROPPED_IN_JSON, DROPPED_SHOWN
 from fieldpack.cli.inputs import (
     Query,
     documents_of,
@@ -23,7 +24,7 @@ from fieldpack.cli.inputs import (
     write_text,
 )
 from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
-from fieldpack.errors import InputError
+from fieldpack.errors import BudgetError, InputError
 from fieldpack.protocols import Progress
 
 if TYPE_CHECKING:
@@ -39,19 +40,35 @@ def pack(options: PackOptions) -> None:
         _batch_by_option(options)
         return
     _check_single(options)
+    dropped = _dropped_shown(options)
     with show.Progress() as progress:
         result = _packed(options, progress)
     if options.report is not None:
         write_text(options.report, result.to_html())
     if options.as_json:
-        typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
+        typer.echo(json.dumps(result.to_dict(dropped=dropped), ensure_ascii=False, allow_nan=False))
     else:
-        show.pack(result, options.explain)
+        show.pack(result, options.explain, dropped)
+
+
+def _dropped_shown(options: PackOptions) -> int | None:
+    """How many dropped segments are shown, None for all. Raises InputError for what is no number and not "all"."""
+    value = options.dropped
+    if value is None:
+        return DROPPED_IN_JSON if options.as_json else DROPPED_SHOWN
+    if value == "all":
+        return None
+    if not value.isdecimal():
+        raise InputError(f"--dropped is {value!r}; give a whole number, 0 or more, or all")
+    return int(value)
 
 
 @takes(BatchOptions)
 def batch(options: BatchOptions) -> None:
-    """Pack many: a file of tasks, here or on a Ray cluster; a run that was stopped goes on."""
+    """Pack a file of tasks, here or on a Ray cluster.
+
+    A run that was stopped goes on where it was.
+    """
     _run_batch(options)
 
 
@@ -78,7 +95,7 @@ def _run_batch(options: BatchOptions) -> None:
 
 @takes(IndexOptions)
 def index(options: IndexOptions) -> None:
-    """Read documents once, for the queries of `fieldpack pack --index`."""
+    """Read documents once, for `pack --index`."""
     from fieldpack.parallel import index_corpus
 
     with show.Progress(as_lines=True) as progress:
@@ -104,16 +121,38 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     if options.index is None and not options.stream:
         documents = documents_of(options.paths or [], options)
     request = _request(options, _packer(options, progress))
-    packer, queries, budget = request.packer, request.queries, request.budget
-    pins = options.pin or []
+    queries, budget, pins = request.queries, request.budget, options.pin or []
     if options.stream:
+        packer = replace(request.packer, cite="lines") if options.sources else request.packer
         return packer.pack_stream(queries, streamed_documents(options.encoding_errors), budget, pins=pins)
-    if options.index is not None:
+
+    def pack_with(packer: ContextPacker) -> Result:
+        if options.index is None:
+            return packer.pack(queries, documents, budget, pins=pins_of(pins, documents))
         from fieldpack.pipeline import Index
 
         saved = Index.load(options.index, packer)  # in unit auto the unit is that of the index
         return saved.pack(queries, budget, pins=pins_of(pins, saved.documents))
-    return packer.pack(queries, documents, budget, pins=pins_of(pins, documents))
+
+    return _naming_sources(options, request.packer, pack_with, several=len(documents) != 1)
+
+
+def _naming_sources(
+    options: PackOptions, packer: ContextPacker, pack_with: Callable[[ContextPacker], Result], *, several: bool
+) -> Result:
+    """A pack that names file and lines, where that is asked for or where there are several documents. Where nobody
+    asked and the names leave no room for text, a pack without them."""
+    headed = options.cite or options.titles or options.sources is False
+    if headed or not (options.sources or (several and not options.as_json)):
+        return pack_with(packer)
+    named = replace(packer, cite="lines")
+    if options.sources:
+        return pack_with(named)
+    try:
+        result = pack_with(named)
+    except BudgetError:
+        return pack_with(packer)
+    return result if result.text else pack_with(packer)
 
 
 def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:

@@ -13,7 +13,10 @@ from fieldpack.cli.options import ServeOptions, takes
 
 @takes(ServeOptions)
 def serve(options: ServeOptions) -> None:
-    """Serve packs, vectors, plans and fields over HTTP, and a page for people at /."""
+    """Serve packs, plans and fields over HTTP.
+
+    A page for people is at /.
+    """
     from fieldpack.server import Settings
     from fieldpack.server.run import serve as run_service
     from fieldpack.server.settings import check_environment
@@ -32,7 +35,10 @@ def mcp(
     transport: Annotated[str, typer.Option(help="stdio | http (127.0.0.1 only)")] = "stdio",
     port: Annotated[int, typer.Option(help="Of http.")] = 8018,
 ) -> None:
-    """Serve the tools pack_context, explore_field and plan_budget over the Model Context Protocol."""
+    """Serve tools over the Model Context Protocol.
+
+    The tools are pack_context, explore_field and plan_budget.
+    """
     from fieldpack.mcp import serve as serve_tools
 
     serve_tools(root or [], transport, port)

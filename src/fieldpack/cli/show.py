@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fieldpack.cli import terminal
+from fieldpack.cli.decisions import DROPPED_SHOWN, print_decisions
+from fieldpack.cli.terminal import bar, beginning, escaped, one_line, strip_control_characters
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from fieldpack.budget import BudgetPlan
     from fieldpack.compress import Compression
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from fieldpack.pipeline import Index
     from fieldpack.relevance.calibrate import Calibration
     from fieldpack.result import Explored, Result
-
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-
 
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -84,29 +82,25 @@ def line(text: str) -> None:
     sys.stderr.write(f"fieldpack: {strip_control_characters(text)}\n")
 
 
-def bar(share: float, width: int = 10) -> str:
-    """A bar of `width` cells in eighths."""
-    eighths = round(max(0.0, min(share, 1.0)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+def pack(result: Result, explain: bool, dropped: int | None = DROPPED_SHOWN) -> None:
+    """Text on stdout. On a terminal, or with explain, also the summary: there on stdout, else on stderr.
 
-
-def pack(result: Result, explain: bool) -> None:
-    """Text on stdout. On a terminal, or with explain, also the summary: there on stdout, else on stderr."""
-    terminal = sys.stdout.isatty()
+    dropped: how many of the dropped segments `explain` shows, None for all.
+    """
+    on_terminal = sys.stdout.isatty()
     if result.text:
         # A terminal obeys control characters; a program gets the text as it is.
-        sys.stdout.write((strip_control_characters(result.text) if terminal else result.text) + "\n")
+        sys.stdout.write((strip_control_characters(result.text) if on_terminal else result.text) + "\n")
     for note in result.notes:
         sys.stderr.write(f"fieldpack: {note}\n")
-    if not (terminal or explain):
+    if not (on_terminal or explain):
         return
-    console = _console(stderr=not terminal)
-    if terminal and result.text:
+    console = terminal.console(stderr=not on_terminal)
+    if on_terminal and result.text:
         console.rule(style="dim")
-    _summary(console, result)
     if explain:
-        console.print(_decisions(result, None))
+        print_decisions(console, result, dropped=dropped)
+    _summary(console, result)
 
 
 def batch(summary: Summary, as_json: bool) -> None:
@@ -133,19 +127,19 @@ def index(made: Index, output: Path, as_json: bool) -> None:
 
 def demo(result: Result) -> None:
     """A whole pack: the text, then every decision that matters."""
-    console = _console()
-    console.print(f"[bold]query[/]   {_escaped(result.queries[0])}")
+    console = terminal.console()
+    console.print(f"[bold]query[/]   {escaped(result.queries[0])}")
     console.print(f"[bold]budget[/]  {result.budget} tokens")
     console.rule("packed", style="cyan")
-    console.print(_escaped(result.text), highlight=False)
+    console.print(escaped(result.text), highlight=False)
     console.rule("why", style="cyan")
-    console.print(_decisions(result, 8))
+    print_decisions(console, result, kept=8, dropped=8)
     _summary(console, result)
 
 
 def field(explored: Explored) -> None:
     """The attractors, each with the segments nearest to it."""
-    console, reading, facts = _console(), explored.reading, explored.to_dict()
+    console, reading, facts = terminal.console(), explored.reading, explored.to_dict()
     console.print(
         f"[bold]{facts['segments']}[/] segments of [bold]{facts['documents']}[/] documents   "
         f"resonance [cyan]{reading.resonance:.3f}[/]   permeability [cyan]{reading.permeability:.2f}[/]"
@@ -153,14 +147,14 @@ def field(explored: Explored) -> None:
     if not facts["attractors"]:
         console.print("no attractor: these segments gather around nothing more than chance would have them")
         return
-    table = _table(("strength", "", "segments", "cohesion", "nearest"))
+    table = terminal.table(("strength", "", "segments", "cohesion", "nearest"))
     strongest = max(a["strength"] for a in facts["attractors"])
     texts = {d.id: d.text for d in explored.corpus.documents}
     for a in facts["attractors"]:
-        lines = [
-            f"[dim]{_escaped(s['doc_id'])}[/] {_escaped(_one_line(texts[s['doc_id']][s['start'] : s['end']], 60))}"
-            for s in a["nearest"][:2]
-        ]
+        lines = []
+        for s in a["nearest"][:2]:
+            text = beginning(one_line(texts[s["doc_id"]][s["start"] : s["end"]]), 60)
+            lines.append(f"[dim]{escaped(s['doc_id'])}[/] {escaped(text)}")
         table.add_row(
             f"{a['strength']:.2f}",
             bar(a["strength"] / strongest),
@@ -173,12 +167,12 @@ def field(explored: Explored) -> None:
 
 def plan(budget_plan: BudgetPlan) -> None:
     """The plan as bars with its numbers."""
-    console = _console()
+    console = terminal.console()
     console.print(f"[bold]{budget_plan.preset or 'custom'}[/] plan for [bold]{budget_plan.window:,}[/] tokens")
     for line in budget_plan.bars(36):
         console.print(line, highlight=False)
     for alert in budget_plan.alerts:
-        console.print(f"[yellow]![/] {_escaped(alert.section)}: {_escaped(alert.message)}")
+        console.print(f"[yellow]![/] {escaped(alert.section)}: {escaped(alert.message)}")
 
 
 def compression(shorter: Compression) -> None:
@@ -193,9 +187,9 @@ def compression(shorter: Compression) -> None:
 
 def models(shipped: list[dict[str, Any]], verified: bool) -> None:
     """The shipped models, and whether their checksums hold."""
-    table = _table(["model", "what", "dims", "size", "licence", *(["checksum"] if verified else [])])
+    table = terminal.table(["model", "what", "dims", "size", "licence", *(["checksum"] if verified else [])])
     for m in shipped:
-        state = [] if not verified else ["[green]ok[/]" if m["verified"] else f"[red]{_escaped(m['problem'])}[/]"]
+        state = [] if not verified else ["[green]ok[/]" if m["verified"] else f"[red]{escaped(m['problem'])}[/]"]
         facts = [
             m["name"],
             m.get("kind", ""),
@@ -204,12 +198,12 @@ def models(shipped: list[dict[str, Any]], verified: bool) -> None:
             m.get("license", ""),
         ]
         table.add_row(*facts, *state)
-    _console().print(table)
+    terminal.console().print(table)
 
 
 def calibration(boundary: Calibration) -> None:
     """The boundary, and how it did on the half of the queries that it was not fitted on."""
-    console = _console()
+    console = terminal.console()
     console.print(
         f"min_relevance [bold cyan]{boundary.min_relevance:.4f}[/] lets at least {1 - boundary.alpha:.0%} "
         f"of the evidence pass ({boundary.evidence} pieces of {boundary.queries} queries)"
@@ -222,66 +216,8 @@ def calibration(boundary: Calibration) -> None:
 
 def _summary(console: Console, result: Result) -> None:
     kept, dropped = int(result.inside.sum()), int((~result.inside).sum())
-    times = "  ".join(f"{k} {v:.0f}" for k, v in result.timings.items())
-    optimality = result.packing.value / max(result.packing.bound, 1e-9)
     console.print(
         f"[cyan]{bar(result.tokens / result.budget, 20)}[/] [bold]{result.tokens}[/] of {result.budget} tokens   "
-        f"[green]{kept} kept[/]  [dim]{dropped} dropped[/]   at least {optimality:.0%} of the best possible",
+        f"[green]{kept} kept[/]  [dim]{dropped} dropped   {result.timings['total']:.0f} ms[/]",
         highlight=False,
     )
-    console.print(f"[dim]milliseconds: {times}[/]", highlight=False)
-
-
-def _decisions(result: Result, most: int | None) -> Table:
-    table = _table(("", "relevance", "", "tokens", "where", "why"))
-    kept = sorted(result.kept, key=lambda k: -k.score) if most else list(result.kept)
-    dropped = sorted(result.dropped, key=lambda d: -d.score)
-    for mark, style, items in (("+", "green", kept[:most]), ("-", "dim", dropped[:most])):
-        for item in items:
-            where = f"{item.doc_id}:{item.start}-{item.end}"
-            cells = (
-                f"[{style}]{mark}[/]",
-                f"{item.score:.2f}",
-                f"[{'cyan' if mark == '+' else 'dim'}]{bar(item.score)}[/]",
-                str(item.tokens),
-                f"{_escaped(where)}\n[dim]{_escaped(_one_line(item.text, 70))}[/]",
-                f"[{style if mark == '-' else 'default'}]{_escaped(item.reason)}[/]",
-            )
-            table.add_row(*cells)
-    return table
-
-
-def _one_line(text: str, length: int) -> str:
-    return " ".join(text.split())[:length]
-
-
-def _table(columns: Sequence[str]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    for name in columns:
-        numbers = name in ("relevance", "tokens", "strength", "segments", "cohesion", "dims", "size")
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=numbers or name == "")
-    return table
-
-
-def _console(stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, soft_wrap=False)
-
-
-def _escaped(text: str) -> str:
-    """A document's text shown as it is: no markup in it, no terminal control characters."""
-    from rich.markup import escape
-
-    return escape(strip_control_characters(text))
-
-
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
-
-
-def strip_control_characters(text: str) -> str:
-    """The text without what a terminal would obey: escape sequences, bells, overwriting, reversed reading order."""
-    return _CONTROL.sub("�", text)

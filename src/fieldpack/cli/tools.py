@@ -21,9 +21,7 @@ from fieldpack.cli.options import (
 )
 from fieldpack.errors import AssetError, InputError
 
-shell_app = typer.Typer(
-    help="Protocol shells and fractal.json: check them, see what they compile to.", no_args_is_help=True
-)
+shell_app = typer.Typer(help="Check protocol shells and fractal.json.", no_args_is_help=True)
 
 
 @takes(FieldOptions)
@@ -47,7 +45,7 @@ def demo(
     query: Annotated[str, typer.Option("--query", "-q")] = "What happens when nothing is relevant?",
     budget: Annotated[int, typer.Option("--budget", "-b")] = 250,
 ) -> None:
-    """Pack fieldpack's own documents, and show what was kept, what was dropped, and why."""
+    """Pack fieldpack's own documents, and show why."""
     from fieldpack.assets import own_documents
 
     paths = own_documents()
@@ -78,7 +76,10 @@ def plan(options: PlanOptions) -> None:
 
 @takes(CompressOptions)
 def compress(options: CompressOptions) -> None:
-    """Make one text shorter without a language model, never over the budget."""
+    """Make one text shorter, without a language model.
+
+    It is never over the budget.
+    """
     from fieldpack.compress import DynamicTokenOptimizer
     from fieldpack.text.tokens import tokenizer
 
@@ -97,7 +98,7 @@ def models(
     action: Annotated[str, typer.Argument(help="list | verify")] = "list",
     as_json: Json = False,
 ) -> None:
-    """What ships with fieldpack, and whether the files are as they were made."""
+    """List the shipped models, or verify their files."""
     if action not in ("list", "verify"):
         raise InputError(f"unknown action {action!r}; allowed: list, verify")
     shipped = _shipped_models(action == "verify")
@@ -127,7 +128,10 @@ def _shipped_models(verify: bool) -> list[dict[str, Any]]:
 
 @takes(CalibrateOptions)
 def calibrate(options: CalibrateOptions) -> None:
-    """Find the relevance from which at least 1 - alpha of the evidence passes (split conformal)."""
+    """Fit --min-relevance from labelled queries.
+
+    It is the relevance from which at least 1 - alpha of the evidence passes (split conformal).
+    """
     from fieldpack.bench.corpora import load
     from fieldpack.relevance import calibrate as calibration
 
@@ -177,7 +181,7 @@ def shell_run(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Jso
 
 @takes(BenchOptions)
 def bench(options: BenchOptions) -> None:
-    """Measure fieldpack beside the real peer libraries on labelled sets."""
+    """Measure fieldpack beside the real peer libraries."""
     from fieldpack.bench.distributed import run
     from fieldpack.bench.options import Options, numbers_of, words_of
     from fieldpack.bench.tables import quality_page

@@ -14,7 +14,7 @@ import numpy as np
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
 from fieldpack.packing.problem import Problem, missing_contexts, with_contexts
-from fieldpack.packing.render import Order, Rendered, render
+from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
@@ -32,7 +32,7 @@ class Layout:
     even that fits."""
 
     order: Order = "source"
-    cite: bool = False
+    cite: Cite = False
     titles: bool = False
     fill: bool = True
     allow_cut: bool = False
@@ -108,7 +108,8 @@ def header_tokens(writer: Writer, rows: IntArray) -> IntArray:
         return np.zeros(len(rows), np.int64)
     owners = sorted_unique(writer.segments.doc[rows])
     documents = [writer.documents[d] for d in owners.tolist()]
-    heads = [f"[99] {d.title} ({d.id})\n" if layout.cite else f"{d.title}\n" for d in documents]
+    names = {True: "[99] {d.title} ({d.id})\n", "lines": "[99] {d.id}:100-110,120\n", False: "{d.title}\n"}
+    heads = [names[layout.cite].format(d=d) for d in documents]
     counts = np.asarray(writer.tokenizer.count_many(heads), np.int64)
     return counts[np.searchsorted(owners, writer.segments.doc[rows])]
 

@@ -6,6 +6,7 @@ before it). The string that comes out is what the budget is checked against.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ from fieldpack.words import distinct
 
 Order = Literal["source", "edges", "relevance"]
 ORDERS: tuple[Order, ...] = ("source", "edges", "relevance")
+Cite = bool | Literal["lines"]
+"""How sources are named: not at all, "[number] title (id)", or "[number] id:lines" with lines counted from 1."""
+CITES: tuple[Cite, ...] = (False, True, "lines")
+_RANGES_NAMED = 4
+"""Ranges of lines that a header names one by one; of more it names the first and the last line."""
 
 BETWEEN_DOCUMENTS = "\n\n"
 GAP = "\n\n…\n\n"
@@ -77,20 +83,18 @@ def render(
     *,
     order: Order = "source",
     value: FloatArray | None = None,
-    cite: bool = False,
+    cite: Cite = False,
     titles: bool = False,
 ) -> Rendered:
-    """The packed string of the chosen rows.
+    """The packed string of the chosen rows (indices in any order).
 
-    chosen: row indices in any order; value: (n,) what "edges" and "relevance" sort by. `cite` heads every document's
-    pieces with "[number] title (id)"; `titles` heads them with the bare title, where a document has one.
+    value: (n,) what "edges" and "relevance" sort by. cite: what heads a document's pieces, `Cite` says. titles: they
+    are headed by the bare title, where there is one.
     """
-    blocks = runs(segments, distinct(np.asarray(chosen, np.int64)))
-    blocks = arrange(blocks, segments, np.zeros(len(segments), np.float32) if value is None else value, order)
+    value = np.zeros(len(segments), np.float32) if value is None else value
+    blocks = arrange(runs(segments, distinct(np.asarray(chosen, np.int64))), segments, value, order)
     numbers = {d: k for k, d in enumerate(dict.fromkeys(int(segments.doc[first]) for first, _ in blocks), 1)}
-    out: list[str] = []
-    spans: list[Span] = []
-    length = 0
+    out, spans, length = list[str](), list[Span](), 0
 
     def put(piece: str) -> None:
         nonlocal length
@@ -98,11 +102,12 @@ def render(
         length += len(piece)
 
     previous: tuple[int, int] | None = None
-    for first, last in blocks:
+    for place, (first, last) in enumerate(blocks):
         doc = int(segments.doc[first])
         if previous is None or int(segments.doc[previous[1]]) != doc:
-            put(BETWEEN_DOCUMENTS if previous else "")
-            put(header(documents[doc], numbers[doc], cite, titles))
+            lines = _lines(documents[doc].text, segments, blocks[place:]) if cite == "lines" else ""
+            head = header(documents[doc], numbers[doc], bool(cite), titles, lines)
+            put((BETWEEN_DOCUMENTS if previous else "") + head)
         else:
             put(_gap(documents[doc].text, segments, previous, (first, last)))
         piece = joined(documents[doc].text, segments, first, last)
@@ -139,11 +144,31 @@ def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[in
 _WHITE = re.compile(r"\s+")
 
 
-def header(document: Document, number: int, cite: bool, titles: bool) -> str:
+def _lines(text: str, segments: Segments, blocks: list[tuple[int, int]]) -> str:
+    """The lines, from 1, of the leading runs that are of one document: "120-131,140"."""
+    doc = segments.doc[blocks[0][0]]
+    same = list(itertools.takewhile(lambda block: segments.doc[block[0]] == doc, blocks))
+    ranges: list[tuple[int, int]] = []
+    for first, last in same:
+        start, end = int(segments.start[first]), int(segments.end[last])
+        top = text.count("\n", 0, start) + 1
+        bottom = top + text.count("\n", start, end)
+        if ranges and ranges[-1][0] <= top <= ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], max(bottom, ranges[-1][1]))
+        else:
+            ranges.append((top, bottom))
+    if len(ranges) > _RANGES_NAMED:
+        ranges = [(min(top for top, _ in ranges), max(bottom for _, bottom in ranges))]
+    return ",".join(f"{top}" if top == bottom else f"{top}-{bottom}" for top, bottom in ranges)
+
+
+def header(document: Document, number: int, cite: bool, titles: bool, lines: str = "") -> str:
     """The line that heads a document's pieces, "" where none is asked for or there is no title."""
     # One line, whatever the title holds: a document must not be able to forge a second header.
     title = _WHITE.sub(" ", document.title).strip()
     if cite:
         name = _WHITE.sub(" ", document.id).strip()
+        if lines:
+            return f"[{number}] {name}:{lines}\n"
         return f"[{number}] {title} ({name})\n" if title and title != name else f"[{number}] {name}\n"
     return f"{title}\n" if titles and title else ""
