@@ -11,6 +11,7 @@ from fieldpack import ContextPacker, Document
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.news import asks_for_news, is_news
 from fieldpack.corpus.sections import FEWEST_SECTIONS, PIECE_CHARS, Similar, StemIndex
+from fieldpack.packing.problem import SENTENCE_SETTINGS
 from fieldpack.text.segment import segment
 from fieldpack.types import KINDS
 
@@ -157,6 +158,18 @@ def test_turns_of_a_talk_are_packed_whole() -> None:
     assert reader.read(turns).unit == "paragraph"
     assert reader.read(named).unit == "sentence"
     assert reader.join(reader.read(turns[:7]), reader.read(turns[7:])).unit == "paragraph"
+
+
+def test_kept_paragraphs_of_a_folder_are_whole_more_often_than_elsewhere() -> None:
+    documents = folder()
+    usual = ContextPacker(packing=SENTENCE_SETTINGS)
+    counts = []
+    for packer in (ContextPacker(), usual):
+        result = packer.pack("close the coral valve of unit 7 slowly, grease the thread", documents, 200)
+        rows, kept = result.segments, np.flatnonzero(result.inside)
+        sizes, held = np.bincount(rows.parent), np.bincount(rows.parent[kept], minlength=int(rows.parent[-1]) + 1)
+        counts.append(float((held[held > 0] == sizes[held > 0]).mean()))
+    assert counts[0] > counts[1]
 
 
 def test_a_pin_inside_a_section_changes_no_heading() -> None:

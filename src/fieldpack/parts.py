@@ -20,7 +20,7 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.fit import Layout, Writer
-from fieldpack.packing.problem import PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
+from fieldpack.packing.problem import FOLDER_SETTINGS, PARAGRAPH_SETTINGS, SENTENCE_SETTINGS, Admission, PackingSettings
 from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
@@ -145,7 +145,9 @@ class PackerParts(AsyncPacks):
         """The packing settings, or the default for the unit of the corpus."""
         if self.packing is not None:
             return self.packing
-        return SENTENCE_SETTINGS if corpus.unit == "sentence" else PARAGRAPH_SETTINGS
+        if corpus.unit == "paragraph":
+            return PARAGRAPH_SETTINGS
+        return SENTENCE_SETTINGS if corpus.sections is None else FOLDER_SETTINGS
 
 
 def check_state(state: FieldState | None, corpus: Corpus) -> None:
