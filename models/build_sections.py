@@ -36,7 +36,7 @@ from fieldpack.relevance.signals import signals_of
 POOLS = (0, 12)
 """Files read with those of a query; 0 for the whole folder."""
 RIDGE = {"section": 3.0, "section_sentence": 3.0}
-FREE = {"section": ("length",), "section_sentence": ("length", "sentences", "first")}
+FREE = {"section": (), "section_sentence": ("length", "sentences", "first")}
 PRIOR = {
     "section": {"paragraph": 0.3, "piece_cosine": 0.3, "section_bm25": 0.2, "piece_bm25": 0.2},
     "section_sentence": {"paragraph": 0.8, "maxsim_titled": 0.2, "neighbours": 0.2, "bm25": 0.1},

@@ -57,7 +57,7 @@ SECTION = (
     "cosine",
     "neighbours",
     "pairs",
-    "length",
+    "bm25",
     "section_bm25",  # stems of the section, the path of headings counted twice
     "piece_bm25",
     "document_bm25",

@@ -125,7 +125,7 @@ def section_features(signals: Signals, paragraph: Features, score: FloatArray, s
         "cosine": paragraph.raw["cosine"],
         "neighbours": paragraph.raw["neighbours"],
         "pairs": paragraph.raw["pairs"],
-        "length": paragraph.raw["length"],
+        "bm25": paragraph.raw["bm25"],
         "section_bm25": of_sections.section_bm25[section],
         "piece_bm25": of_sections.piece_bm25[piece],
         "document_bm25": of_sections.document_bm25[_documents(candidates)],
