@@ -28,7 +28,7 @@ from fieldpack.corpus.corpus import in_rows, texts_of
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE, paragraph_features, sentence_features
 from fieldpack.relevance.query import parse_query
-from fieldpack.relevance.scorer import FACTS, LAYERS, Layer, Scorer, facts
+from fieldpack.relevance.scorer import FACTS, LAYERS, OWN_FILE, Layer, facts
 from fieldpack.relevance.shortlist import all_candidates
 from fieldpack.relevance.signals import signals_of
 
@@ -183,7 +183,9 @@ def train(sets, code):
         t = tables[id(c)]
         return t.table, c.sent_label if c.sent_label is not None else np.zeros(len(t.table)), t.raw
 
-    return Scorer(paragraph, dense, calibrate(SENTENCE, b, have, sentences), of_paragraph, of_dense)
+    sentence = calibrate(SENTENCE, b, have, sentences)
+    made = {"paragraph": paragraph, "dense": dense, "sentence": sentence, "code": of_paragraph, "code_dense": of_dense}
+    return {name: made[name] for name in LAYERS if name not in OWN_FILE}
 
 
 def layers(base, dense, cases):
@@ -203,7 +205,7 @@ def layers(base, dense, cases):
 
 def write(path, scorer, sets):
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {k: getattr(scorer, k).to_dict() for k in LAYERS}
+    parts = {name: layer.to_dict() for name, layer in scorer.items()}
     path.write_text(json.dumps({**parts, "trained_on": sorted(sets), "facts": FACTS}, indent=1) + "\n", "utf-8")
 
 

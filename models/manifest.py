@@ -9,12 +9,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SKIPPED = {"manifest.json", "README.md"}
+NOT_SHIPPED = "folder_questions/"
 
 files = {}
 models = {}
 for path in sorted(HERE.rglob("*")):
     relative = path.relative_to(HERE).as_posix()
     if not path.is_file() or path.suffix == ".py" or "__pycache__" in relative or relative in SKIPPED:
+        continue
+    if relative.startswith(NOT_SHIPPED):
         continue
     files[relative] = hashlib.sha256(path.read_bytes()).hexdigest()
     if path.name == "info.json":

@@ -22,6 +22,7 @@ from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import (
+    FOLDER_SETTINGS,
     PARAGRAPH_SETTINGS,
     SENTENCE_SETTINGS,
     UNASKED_SETTINGS,
@@ -213,7 +214,9 @@ class PackerParts(AsyncPacks):
             return self.packing
         if not asks:
             return UNASKED_SETTINGS
-        return SENTENCE_SETTINGS if corpus.unit == "sentence" else PARAGRAPH_SETTINGS
+        if corpus.unit == "paragraph":
+            return PARAGRAPH_SETTINGS
+        return SENTENCE_SETTINGS if corpus.sections is None else FOLDER_SETTINGS
 
 
 def check_state(state: FieldState | None, corpus: Corpus) -> None:

@@ -203,7 +203,7 @@ class _Screen:
         """What is left at the end of the stream, with the frequencies of the whole stream. Documents between which some
         are missing are no neighbours."""
         documents = (*(h.document for h in self._held), *self._blank)
-        chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs)
+        chosen = unit_for(self._reader.unit, self._sentences, self._counts.paragraphs, documents)
         corpus = replace(self._reader, unit=chosen).read(documents, self._request.ranges(documents))
         places = [h.place for h in self._held] + [-2 * k for k in range(2, len(self._blank) + 2)]
         gap = (np.diff(places, prepend=-1) != 1).cumsum()

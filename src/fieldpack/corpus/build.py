@@ -31,7 +31,7 @@ from fieldpack.types import Document, FloatArray, IntArray, Segments
 from fieldpack.words import Words, sums, words_of
 
 Embed = Callable[[Sequence[str]], FloatArray]
-_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context")
+_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading")
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +66,7 @@ class CorpusReader:
         check_text(documents)
         whole = segment(documents, "sentence")
         # Before the cuts: a pin does not change what is packed.
-        chosen = unit_for(self.unit, len(whole), int(whole.parent[-1]) + 1 if len(whole) else 0)
+        chosen = unit_for(self.unit, len(whole), int(whole.parent[-1]) + 1 if len(whole) else 0, documents)
         sentences = cut_at(whole, documents, cuts)
         paragraphs = paragraphs_of(sentences)
         texts = sentences.texts(documents)
@@ -212,7 +212,7 @@ class CorpusReader:
                     for name in ("source", "named", "position")
                 )
             ),
-            unit=unit_for(self.unit, len(a.sentences) + len(b.sentences), paragraphs),
+            unit=unit_for(self.unit, len(a.sentences) + len(b.sentences), paragraphs, (*a.documents, *b.documents)),
             known_words=a.known_words + b.known_words,
             postings=_postings_joined(a, b, numbers, len(vocabulary)),
             dense=_dense_joined(a, b, buffers),
@@ -259,6 +259,7 @@ def _levels_joined(name: str, a: Corpus, b: Corpus, buffers: GrowableArrays) -> 
         doc=second.spans.doc + len(a.documents),
         parent=second.spans.parent + len(a.paragraphs),
         context=np.where(second.spans.context >= 0, second.spans.context + len(first), -1),
+        heading=np.where(second.spans.heading >= 0, second.spans.heading + len(first), -1),
     )
     columns = {
         column: buffers.append(f"{name}.{column}", getattr(first.spans, column), getattr(moved, column))

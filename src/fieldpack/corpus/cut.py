@@ -50,8 +50,9 @@ def _split_row(sentences: Segments, row: int, text: str, at: int) -> Segments:
     columns["end"][row] = left
     columns["start"][row + 1] = right
     columns["tokens"][row : row + 2] = -1
-    context = np.insert(sentences.context, row, sentences.context[row])
-    columns["context"] = np.where(context > row, context + 1, context)
+    for name in ("context", "heading"):
+        named = np.insert(getattr(sentences, name), row, getattr(sentences, name)[row])
+        columns[name] = np.where(named > row, named + 1, named)
     return Segments(**columns)
 
 
@@ -107,6 +108,7 @@ def _level_part(level: Level, first: int, last: int) -> Level:
     doc, parent = level.spans.doc[low:high] - first, level.spans.parent[low:high]
     parent = parent - parent[0] if len(parent) else parent
     offsets = level.offsets[low : high + 1]
-    context = level.spans.context[low:high]
-    columns["context"] = np.where(context >= 0, context - low, -1)
+    for name in ("context", "heading"):
+        named = getattr(level.spans, name)[low:high]
+        columns[name] = np.where(named >= 0, named - low, -1)
     return Level(Segments(doc=doc, parent=parent, **columns), offsets - offsets[0], level.vectors[low:high])

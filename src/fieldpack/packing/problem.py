@@ -62,6 +62,11 @@ SENTENCE_SETTINGS = PackingSettings(chain=5.0)
 UNASKED_SETTINGS = PackingSettings(chain=0.0, cover=0.0, complete=0.0, attract=0.5)
 """Without a query nothing calls for another piece; what is wanted is that all attractors of the field are reached."""
 
+FOLDER_SETTINGS = PackingSettings(chain=5.0, complete=3.0)
+"""Sentences of documents with sections: what stands beside a packed one in its paragraph comes along. On four folders
+of documentation evidence stays as it was (.522 for .521 on the mean), with a third fewer pieces, and paragraphs that
+are whole .63 for .47 of those kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Problem(FrozenArrays):

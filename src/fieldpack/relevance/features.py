@@ -52,6 +52,23 @@ SENTENCE = (
     "sentences",  # log of the sentences in the paragraph
 )
 
+SECTION = (
+    "paragraph",  # the paragraph's score, in its own unit
+    "cosine",
+    "neighbours",
+    "pairs",
+    "bm25",
+    "section_bm25",  # stems of the section, the path of headings counted twice
+    "piece_bm25",
+    "document_bm25",
+    "piece_cosine",  # static vectors of query and piece
+    "piece_maxsim",  # token resonance over the whole piece
+    "path_maxsim",  # token resonance over the file's name and the headings above
+    "piece_path_maxsim",  # over both
+    "news",  # -1 in release notes, unless the query asks for a version or a change
+)
+"""More features of paragraphs where documents have sections (`relevance/sections.py`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Features:
@@ -61,14 +78,14 @@ class Features:
     raw: dict[str, FloatArray]
 
 
-def zscore_by_top(table: FloatArray, rank: FloatArray) -> FloatArray:
-    """Columns of `table` (n, f) as z-scores by the mean and deviation of the RIVALS rows that `rank` (n,) puts first; a
+def zscore_by_top(table: FloatArray, rank: FloatArray, most: int = RIVALS) -> FloatArray:
+    """Columns of `table` (n, f) as z-scores by the mean and deviation of the `most` rows that `rank` (n,) puts first; a
     column that does not tell those apart is 0."""
     if not len(table):
         return table
     rivals = table
-    if len(table) > RIVALS:
-        rivals = table[np.argpartition(-rank, RIVALS)[:RIVALS]]
+    if len(table) > most:
+        rivals = table[np.argpartition(-rank, most)[:most]]
     mean = np.add.reduce(rivals, 0) / np.float32(len(rivals))
     centred = rivals - mean
     deviation = np.sqrt(np.einsum("nf,nf->f", centred, centred) / np.float32(len(rivals)))

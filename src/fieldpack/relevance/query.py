@@ -9,6 +9,7 @@ import numpy as np
 
 from fieldpack.arrays import unit
 from fieldpack.corpus.corpus import Corpus
+from fieldpack.corpus.news import asks_for_news
 from fieldpack.embed.static import TYPICAL_WEIGHT, StaticEmbedder
 from fieldpack.relevance.intent import NO_INTENT, Intent, intent_of
 from fieldpack.relevance.stopwords import STOPWORDS
@@ -25,6 +26,7 @@ class Query:
     words spell (`fieldpack.words.query_weights`). weight (q,): idf x share x length of the word vector for content
     words, 0 for others; weight_with_stopwords (q,): the same for all. direction (q, d): unit word vectors; vector (d,):
     the unit sum of the word vectors. pairs: neighbouring words. intent: what the text asks for besides its words.
+    asks_for_news: whether it asks for versions or changes.
     """
 
     words: tuple[str, ...]
@@ -38,6 +40,7 @@ class Query:
     vector: FloatArray
     pairs: tuple[tuple[str, str], ...]
     intent: Intent = NO_INTENT
+    asks_for_news: bool = False
 
     @property
     def known(self) -> float:
@@ -73,4 +76,5 @@ def parse_query(text: str, corpus: Corpus, static: StaticEmbedder) -> Query:
         vector=unit(vectors.sum(0, keepdims=True))[0],
         pairs=tuple(pairwise(ordered)),
         intent=intent_of(text),
+        asks_for_news=asks_for_news(text),
     )

@@ -14,7 +14,8 @@ from fieldpack.relevance.features import paragraph_features, sentence_features
 from fieldpack.relevance.lines import with_line_evidence
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.scorer import Scorer, combined, facts
-from fieldpack.relevance.shortlist import Candidates, shortlist
+from fieldpack.relevance.sections import promising, section_features
+from fieldpack.relevance.shortlist import Candidates, shortlist, some_candidates
 from fieldpack.relevance.signals import signals_of
 from fieldpack.types import FloatArray, FrozenArrays, IntArray
 
@@ -73,8 +74,15 @@ def score(
 ) -> Relevance:
     """The relevance of the rows of `corpus`. dense: for each query (g,) cosines of a sentence embedder to the
     paragraphs. Raises nothing: a query without words gives every row the same odds."""
-    candidates = [shortlist(q, corpus, None if dense is None else dense[k]) for k, q in enumerate(queries)]
+    candidates = [_candidates(q, corpus, None if dense is None else dense[k]) for k, q in enumerate(queries)]
     return score_candidates(queries, candidates, setup, dense)
+
+
+def _candidates(query: Query, corpus: Corpus, dense: FloatArray | None) -> Candidates:
+    """The paragraphs that a query reads closely: all of a small corpus, of a large one those that promise most."""
+    if corpus.postings is None or corpus.sections is None:
+        return shortlist(query, corpus, dense)
+    return some_candidates(corpus, promising(query, corpus, corpus.sections, dense))
 
 
 def score_candidates(
@@ -107,10 +115,16 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
     features = paragraph_features(signals, dense)
     score = layer.score(features.table)
     raw, best, words = features.raw, signals.paragraph_similarity, candidates.paragraph_lengths
+    of_sentences = setup.scorer.sentence
+    if (sections := candidates.corpus.sections) is not None:
+        features = section_features(signals, features, score, sections)
+        raw = raw | features.raw
+        layer, of_sentences = setup.scorer.section, setup.scorer.section_sentence
+        score = layer.score(features.table)
     if setup.unit == "sentence":
         sentence = sentence_features(signals, score)
         raw = {k: v[candidates.group] for k, v in raw.items()} | sentence.raw
-        layer, best, words = setup.scorer.sentence, signals.max_similarity, candidates.lengths
+        layer, best, words = of_sentences, signals.max_similarity, candidates.lengths
         score = layer.score(sentence.table)
     logit = layer.logit(score, facts(score, raw, query.known))
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.

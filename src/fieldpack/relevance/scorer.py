@@ -18,7 +18,7 @@ import numpy as np
 
 from fieldpack import assets
 from fieldpack.errors import AssetError
-from fieldpack.relevance.features import DENSE, PARAGRAPH, SENTENCE
+from fieldpack.relevance.features import DENSE, PARAGRAPH, SECTION, SENTENCE
 from fieldpack.types import FloatArray
 
 LAYERS = {
@@ -27,8 +27,12 @@ LAYERS = {
     "sentence": SENTENCE,
     "code": PARAGRAPH,
     "code_dense": (*PARAGRAPH, *DENSE),
+    "section": SECTION,
+    "section_sentence": SENTENCE,
 }
 """Names of the layers, in the order of Scorer's fields, and their features."""
+OWN_FILE = ("section", "section_sentence")
+"""Layers that models/build_sections.py trains, in a file of their own: a file of weights may leave them out."""
 FACTS = ("one", "peak", "best_maxsim", "best_bm25", "known", "log_candidates")
 _OLD_NAMES = {
     "late": "maxsim",
@@ -81,13 +85,16 @@ class Layer:
 @dataclass(frozen=True, eq=False)
 class Scorer:
     """paragraph: without a sentence embedder's vectors; dense: with them; sentence: on top of either. code, code_dense:
-    the first two for source code, whose words say less and whose length says more."""
+    the first two for source code, whose words say less and whose length says more. section: over the score of either,
+    where documents have sections; section_sentence: the sentences of those."""
 
     paragraph: Layer
     dense: Layer
     sentence: Layer
     code: Layer
     code_dense: Layer
+    section: Layer
+    section_sentence: Layer
 
     def for_code(self, code: bool) -> Scorer:
         """This scorer, or the one that reads paragraphs as source code."""
@@ -102,6 +109,8 @@ class Scorer:
         path = path or assets.verified("scorer/weights.json")
         try:
             parsed = json.loads(path.read_text("utf-8"))
+            if not any(name in parsed for name in OWN_FILE):
+                parsed |= json.loads(assets.verified("scorer/sections.json").read_text("utf-8"))
             return Scorer(*(Layer.from_dict(parsed[name], features) for name, features in LAYERS.items()))
         except AssetError as error:
             raise AssetError(f"{path}: {error}") from error

@@ -72,7 +72,8 @@ def segment(
         tokens=np.full(len(first), -1, np.int64),
         kind=_kinds(structure, first, last) if unit == "paragraph" else structure.kind[first],
         parent=parent[first],
-        context=_contexts(structure, first),
+        context=_rows_named(structure.context, first),
+        heading=_rows_named(structure.section, first),
     )
 
 
@@ -95,12 +96,12 @@ def _first_atoms(structure: Structure, parent: IntArray, unit: str) -> IntArray:
     return np.flatnonzero(begins)
 
 
-def _contexts(structure: Structure, first: IntArray) -> IntArray:
-    """(rows,) the row that must go with each, -1 for none. first: the first atom of each row."""
-    row = np.searchsorted(first, np.arange(len(structure)), "right") - 1
-    atom = structure.context[first]
-    context = np.where(atom >= 0, row[atom], -1)
-    return np.where(context == np.arange(len(first)), -1, context).astype(np.int64)
+def _rows_named(atoms: IntArray, first: IntArray) -> IntArray:
+    """(rows,) the row that holds the atom which each row's first atom names, -1 for none and for its own. atoms (n,):
+    the atom named by each; first: the first atom of each row."""
+    atom = atoms[first]
+    row = np.where(atom >= 0, np.searchsorted(first, np.maximum(atom, 0), "right") - 1, -1)
+    return np.where(row == np.arange(len(first)), -1, row).astype(np.int64)
 
 
 def _kinds(structure: Structure, first: IntArray, last: IntArray) -> npt.NDArray[np.int8]:

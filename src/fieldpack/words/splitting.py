@@ -24,7 +24,9 @@ from fieldpack.words.symbols import FIRST, SIMPLE_WORD, UNSPACED, WORD, compound
 
 _BREAKS = "\u200b"
 """A blank of no width: it parts words in Khmer and Thai, and no blank to `str.split`."""
-_CHUNK = re.compile(rf"[^\s{_BREAKS}]+")
+_HYPHENATED = re.compile("(?<=\\w)\u2010\n[ \t]*(?=\\w)")
+"""Where a manual page that was set in lines parts a word: by a hyphen of its own (U+2010), never typed in a name."""
+_CHUNK = re.compile(rf"(?:{_HYPHENATED.pattern}|[^\s{_BREAKS}])+")
 _SIMPLE_RUN, _SIMPLE_UNIT = re.compile(compound(SIMPLE_WORD, SIMPLE_WORD)), re.compile(f"{SIMPLE_WORD}+")
 _UNSPACED_RUN = rf"(?P<unspaced>[[{UNSPACED}]--\p{{M}}][{UNSPACED}\p{{M}}]*)"
 _RUN = regex.compile(f"{_UNSPACED_RUN}|{compound(FIRST, WORD)}", regex.V1)
@@ -69,10 +71,11 @@ def split_with_offsets(text: str) -> list[tuple[str, int, int]]:
     name and its parts, and of neighbours in a script without blanks, overlap."""
     out: list[tuple[str, int, int]] = []
     for chunk in _CHUNK.finditer(text):
-        original = _original_offsets(chunk[0])
-        for place in _places(fold(chunk[0])):
+        whole, at = _joined(chunk[0])
+        original = _original_offsets(whole)
+        for place in _places(fold(whole)):
             first, last = original(place.start, place.end)
-            out.append((place.word, chunk.start() + first, chunk.start() + last))
+            out.append((place.word, chunk.start() + at(first), chunk.start() + at(last)))
     return out
 
 
@@ -109,6 +112,8 @@ def shared_wording(query: str, passage: str, words: Container[str] | None = None
 
 def chunks(text: str) -> list[str]:
     """A text cut at white space."""
+    if "\u2010\n" in text:
+        text = _HYPHENATED.sub("", text)
     return (text.replace(_BREAKS, " ") if _BREAKS in text else text).split()
 
 
@@ -205,6 +210,22 @@ def _neighbours(run: str, start: int) -> Iterator[Place]:
         if _HAN.match(character) or len(character) == len(run):
             yield Place(character, here, here + len(character), len(character) < len(run))
         before, at = character, here
+
+
+def _joined(chunk: str) -> tuple[str, Callable[[int], int]]:
+    """A chunk with its words that a line parted in one, and from its offsets to those of the chunk."""
+    breaks = list(_HYPHENATED.finditer(chunk))
+    if not breaks:
+        return chunk, lambda offset: offset
+
+    def original(offset: int) -> int:
+        for gap in breaks:
+            if gap.start() >= offset:
+                break
+            offset += gap.end() - gap.start()
+        return offset
+
+    return _HYPHENATED.sub("", chunk), original
 
 
 def _original_offsets(chunk: str) -> Callable[[int, int], tuple[int, int]]:
