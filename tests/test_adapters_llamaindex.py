@@ -152,7 +152,7 @@ def test_room_that_metadata_takes_is_not_wasted():
     assert len(told) >= len(lean)
 
 
-def test_nothing_in_nothing_out_and_an_empty_query_is_an_error():
+def test_nothing_in_nothing_out_and_without_a_query_what_the_nodes_are_about():
     postprocessor = FieldpackPostprocessor(budget=40)
     assert postprocessor.postprocess_nodes([], query_str=QUERY) == []
     assert postprocessor.postprocess_nodes([NodeWithScore(node=TextNode(text=" "))], query_str=QUERY) == []
