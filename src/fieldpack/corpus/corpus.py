@@ -19,7 +19,7 @@ from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays
 Unit = Literal["paragraph", "sentence"]
 _SENTENCES_PER_PARAGRAPH = 1.5
 """Mean from which a pack of sentences differs from one of paragraphs."""
-_FEWEST_TURNS, _TURNS_PER_SPEAKER, _TURN_CHARS = 20, 5, 300
+_FEWEST_TURNS, _TURNS_PER_SPEAKER, _TURN_CHARS = 20, 5, 200
 """From how many turns, how many a speaker on the mean, and up to how many characters on the mean, texts are a talk."""
 SHORTLIST = 2048
 """Paragraphs that a query reads closely; of more, an inverted index helps to find them."""

@@ -64,8 +64,8 @@ UNASKED_SETTINGS = PackingSettings(chain=0.0, cover=0.0, complete=0.0, attract=0
 
 FOLDER_SETTINGS = PackingSettings(chain=5.0, complete=3.0)
 """Sentences of documents with sections: what stands beside a packed one in its paragraph comes along. On four folders
-of documentation evidence stays as it was (.522 for .521 on the mean), with a third fewer pieces, and paragraphs that
-are whole .63 for .47 of those kept."""
+evidence stays as it was (.522 for .521 on the mean of four budgets), with a third fewer pieces, and of the kept
+paragraphs .62 are whole for .47 at 1,000 tokens."""
 
 
 @dataclass(frozen=True, eq=False)
