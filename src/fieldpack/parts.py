@@ -24,6 +24,7 @@ from fieldpack.packing.fit import Layout, Writer
 from fieldpack.packing.problem import (
     FOLDER_SETTINGS,
     PARAGRAPH_SETTINGS,
+    PASSAGE_SETTINGS,
     SENTENCE_SETTINGS,
     UNASKED_SETTINGS,
     Admission,
@@ -37,7 +38,7 @@ from fieldpack.relevance.rerank import Reranking, rerank
 from fieldpack.relevance.salience import salience
 from fieldpack.relevance.score import Relevance, Setup, relevance_of_nothing, score
 from fieldpack.relevance.scorer import Scorer
-from fieldpack.relevance.turns import with_turn_gains
+from fieldpack.relevance.turns import with_text_loss, with_turn_gains
 from fieldpack.request import Request, checked_enough
 from fieldpack.rerank.service import RerankService, is_reranker
 from fieldpack.scored import LazyReading
@@ -173,7 +174,8 @@ class PackerParts(AsyncPacks):
             relevance = rerank(Reranking(request.queries, model), queries, corpus, setup, dense)
         else:
             relevance = score(queries, corpus, setup, dense)
-        return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+        relevance = with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+        return with_text_loss(relevance, corpus)
 
     def outside(self, request: Request, corpus: Corpus, relevance: Relevance) -> Outside:
         """The log odds that scores from outside and a reranker of query and text add to the choice of each row."""
@@ -215,7 +217,7 @@ class PackerParts(AsyncPacks):
         if not asks:
             return UNASKED_SETTINGS
         if corpus.unit == "paragraph":
-            return PARAGRAPH_SETTINGS
+            return PARAGRAPH_SETTINGS if corpus.passage_runs is None else PASSAGE_SETTINGS
         return SENTENCE_SETTINGS if corpus.sections is None else FOLDER_SETTINGS
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.arrays import GrowableArrays, offsets_of, read_only, run_starts, sorted_unique
+from fieldpack.corpus.kinds import are_short_passages, is_talk, title_runs
 from fieldpack.corpus.order import Order, code_documents, confirmed
 from fieldpack.corpus.sections import Sections, Texts, has_sections, sections_of
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
@@ -19,8 +20,6 @@ from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays
 Unit = Literal["paragraph", "sentence"]
 _SENTENCES_PER_PARAGRAPH = 1.5
 """Mean from which a pack of sentences differs from one of paragraphs."""
-_FEWEST_TURNS, _TURNS_PER_SPEAKER, _TURN_CHARS = 20, 5, 200
-"""From how many turns, how many a speaker on the mean, and up to how many characters on the mean, texts are a talk."""
 SHORTLIST = 2048
 """Paragraphs that a query reads closely; of more, an inverted index helps to find them."""
 
@@ -206,6 +205,13 @@ class Corpus(FrozenArrays):
         return sections_of(texts)
 
     @cached_property
+    def passage_runs(self) -> IntArray | None:
+        """(t,) which documents are passages of one text, where they are the short passages of several; else None."""
+        if self.gaps is not None or not are_short_passages(self.documents):
+            return None
+        return read_only(title_runs(self.documents))
+
+    @cached_property
     def has_titles(self) -> bool:
         """Whether documents are told apart by their titles: most have one, and not all the same."""
         document = self.paragraphs.spans.doc
@@ -229,20 +235,13 @@ def texts_of(spans: Segments, documents: Sequence[Document], rows: Sequence[int]
 
 
 def unit_for(unit: str, sentences: int, paragraphs: int, documents: Sequence[Document]) -> Unit:
-    """What to pack: `unit` itself, or for "auto" sentences where paragraphs hold several. The turns of a talk stay
-    whole: a sentence of one seldom says what it is about. On locomo whole turns keep 7 to 12 points more."""
+    """What to pack: `unit` itself, or for "auto" sentences where paragraphs hold several. The turns of a talk and
+    the short passages of a few texts stay whole: a sentence of one seldom says what it is about. On locomo whole turns
+    keep 7 to 12 points more, on questions of support whole passages 2 to 3."""
     if unit != "auto":
         return "sentence" if unit == "sentence" else "paragraph"
     several = sentences >= _SENTENCES_PER_PARAGRAPH * paragraphs
-    return "sentence" if several and not is_talk(documents) else "paragraph"
-
-
-def is_talk(documents: Sequence[Document]) -> bool:
-    """Whether documents are the turns of a talk: many and short, under the names of a few speakers."""
-    if len(documents) < _FEWEST_TURNS or sum(len(d.text) for d in documents) > _TURN_CHARS * len(documents):
-        return False
-    speakers = {d.title for d in documents}
-    return "" not in speakers and _TURNS_PER_SPEAKER * len(speakers) <= len(documents)
+    return "sentence" if several and not (is_talk(documents) or are_short_passages(documents)) else "paragraph"
 
 
 def paragraphs_of(sentences: Segments) -> Segments:

@@ -57,6 +57,8 @@ class PackingSettings:
 
 
 PARAGRAPH_SETTINGS = PackingSettings()
+PASSAGE_SETTINGS = PackingSettings(reply=0.2)
+"""Short passages of a few texts: the answer stands after its question (2 points on questions of support)."""
 SENTENCE_SETTINGS = PackingSettings(chain=5.0)
 """Sentences share fewer words than paragraphs, so that a link must count for more (measured on multi-hop sets)."""
 UNASKED_SETTINGS = PackingSettings(chain=0.0, cover=0.0, complete=0.0, attract=0.5)
