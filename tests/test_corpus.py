@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fieldpack import storage
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.corpus.files import from_bytes, load_corpus, save_corpus, to_bytes
+from fieldpack.corpus.files import Head, from_bytes, load_corpus, save_corpus, to_bytes
 from fieldpack.embed.testing import HashEmbedder
 from fieldpack.text.tokens import tokenizer
 from fieldpack.types import Document
@@ -191,9 +191,9 @@ def through_bytes(corpus: Corpus) -> Corpus:
     return from_bytes(to_bytes(corpus), corpus.documents)
 
 
-def through_a_folder(corpus: Corpus, folder: Path) -> Corpus:
-    save_corpus(folder, "corpus", 1, {}, corpus)
-    return load_corpus(folder, storage.load(folder, "corpus", 1))
+def through_a_folder(corpus: Corpus, folder: Path, vectors: bool = True) -> Corpus:
+    save_corpus(folder, Head("corpus", 1, {}, vectors), corpus)
+    return load_corpus(folder, storage.load(folder, "corpus", 1), shipped_static())
 
 
 @given(worlds(), st.sampled_from(UNITS), st.sampled_from([0, 2048]), st.booleans())
@@ -212,6 +212,7 @@ def test_what_went_through_files_is_the_same_and_joins_as_before(tmp_path_factor
         if len(a.vocabulary) and len(b.vocabulary):  # an index is of documents with text
             first, second = through_a_folder(a, folder / "a"), through_a_folder(b, folder / "b")
             assert_same(first, a)
+            assert_same(through_a_folder(a, folder / "small", vectors=False), a)
             assert isinstance(first.sentences.vectors.base, np.memmap)
             assert_same(read.join(first, second), whole)
 

@@ -63,13 +63,33 @@ class TestSame:
     def test_through_a_folder(self, kind, tmp_path: Path):
         packer, docs = PACKERS[kind](), documents(12)
         index = packer.index(docs)
-        index.save(tmp_path)
+        index.save(tmp_path, vectors=True)
         again = Index.load(tmp_path, packer if kind == "dense" else None)
         first, second = index.pack(QUERY, 40), again.pack(QUERY, 40)
         assert first.text == second.text and first.kept == second.kept and again.documents == tuple(docs)
         assert isinstance(again.corpus.sentences.vectors.base, np.memmap)
         more = [Document("late", "The tunnel was dug by two hundred miners.")]
         assert again.add(more).pack(QUERY, 60).text == index.add(more).pack(QUERY, 60).text
+
+
+def test_static_vectors_are_made_again_bit_for_bit(tmp_path: Path):
+    packer = ContextPacker()
+    index = packer.index(documents(5)).add([*documents(9)[5:], Document("e", "", "A title")])
+    index.save(tmp_path / "small")
+    index.save(tmp_path / "whole", vectors=True)
+    small, whole = (Index.load(tmp_path / name).corpus for name in ("small", "whole"))
+    for name in ("direction", "weight", "stem"):
+        np.testing.assert_array_equal(getattr(small.vocabulary, name), getattr(whole.vocabulary, name))
+    for level in ("sentences", "paragraphs"):
+        np.testing.assert_array_equal(getattr(small, level).vectors, getattr(whole, level).vectors)
+        assert not getattr(small, level).vectors.flags.writeable
+    assert not list((tmp_path / "small").glob("*vectors.npy"))
+    assert isinstance(small.words, np.memmap) or isinstance(small.words.base, np.memmap)
+
+
+def test_an_index_of_nothing_goes_through_a_folder(tmp_path: Path):
+    ContextPacker().index([]).save(tmp_path)
+    assert len(Index.load(tmp_path)) == 0
 
 
 def test_documents_without_text_may_be_added_as_they_may_be_packed():
@@ -157,9 +177,7 @@ class TestRefused:
         ContextPacker().index(documents(6)).save(tmp_path)
         return tmp_path
 
-    @pytest.mark.parametrize(
-        "name", ["sentences_vectors.npy", "documents.jsonl", "vocabulary.json", "paragraphs_start.npy"]
-    )
+    @pytest.mark.parametrize("name", ["words.npy", "documents.jsonl", "vocabulary.json", "paragraphs_start.npy"])
     @pytest.mark.parametrize("harm", ["cut", "change", "missing"])
     def test_damaged_files(self, folder: Path, name, harm):
         path = folder / name
@@ -172,7 +190,7 @@ class TestRefused:
             Index.load(folder)
 
     def test_sizes_are_checked_even_without_checksums(self, folder: Path):
-        path = folder / "sentences_vectors.npy"
+        path = folder / "words.npy"
         path.write_bytes(path.read_bytes()[:-7])
         with pytest.raises(InputError, match="bytes"):
             Index.load(folder, verify=False)
@@ -244,7 +262,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path):
 
 def test_files_that_are_no_arrays_are_told_without_checksums(tmp_path: Path):
     ContextPacker().index(documents(4)).save(tmp_path)
-    path = tmp_path / "sentences_vectors.npy"
+    path = tmp_path / "words.npy"
     path.write_bytes(bytes(path.stat().st_size))
     with pytest.raises(InputError, match=r"no array|damaged"):
         Index.load(tmp_path, verify=False)

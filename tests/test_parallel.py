@@ -282,7 +282,7 @@ def test_the_joined_index_is_the_one_that_is_made_at_once(tmp_path, unit, embedd
     packer = fp.ContextPacker(embedder=Letters() if embedder == "letters" else "static", unit=unit)
     code = fp.Document("code", "def f(x):\n    return x\n\n\ndef g(y):\n    return y\n", "f.py", {"path": "f.py"})
     documents = [*corpus(40), fp.Document("blank", "  \n", "A title alone"), code, *map(str.upper, "ab")]
-    packer.index(documents).save(tmp_path / "once")
+    packer.index(documents).save(tmp_path / "once", vectors=True)
     found = index_corpus(packer, documents, tmp_path / "joined", batch=7)
     once, joined = content(tmp_path / "once"), content(tmp_path / "joined")
     assert {name: body for name, body in joined.items() if not name.startswith("parts/")} == once

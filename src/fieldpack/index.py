@@ -8,7 +8,7 @@ from typing import Any
 
 from fieldpack import storage as store
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.corpus.files import load_corpus, save_corpus
+from fieldpack.corpus.files import Head, load_corpus, save_corpus
 from fieldpack.errors import FieldpackError, InputError
 from fieldpack.parts import PackerParts
 
@@ -29,14 +29,15 @@ class Stored:
     settings: dict[str, Any]
 
 
-def save_index(folder: str | Path, packer: PackerParts, corpus: Corpus) -> None:
-    """Writes index.json, documents.jsonl, vocabulary.json and one .npy file for each array."""
+def save_index(folder: str | Path, packer: PackerParts, corpus: Corpus, vectors: bool) -> None:
+    """Writes index.json, documents.jsonl, vocabulary.json and one .npy file for each array; static vectors only where
+    `vectors` says so."""
     facts = {
         **_made_with(packer, corpus.unit),
         "embedder_name": packer.embedder.name,
         "settings": {name: getattr(packer, name) for name in _SETTINGS},
     }
-    save_corpus(folder, KIND, VERSION, facts, corpus)
+    save_corpus(folder, Head(KIND, VERSION, facts, vectors), corpus)
 
 
 def load_index(folder: str | Path, packer: PackerParts | None, verify: bool) -> Stored:
@@ -45,9 +46,10 @@ def load_index(folder: str | Path, packer: PackerParts | None, verify: bool) -> 
     place = Path(folder)
     head = store.load(place, KIND, VERSION, verify)
     settings = _settings(head)
-    _require(head, packer if packer is not None else _opened(settings))
+    parts = packer if packer is not None else _opened(settings)
+    _require(head, parts)
     try:
-        return Stored(load_corpus(place, head), settings)
+        return Stored(load_corpus(place, head, parts.static), settings)
     except (KeyError, TypeError, ValueError, OSError, AttributeError, IndexError) as error:
         raise store.damaged(place, KIND, str(error)) from error
 

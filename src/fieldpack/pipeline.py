@@ -190,7 +190,7 @@ class ContextPacker(OldNames, PackerParts):
 @dataclass(frozen=True, eq=False)
 class Index:
     """Documents segmented, counted and embedded once. Frozen: `add` gives another index. Its vectors take about 1 KB a
-    sentence and as much a paragraph; a loaded index maps its arrays from the folder instead."""
+    sentence and as much a paragraph; a loaded index maps the arrays that were saved."""
 
     packer: ContextPacker
     corpus: Corpus
@@ -231,9 +231,11 @@ class Index:
         if packer is not self.packer:
             require_same(self.packer, self.corpus, packer)
 
-    def save(self, folder: str | Path) -> None:
-        """Writes the index: index.json, documents.jsonl, vocabulary.json and one .npy file for each array."""
-        save_index(folder, self.packer, self.corpus)
+    def save(self, folder: str | Path, vectors: bool = False) -> None:
+        """Writes the index: index.json, documents.jsonl, vocabulary.json and one .npy file for each array: about 4
+        times the text. vectors: write those of the static table too, which `load` else makes again from the words:
+        then all is memory-mapped, and processes share it; 20 to 35 times the text."""
+        save_index(folder, self.packer, self.corpus, vectors)
 
     @staticmethod
     def load(folder: str | Path, packer: ContextPacker | None = None, verify: bool = True) -> Index:

@@ -73,13 +73,14 @@ class Postings(FrozenArrays):
     """An inverted index: word i occurs in the paragraphs[ends[i]:ends[i + 1]], ascending, each once."""
 
     ends: IntArray
-    paragraphs: IntArray
+    paragraphs: npt.NDArray[np.int32]
 
     @staticmethod
     def of_words(ids: IntArray, paragraph: IntArray, words: int, paragraphs: int) -> Postings:
         """ids (m,): words; paragraph (m,): where each stands."""
         pairs = sorted_unique(ids * max(paragraphs, 1) + paragraph)
-        return Postings(np.searchsorted(pairs // max(paragraphs, 1), np.arange(words + 1)), pairs % max(paragraphs, 1))
+        ends = np.searchsorted(pairs // max(paragraphs, 1), np.arange(words + 1))
+        return Postings(ends, (pairs % max(paragraphs, 1)).astype(np.int32))
 
     def extended(self, other: Postings, numbers: IntArray, words: int, paragraphs: int) -> Postings:
         """With the postings of `other`, whose words have these numbers here and whose paragraphs come after the

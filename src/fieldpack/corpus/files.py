@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,24 +14,40 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack import storage as store
+from fieldpack.arrays import run_starts, unit
 from fieldpack.corpus.corpus import SHORTLIST, Corpus, Level, Postings, Titles
 from fieldpack.corpus.order import Order
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
-from fieldpack.types import Document, Segments
+from fieldpack.embed.static import StaticEmbedder
+from fieldpack.types import Document, FloatArray, IntArray, Segments
+from fieldpack.words import Words, sums
 
+_DERIVED = ("direction", "weight", "stem", "sentences_vectors", "paragraphs_vectors")
+"""Arrays that the static table and the words give again, bit for bit: 29 of 33 bytes of an index."""
 _COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading")
 
 
-def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str, Any], corpus: Corpus) -> None:
-    """Writes KIND.json with `facts`, documents.jsonl, vocabulary.json and one .npy file for each array. Raises
+@dataclass(frozen=True)
+class Head:
+    """What KIND.json says besides the files. vectors: whether those of words and rows, which the static table and the
+    words give again, are written too."""
+
+    kind: str
+    version: int
+    facts: Mapping[str, Any]
+    vectors: bool = False
+
+
+def save_corpus(folder: str | Path, head: Head, corpus: Corpus) -> None:
+    """Writes KIND.json with its facts, documents.jsonl, vocabulary.json and one .npy file for each array. Raises
     InputError when it cannot."""
     documents = [{"id": d.id, "text": d.text, "title": d.title, "metadata": dict(d.metadata)} for d in corpus.documents]
     files = {
         "documents.jsonl": store.lines(documents),
         "vocabulary.json": json.dumps(corpus.vocabulary.words, ensure_ascii=False).encode("utf-8"),
     }
-    head = {
-        **facts,
+    facts = {
+        **head.facts,
         "corpus": {
             "unit": corpus.unit,
             "known_words": corpus.known_words,
@@ -38,12 +55,22 @@ def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str,
             "sentences": len(corpus.sentences),
         },
     }
-    store.save(folder, kind, version, facts=head, files=files, arrays=_arrays(corpus))
+    arrays = {k: v for k, v in _arrays(corpus).items() if head.vectors or k not in _DERIVED}
+    store.save(folder, head.kind, head.version, facts=facts, files=files, arrays=arrays)
 
 
-def load_corpus(folder: Path, head: Mapping[str, Any]) -> Corpus:
-    """The corpus in a folder whose files were checked (`fieldpack.storage.load`). Raises KeyError, TypeError,
-    ValueError or OSError for files that do not fit each other."""
+@dataclass(frozen=True, eq=False)
+class _Vectors:
+    """What is in _DERIVED."""
+
+    vocabulary: Vocabulary
+    sentences: FloatArray
+    paragraphs: FloatArray
+
+
+def load_corpus(folder: Path, head: Mapping[str, Any], static: StaticEmbedder) -> Corpus:
+    """The corpus in a folder whose files were checked (`fieldpack.storage.load`). static: the table that it was read
+    with. Raises KeyError, TypeError, ValueError or OSError for files that do not fit each other."""
 
     def get(name: str) -> npt.NDArray[Any]:
         return store.array(folder, name)
@@ -54,12 +81,17 @@ def load_corpus(folder: Path, head: Mapping[str, Any]) -> Corpus:
         Document(row["id"], row["text"], row["title"], MappingProxyType(row["metadata"]))
         for row in store.read_lines(folder / "documents.jsonl")
     )
+    if "direction.npy" in head["files"]:
+        vocabulary = Vocabulary.of(words, get("direction"), get("weight"), get("stem"))
+        vectors = _Vectors(vocabulary, get("sentences_vectors"), get("paragraphs_vectors"))
+    else:
+        vectors = _derived(Words(words, get("words"), get("sentences_offsets")), get("sentences_parent"), static)
     corpus = Corpus(
         documents=documents,
-        vocabulary=Vocabulary.of(words, get("direction"), get("weight"), get("stem")),
+        vocabulary=vectors.vocabulary,
         words=get("words"),
-        sentences=_level(folder, "sentences"),
-        paragraphs=_level(folder, "paragraphs"),
+        sentences=_level(folder, "sentences", vectors.sentences),
+        paragraphs=_level(folder, "paragraphs", vectors.paragraphs),
         titles=Titles(get("title_ids"), get("title_offsets")),
         frequencies=Frequencies(get("word_frequency"), get("stem_frequency"), int(facts["paragraphs"])),
         order=Order(get("order_source"), get("order_named"), get("order_position")),
@@ -96,10 +128,22 @@ def _arrays(corpus: Corpus) -> dict[str, npt.NDArray[Any]]:
     return out
 
 
-def _level(folder: Path, name: str) -> Level:
+def _derived(words: Words, parent: IntArray, static: StaticEmbedder) -> _Vectors:
+    """The vectors as the reader made them. parent (n,): the paragraph of each sentence."""
+    if len(words.ids) and not 0 <= int(np.max(words.ids)) < len(words.vocabulary):
+        raise ValueError("its words are not in its vocabulary")
+    if len(words.offsets) != len(parent) + 1 or int(words.offsets[-1]) != len(words.ids):
+        raise ValueError("its files do not fit each other")
+    vectors = static.word_vectors(words.vocabulary)
+    of_sentences = sums(vectors, words)
+    starts = run_starts(parent)
+    of_paragraphs = np.add.reduceat(of_sentences, starts) if len(starts) else of_sentences
+    return _Vectors(Vocabulary.from_words(words.vocabulary, vectors), unit(of_sentences), unit(of_paragraphs))
+
+
+def _level(folder: Path, name: str, vectors: FloatArray) -> Level:
     columns = {column: store.array(folder, f"{name}_{column}") for column in _COLUMNS}
-    offsets, vectors = store.array(folder, f"{name}_offsets"), store.array(folder, f"{name}_vectors")
-    return Level(Segments(**columns), offsets, vectors)
+    return Level(Segments(**columns), store.array(folder, f"{name}_offsets"), vectors)
 
 
 def _check(corpus: Corpus, facts: Mapping[str, Any]) -> None:

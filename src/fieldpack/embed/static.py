@@ -59,6 +59,7 @@ class StaticEmbedder:
         if not (self._rows.ndim == 2 and len(self._rows) == len(self._scale) == len(words)):
             shapes = f"{self._rows.shape} rows, {len(self._scale)} scales, {len(words)} words"
             raise AssetError(f"{weights.parent} holds no table of static vectors: {shapes}")
+        self._longest = max(map(len, self._vocabulary))
         self._fingerprint = f"static-{self.dims}.{_RULES}:{_digest(folder, weights)[:16]}"
         self._pieces = lru_cache(maxsize=_REMEMBERED_WORDS)(self._pieces_of)
 
@@ -119,9 +120,10 @@ class StaticEmbedder:
     def _pieces_of(self, word: str) -> list[int]:
         """The rows of a word's pieces; the unknown one alone where these say nothing about it: symbols as a whole, a
         word letter by letter, one that is partly digits."""
-        rows = wordpieces(word, self._vocabulary)
-        strange = len(rows) > 1 and (len(rows) == len(word) or not word.isalpha())
-        return [self._unknown] if strange else rows
+        if not word.isalpha():  # known as a whole or not at all; most names with signs are not
+            return [self._vocabulary.get(word, self._unknown) if len(word) <= LONGEST_WORD else self._unknown]
+        rows = wordpieces(word, self._vocabulary, self._longest)
+        return [self._unknown] if 1 < len(rows) == len(word) else rows
 
     def known(self, words: Words) -> float:
         """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7.

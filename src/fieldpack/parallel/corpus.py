@@ -45,10 +45,11 @@ def index_corpus(
 ) -> Index:
     """The index of `documents`, saved in the folder `output` and loaded from there (memory-mapped).
 
-    Its files are those that `packer.index(documents).save(output)` writes, byte for byte with static vectors; rows of a
-    transformer that are computed in other batches may differ in their last bits. Workers cut documents into segments,
-    count tokens, split words and embed; this process holds the documents and joins the parts. A run that was stopped
-    goes on from the parts in the folder PARTS of `output`, which go when the index is there; then it is only loaded.
+    Its files are those that `packer.index(documents).save(output, vectors=True)` writes, byte for byte with static
+    vectors; rows of a transformer that are computed in other batches may differ in their last bits. Workers cut
+    documents into segments, count tokens, split words and embed; this process holds the documents and joins the parts.
+    A run that was stopped goes on from the parts in the folder PARTS of `output`, which go when the index is there;
+    then it is only loaded.
 
     ray, workers, gpus, cores: see `ComputeOptions`. batch: documents in a part.
     progress: called as progress("index", documents done, documents).
@@ -67,7 +68,7 @@ def index_corpus(
             _read_parts(out, lines, packer, compute, progress)
             parts = [_unpacked(out.path(k), tuple(listed[i] for i in out.items(k))) for k in range(len(out))]
             joined = packer.reader.join(*parts) if parts else packer.embedded(packer.reader.read(()))
-            Index(packer, joined).save(place)
+            Index(packer, joined).save(place, vectors=True)
             out.clear()
     return Index.load(place, packer, verify=False)
 
