@@ -2,10 +2,10 @@
 
 A block of documents at a time is read as a corpus. Each query screens every paragraph by the rule that `pack` uses
 where there are many (`fieldpack.relevance.shortlist`): the idf of its words that the paragraph holds, and the cosine of
-its vector, both in standard deviations over all paragraphs so far. The sums that this takes (how often each two of the
-query's words meet in a paragraph) are kept, so that the rule is always that of the whole stream. Held are the documents
-with the best paragraphs, those beside the very best, those whose title the very best speak of, and what is pinned. At
-the end they are read as any documents are, with the document frequencies of the whole stream.
+its vector, both in standard deviations over all paragraphs so far. The sums that this takes are kept, so that the rule
+is always that of the whole stream. Held are the documents with the best paragraphs, those beside the very best, those
+whose title the very best speak of, and what is pinned. At the end they are read as any documents are, with the document
+frequencies of the whole stream.
 """
 
 from __future__ import annotations
