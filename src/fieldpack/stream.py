@@ -72,9 +72,7 @@ def hold_documents(documents: Iterable[str | Document], request: Request, reader
                 listed = checked_documents(block)
                 return Held(reader.read(listed, request.ranges(listed)))
             if not request.asks:
-                raise InputError(
-                    "a long stream holds what its query screens, and there is no query; give one, or pack the documents"
-                )
+                raise InputError("a long stream is screened by its query; give a query, or pack the documents")
             screen = _Screen(reader, request, hold.documents)
         screen.read(block)
         del block  # before the next block is made
