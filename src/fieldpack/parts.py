@@ -28,7 +28,6 @@ from fieldpack.packing.problem import (
     UNASKED_SETTINGS,
     Admission,
     PackingSettings,
-    Problem,
 )
 from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.outside import Outside, read_again, standardised
@@ -40,7 +39,7 @@ from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Request, checked_enough
 from fieldpack.rerank.service import RerankService, is_reranker
-from fieldpack.scored import LazyReading
+from fieldpack.scored import LazyReading, Scored
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
@@ -186,12 +185,13 @@ class PackerParts(AsyncPacks):
         scores = np.asarray(self.score_weight * standardised(ranges, corpus.rows), np.float32)
         return replace(out, bias=scores if out.bias is None else out.bias + scores)
 
-    def stop(self, request: Request, relevance: Relevance, problem: Problem, rows: IntArray) -> Stop:
-        """When a pack of these rows of a problem has enough. Without a query only where the request says so: salience
-        is no probability, and its sum no expected evidence."""
-        default = self.enough if request.asks else 1.0
+    def stop(self, request: Request, scored: Scored, rows: IntArray) -> Stop:
+        """When a pack of these rows has enough. Only where the request says so: without a query, because salience is no
+        probability, and in documentation in sections, whose long tail holds more evidence than its probabilities say
+        (pydantic's folder at 1,000 to 4,000 tokens: .68 of the evidence with the default, .72 without)."""
+        default = self.enough if request.asks and scored.corpus.sections is None else 1.0
         enough = default if request.enough is None else request.enough
-        admitted = np.where(problem.eligible, relevance.total, 0)
+        admitted = np.where(scored.problem.eligible, scored.relevance.total, 0)
         return Stop(enough, admitted[rows], float(admitted.sum(dtype=np.float64)))
 
     def admission(

@@ -116,7 +116,7 @@ class ContextPacker(OldNames, PackerParts):
             reading, vectors = scored.reading, corpus.vectors[corpus.paragraph[rows]]
             problem = with_attractors(problem, reading.attractors, reading.demand, vectors)
         # 6. The choice among them. Every row is charged a gap mark, and the first has none before it.
-        stop = self.stop(request, relevance, scored.problem, rows)
+        stop = self.stop(request, scored, rows)
         packing = select(problem, request.budget + 1, settings, stop)
         clock.lap("pack")
         # 7. The text, counted.
