@@ -79,7 +79,9 @@ class Segments(FrozenArrays, Sequence[Segment]):
     """n segments as columns: int64 arrays (n,) sorted by (doc, start), disjoint. Indexing gives a `Segment`.
 
     `kind` holds indices into KINDS (int8). `context` is the segment of the same document that must be packed with each:
-    its table's header row, enclosing key, log entry's first line or lead-in sentence; -1 for none.
+    its table's header row, enclosing key, log entry's first line or lead-in sentence; -1 for none. `row` counts the
+    rows of a table, the records of an array and the like from 0 (-1: elsewhere), `rows` says how many there are (0:
+    elsewhere).
     """
 
     doc: IntArray
@@ -89,10 +91,13 @@ class Segments(FrozenArrays, Sequence[Segment]):
     kind: npt.NDArray[np.int8]
     parent: IntArray
     context: IntArray = None  # type: ignore[assignment]
+    row: IntArray = None  # type: ignore[assignment]
+    rows: IntArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        if self.context is None:
-            object.__setattr__(self, "context", np.full(len(self.doc), -1, np.int64))
+        for name, nothing in (("context", -1), ("row", -1), ("rows", 0)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.doc), nothing, np.int64))
         super().__post_init__()
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
 from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
-from fieldpack.packing.render import Cite, Order, Rendered, render
+from fieldpack.packing.render import Cite, Form, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
@@ -30,13 +30,14 @@ _SCRAP = 0.01
 class Layout:
     """How a pack is written. order: "source", "edges" or "relevance"; cite, titles: what heads a document's pieces.
     fill: whether what the budget has left is filled, the best first. allow_cut: whether the best row is cut when not
-    even that fits."""
+    even that fits. form: of documents that are JSON."""
 
     order: Order = "source"
     cite: Cite = False
     titles: bool = False
     fill: bool = True
     allow_cut: bool = False
+    form: Form = "text"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,12 @@ class Writer:
             value=self.value,
             cite=layout.cite,
             titles=layout.titles,
+            form=layout.form,
         )
+
+    def as_text(self) -> Writer:
+        """The same with every piece as it stands, JSON too."""
+        return replace(self, layout=replace(self.layout, form="text"))
 
     def in_source_order(self) -> Writer:
         """The same in the order of the documents."""
@@ -260,7 +266,7 @@ class _Fitting:
 def _cut_to_fit(fitted: Fitted, problem: Problem, rows: IntArray, writer: Writer, budget: int) -> Fitted:
     """The beginning of the best row, where none fits whole."""
     row = int(rows[first_of_best(np.where(problem.eligible, problem.logit, -np.inf))])
-    whole = writer.render(np.array([row]))
+    whole = writer.as_text().render(np.array([row]))  # JSON that is cut is not valid anyway
     span = whole.spans[0]
     text = whole.text[: longest_prefix(writer.tokenizer, whole.text, budget)]
     # White space at the end says nothing, unless the tokenizer counts more without it.
