@@ -440,5 +440,5 @@ class TestStandardInput:
 )
 def test_utf_16_without_a_mark_is_read_in_every_script(tmp_path: Path, text: str, charset: str) -> None:
     (tmp_path / "note.txt").write_bytes(text.encode(charset))
-    (document,) = fp.read(tmp_path / "note.txt")
+    (document,) = read(tmp_path / "note.txt")
     assert document.text == text and document.metadata["charset"] == charset
