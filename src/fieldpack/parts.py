@@ -21,6 +21,7 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
+from fieldpack.packing.json_form import FORMS, Form
 from fieldpack.packing.problem import (
     PARAGRAPH_SETTINGS,
     SENTENCE_SETTINGS,
@@ -29,7 +30,7 @@ from fieldpack.packing.problem import (
     PackingSettings,
     Problem,
 )
-from fieldpack.packing.render import CITES, FORMS, ORDERS, Cite, Form, Order
+from fieldpack.packing.render import CITES, ORDERS, Cite, Order
 from fieldpack.relevance.outside import Outside, read_again, standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank

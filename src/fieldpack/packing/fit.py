@@ -14,8 +14,9 @@ import numpy as np
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
 from fieldpack.packing.fillers import says_nothing_alone
+from fieldpack.packing.json_form import Form, with_json
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
-from fieldpack.packing.render import Cite, Form, Order, Rendered, render
+from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
@@ -66,7 +67,7 @@ class Writer:
     def render(self, rows: IntArray) -> Rendered:
         """The same without its count."""
         layout = self.layout
-        return render(
+        rendered = render(
             self.documents,
             self.segments,
             rows,
@@ -74,8 +75,8 @@ class Writer:
             value=self.value,
             cite=layout.cite,
             titles=layout.titles,
-            form=layout.form,
         )
+        return with_json(rendered, self.documents, self.segments) if layout.form == "json" else rendered
 
     def as_text(self) -> Writer:
         """The same with every piece as it stands, JSON too."""

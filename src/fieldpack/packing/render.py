@@ -6,7 +6,6 @@ before it). The string that comes out is what the budget is checked against.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import re
 from collections.abc import Sequence
@@ -15,17 +14,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fieldpack.errors import InputError
 from fieldpack.packing.left_out import rows_of
-from fieldpack.text.structure.pruned import pruned_json
 from fieldpack.types import KINDS, Document, FloatArray, IntArray, Segments
 from fieldpack.words import distinct
 
 Order = Literal["source", "edges", "relevance"]
 ORDERS: tuple[Order, ...] = ("source", "edges", "relevance")
-Form = Literal["text", "json"]
-FORMS: tuple[Form, ...] = ("text", "json")
-"""How documents that are JSON are written: the pieces as they stand, or valid JSON with counts of what is left out."""
 Cite = bool | Literal["lines"]
 """How sources are named: not at all, "[number] title (id)", or "[number] id:lines" with lines counted from 1."""
 CITES: tuple[Cite, ...] = (False, True, "lines")
@@ -92,14 +86,11 @@ def render(
     value: FloatArray | None = None,
     cite: Cite = False,
     titles: bool = False,
-    form: Form = "text",
 ) -> Rendered:
     """The packed string of the chosen rows (indices in any order).
 
     value: (n,) what "edges" and "relevance" sort by. cite: what heads a document's pieces, `Cite` says. titles: they
-    are headed by the bare title, where there is one. form: "json" writes a document that is a JSON array or object as
-    valid JSON with its enclosing keys and "kept of total" counts (`pruned_json`); it has no verbatim pieces, so no
-    span.
+    are headed by the bare title, where there is one.
     """
     value = np.zeros(len(segments), np.float32) if value is None else value
     blocks = arrange(runs(segments, distinct(np.asarray(chosen, np.int64))), segments, value, order)
@@ -112,19 +103,12 @@ def render(
         length += len(piece)
 
     previous: tuple[int, int] | None = None
-    as_json = _json_documents(documents, segments, blocks) if form == "json" else {}
     for place, (first, last) in enumerate(blocks):
         doc = int(segments.doc[first])
-        if doc in as_json and previous is not None and int(segments.doc[previous[1]]) == doc:
-            continue
         if previous is None or int(segments.doc[previous[1]]) != doc:
             lines = _lines(documents[doc], segments, blocks[place:]) if cite == "lines" else ""
             head = header(documents[doc], numbers[doc], bool(cite), titles, lines)
             put((BETWEEN_DOCUMENTS if previous else "") + head)
-            if doc in as_json:
-                put(as_json[doc])
-                previous = (first, last)
-                continue
         else:
             put(_gap(documents[doc].text, segments, previous, (first, last)))
         piece = joined(documents[doc].text, segments, first, last)
@@ -156,21 +140,6 @@ def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[in
     if a > b or segments.parent[a] != segments.parent[b]:
         return GAP
     return GAP_IN_LINES if "\n" in text[segments.end[a] : segments.start[b]] else GAP_IN_SENTENCES
-
-
-def _json_documents(documents: Sequence[Document], segments: Segments, blocks: list[tuple[int, int]]) -> dict[int, str]:
-    """The documents that are a JSON array or object, by number, as valid JSON of what is kept of them."""
-    kept: dict[int, list[tuple[int, int]]] = {}
-    for first, last in sorted(blocks):
-        doc = int(segments.doc[first])
-        kept.setdefault(doc, []).append((int(segments.start[first]), int(segments.end[last])))
-    out = {}
-    for doc, ranges in kept.items():
-        text = documents[doc].text
-        if text.lstrip()[:1] in ("{", "["):
-            with contextlib.suppress(InputError):  # JSON Lines, and what only begins like JSON, stand as they are
-                out[doc] = pruned_json(text, ranges)
-    return out
 
 
 _WHITE = re.compile(r"\s+")
