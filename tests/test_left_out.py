@@ -89,3 +89,23 @@ def test_the_numbers_are_those_of_the_rows_that_are_inside(sizes: list[int], dat
         wanted = [i for i in inside if f"flange {t}-" in document.text[rows[i].start : rows[i].end]]
         assert (f" of {n}" in said) >= bool(wanted)
     assert (said == "") == (len(inside) == 0)
+
+
+INI = (
+    "[main]\nname=plant\ntimeout = 30\n\n[mail]\nhost = mx.example.org\nport = 2525\n\n"
+    "[backup]\nhost = bk.example\nport = 8730\n"
+)
+
+
+@pytest.mark.parametrize("budget", [14, 17, 20, 24])
+def test_no_section_or_key_stands_alone(budget: int) -> None:
+    result = fp.ContextPacker(enough=1.0).pack("port of the backup", [fp.Document("a.ini", INI)], budget)
+    lines = [line for line in result.text.split("\n") if line.strip() not in ("", "…")]
+    assert "port = 8730" in lines
+    assert not any(a.startswith("[") and b.startswith("[") for a, b in zip(lines, [*lines[1:], "["], strict=True))
+
+
+def test_no_record_is_begun_as_filling() -> None:
+    result = fp.ContextPacker(enough=1.0).pack("salary of Person17", [array(indent=2)], 75)
+    assert "Person17" in result.text
+    assert not result.text.rstrip().endswith('",') or result.text.count("{") == result.text.count('"owner"')

@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
-from fieldpack.packing.fillers import says_nothing_alone
+from fieldpack.packing.fillers import names_others, says_nothing_alone
 from fieldpack.packing.json_form import Form, with_json
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
@@ -23,6 +23,8 @@ from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 _ROUNDS = 4
+_UNLIKELY = -2.0
+"""Log odds below which a key alone, without a row below it, is not worth its tokens."""
 _SCRAP = 0.01
 """Share of the budget that is not worth filling: only scraps ("Example:") fit there."""
 
@@ -155,6 +157,7 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
     if reordered:
         fitting = replace(fitting, writer=writer.in_source_order())
         text = fitting.drop_until_fits(inside, [])
+    text = fitting.drop_lone_keys(inside, text)
     filled = np.zeros(len(problem), np.bool_)
     if writer.layout.fill and not packing.ended:
         text = fitting.fill(packing, inside, filled, text)
@@ -198,6 +201,15 @@ class _Fitting:
                 excess -= int(self.problem.cost[row])
             self._drop_needless(inside)
 
+    def drop_lone_keys(self, inside: BoolArray, text: Text) -> Text:
+        """Takes out keys, sections and headers that nothing below them came in for and that are hardly relevant."""
+        lone = inside & self._lone_keys(inside) & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
+        if not lone.any() or not (inside & ~lone).any():
+            return text
+        inside &= ~lone
+        self._drop_needless(inside)
+        return self.writer.write(self.rows[inside])
+
     def _drop_needless(self, inside: BoolArray) -> None:
         """Takes out rows that miss what they need, and rows that came along and that nothing needs any more."""
         context = self.problem.context
@@ -217,7 +229,8 @@ class _Fitting:
         for _ in range(_ROUNDS):
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
-            closed = inside | refused | ~problem.eligible | self._lone_headings(inside) | copies_of(problem, inside)
+            closed = inside | refused | ~problem.eligible | copies_of(problem, inside)
+            closed = closed | self._lone_headings(inside) | self._lone_keys(inside)
             more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
                 break
@@ -243,6 +256,24 @@ class _Fitting:
         begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
         begun[problem.paragraph[inside]] = True
         return np.asarray(problem.is_heading & ~begun[problem.paragraph], np.bool_)
+
+    def _lone_keys(self, inside: BoolArray) -> BoolArray:
+        """(n,) rows of tables, records and settings that name the rows below them (a header, a section, an enclosing
+        key), where none of those is packed."""
+        problem = self.problem
+        if problem.context is None:
+            return np.zeros(len(problem), np.bool_)
+        below = np.flatnonzero((problem.context >= 0) & (problem.context < np.arange(len(problem))))
+        names = mask_of(problem.context[below], len(problem))
+        wanted = mask_of(problem.context[below[inside[below]]], len(problem))
+        lone = np.flatnonzero(names & ~wanted)
+        keys = [
+            row for row in lone.tolist() if names_others(self.writer.documents, self.writer.segments, self._row(row))
+        ]
+        return mask_of(np.array(keys, np.int64), len(problem))
+
+    def _row(self, at: int) -> int:
+        return int(self.rows[at])
 
     def _candidates(self, packing: Packing, closed: BoolArray, inside: BoolArray, left: int) -> IntArray:
         """Rows that fit into `left` tokens by their estimates, the best first."""

@@ -69,4 +69,4 @@ def _shown(numbers: IntArray, total: int, word: str) -> str:
     if len(firsts) > _RANGES_NAMED:
         return f"{len(numbers):,} of {total:,} {word}, from {firsts[0]} to {lasts[-1]}"
     ranges = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(firsts, lasts, strict=True))
-    return f"{word} {ranges} of {total:,}"
+    return f"{word if len(numbers) > 1 else word[:-1]} {ranges} of {total:,}"
