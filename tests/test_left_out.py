@@ -109,3 +109,19 @@ def test_no_record_is_begun_as_filling() -> None:
     result = fp.ContextPacker(enough=1.0).pack("salary of Person17", [array(indent=2)], 75)
     assert "Person17" in result.text
     assert not result.text.rstrip().endswith('",') or result.text.count("{") == result.text.count('"owner"')
+
+
+LEASE = (
+    "7. Termination\n\n7.1 The landlord may end the lease on three months' notice, unless:\n\n"
+    "(a) the tenant has paid all rent due by the first day of the month; or\n"
+    "(b) the tenant has asked for arbitration within ten days of the notice.\n\n"
+    "7.2 The deposit of 900 euro is repaid within 30 days.\n\n8. Pets\n\nPets are allowed except for snakes.\n"
+)
+
+
+@pytest.mark.parametrize("budget", [55, 58, 62])
+def test_the_number_and_name_of_a_section_are_no_filling(budget: int) -> None:
+    query = "does asking for arbitration stop the end of the lease"
+    result = fp.ContextPacker(enough=1.0).pack(query, [fp.Document("lease.txt", LEASE)], budget)
+    assert "(b) the tenant has asked for arbitration" in result.text and "unless:" in result.text
+    assert not result.text.rstrip().endswith("8. Pets")

@@ -15,6 +15,8 @@ _CONTENTS = re.compile(
     rf"(?:{_MARK})?(?:\[[^\]\n]*\]\(#[^)\n]*\)|[^\n]{{1,120}}?(?:[ \t]*\.){{4,}}[ \t]*\d*|:(?:doc|ref):`[^`\n]*`"
     r"|\.\. contents::[^\n]*)"
 )
+_NUMBERED = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){0,3}\.?|[IVX]{1,5}\.|§[ ]?\d{1,4})[ \t]+[^\W\d_][^\n.!?;:,]{0,60}")
+_BLANK_BELOW = re.compile(r"[ \t\r]*\n[ \t\r]*\n\s*+(?!\d{1,3}[.)][ \t])")
 _WORD = re.compile(r"\w")
 _PAGE = re.compile(r"\d{1,4}")
 _PROSE = (KINDS.index("paragraph"), KINDS.index("sentence"))
@@ -33,6 +35,8 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
     if kind == _HEADING or _WORD.search(text) is None:
         return True
     if kind in _PROSE and _PAGE.fullmatch(text):  # what is left of a line of contents
+        return True
+    if _NUMBERED.fullmatch(text) and _BLANK_BELOW.match(document, end):  # "8. Pets", with the section below it
         return True
     return _LABEL.fullmatch(text) is not None or _CONTENTS.fullmatch(text) is not None
 

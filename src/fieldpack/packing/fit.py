@@ -203,7 +203,8 @@ class _Fitting:
 
     def drop_lone_keys(self, inside: BoolArray, text: Text) -> Text:
         """Takes out keys, sections and headers that nothing below them came in for and that are hardly relevant."""
-        lone = inside & self._lone_keys(inside) & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
+        unlikely = inside & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
+        lone = unlikely & (self._lone_keys(inside) | self._lone_labels(unlikely & ~self.brought, inside))
         if not lone.any() or not (inside & ~lone).any():
             return text
         inside &= ~lone
@@ -271,6 +272,14 @@ class _Fitting:
             row for row in lone.tolist() if names_others(self.writer.documents, self.writer.segments, self._row(row))
         ]
         return mask_of(np.array(keys, np.int64), len(problem))
+
+    def _lone_labels(self, unlikely: BoolArray, inside: BoolArray) -> BoolArray:
+        """(n,) headings, labels and rules among the `unlikely` rows, where the row below is not packed."""
+        followed = np.append(inside[1:] & (np.diff(self.rows) == 1), False)
+        documents, segments = self.writer.documents, self.writer.segments
+        rows = np.flatnonzero(unlikely & ~followed).tolist()
+        lone = [row for row in rows if says_nothing_alone(documents, segments, self._row(row))]
+        return mask_of(np.array(lone, np.int64), len(inside))
 
     def _row(self, at: int) -> int:
         return int(self.rows[at])
