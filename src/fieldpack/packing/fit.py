@@ -13,8 +13,9 @@ import numpy as np
 
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
-from fieldpack.packing.fillers import names_others, says_nothing_alone
+from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.packing.json_form import Form, with_json
+from fieldpack.packing.lone import Place, lone_keys, lone_labels
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
@@ -188,6 +189,10 @@ class _Fitting:
     budget: int
     brought: BoolArray
 
+    @property
+    def _place(self) -> Place:
+        return Place(self.problem, self.rows, self.writer.documents, self.writer.segments)
+
     def drop_until_fits(self, inside: BoolArray, removable: list[int]) -> Text:
         """Takes rows of `removable` out of `inside`, the last first, until the text fits; both change in place."""
         while True:
@@ -204,7 +209,7 @@ class _Fitting:
     def drop_lone_keys(self, inside: BoolArray, text: Text) -> Text:
         """Takes out keys, sections and headers that nothing below them came in for and that are hardly relevant."""
         unlikely = inside & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
-        lone = unlikely & (self._lone_keys(inside) | self._lone_labels(unlikely & ~self.brought, inside))
+        lone = unlikely & (lone_keys(self._place, inside) | lone_labels(self._place, unlikely & ~self.brought, inside))
         if not lone.any() or not (inside & ~lone).any():
             return text
         inside &= ~lone
@@ -231,7 +236,7 @@ class _Fitting:
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
             closed = inside | refused | ~problem.eligible | copies_of(problem, inside)
-            closed = closed | self._lone_headings(inside) | self._lone_keys(inside)
+            closed = closed | self._lone_headings(inside) | lone_keys(self._place, inside)
             more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
                 break
@@ -257,32 +262,6 @@ class _Fitting:
         begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
         begun[problem.paragraph[inside]] = True
         return np.asarray(problem.is_heading & ~begun[problem.paragraph], np.bool_)
-
-    def _lone_keys(self, inside: BoolArray) -> BoolArray:
-        """(n,) rows of tables, records and settings that name the rows below them (a header, a section, an enclosing
-        key), where none of those is packed."""
-        problem = self.problem
-        if problem.context is None:
-            return np.zeros(len(problem), np.bool_)
-        below = np.flatnonzero((problem.context >= 0) & (problem.context < np.arange(len(problem))))
-        names = mask_of(problem.context[below], len(problem))
-        wanted = mask_of(problem.context[below[inside[below]]], len(problem))
-        lone = np.flatnonzero(names & ~wanted)
-        keys = [
-            row for row in lone.tolist() if names_others(self.writer.documents, self.writer.segments, self._row(row))
-        ]
-        return mask_of(np.array(keys, np.int64), len(problem))
-
-    def _lone_labels(self, unlikely: BoolArray, inside: BoolArray) -> BoolArray:
-        """(n,) headings, labels and rules among the `unlikely` rows, where the row below is not packed."""
-        followed = np.append(inside[1:] & (np.diff(self.rows) == 1), False)
-        documents, segments = self.writer.documents, self.writer.segments
-        rows = np.flatnonzero(unlikely & ~followed).tolist()
-        lone = [row for row in rows if says_nothing_alone(documents, segments, self._row(row))]
-        return mask_of(np.array(lone, np.int64), len(inside))
-
-    def _row(self, at: int) -> int:
-        return int(self.rows[at])
 
     def _candidates(self, packing: Packing, closed: BoolArray, inside: BoolArray, left: int) -> IntArray:
         """Rows that fit into `left` tokens by their estimates, the best first."""
