@@ -21,6 +21,7 @@ from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
+from fieldpack.packing.json_form import FORMS, Form
 from fieldpack.packing.problem import (
     FOLDER_SETTINGS,
     PARAGRAPH_SETTINGS,
@@ -67,7 +68,8 @@ class PackerParts(AsyncPacks):
     (`fieldpack.rerank.service.RerankService`). enough: in (0, 1], the pack ends when it holds this share of the
     relevance that its budget could hold, where that is most of all (`fieldpack.packing.enough`); 1 fills the budget.
     score_weight: log odds in [0, 50] that one standard deviation of a score from outside adds; rerank_weight: the same
-    of the reranker's scores.
+    of the reranker's scores. render: "json" writes a document that is a JSON array or object as valid JSON, with the
+    keys around what was kept and counts of the rest; "text" hands out its pieces as they stand.
     """
 
     embedder: Any = "static"
@@ -87,6 +89,7 @@ class PackerParts(AsyncPacks):
     enough: float = ENOUGH
     score_weight: float = SCORE_WEIGHT
     rerank_weight: float = RERANK_WEIGHT
+    render: Form = "text"
     persist: InitVar[float | None] = None
     """Deprecated name of residue_weight."""
 
@@ -97,6 +100,7 @@ class PackerParts(AsyncPacks):
         choice("unit", self.unit, UNITS)
         choice("order", self.order, ORDERS)
         choice("cite", self.cite, CITES)
+        choice("render", self.render, FORMS)
         number("min_relevance", self.min_relevance, 0, 1)
         number("residue_weight", self.residue_weight, 0, 50)
         number("score_weight", self.score_weight, 0, 50)
@@ -205,7 +209,7 @@ class PackerParts(AsyncPacks):
 
     def writer(self, corpus: Corpus) -> Writer:
         """What writes rows of a corpus in the packer's layout."""
-        layout = Layout(self.order, self.cite, self.titles, fill=self.fill, allow_cut=self.allow_cut)
+        layout = Layout(self.order, self.cite, self.titles, fill=self.fill, allow_cut=self.allow_cut, form=self.render)
         return Writer(corpus.documents, corpus.rows, self.tokenizer, layout)
 
     def packing_for(self, corpus: Corpus, asks: bool = True) -> PackingSettings:

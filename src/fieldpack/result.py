@@ -17,6 +17,7 @@ from fieldpack.field.state import FieldState, Reading
 from fieldpack.old_result_names import OldResultNames
 from fieldpack.packing.enough import Rows, Sufficiency, sufficiency
 from fieldpack.packing.fit import Cut, Fitted, Writer
+from fieldpack.packing.left_out import left_out
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
@@ -177,6 +178,13 @@ class Result(OldResultNames):
         end = None if self.cut is None else self.cut.end
         return citations_of(self.corpus.documents, self.segments, self.fitted.text.rendered, end)
 
+    @cached_property
+    def left_out(self) -> tuple[str, ...]:
+        """ "ID: rows 3, 118 of 400" for each document of whose tables or arrays only some rows were packed; rows are
+        counted from 1 below the header. The text has no such mark, so that it stays a table (with cite="lines" the
+        header of the source says it)."""
+        return left_out(self.corpus.documents, self.segments, np.flatnonzero(self.inside))
+
     def repack(self, budget: int) -> Result:
         """The same query and documents at another budget; relevance and field are not read again. Raises InputError for
         a budget that is none, BudgetError when the pins do not fit."""
@@ -216,6 +224,7 @@ class Result(OldResultNames):
                 "bound": round(self.packing.bound, 6),
             },
             "enough": self.enough.to_dict(),
+            "left_out": list(self.left_out),
             "notes": list(self.notes),
             "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }

@@ -74,6 +74,9 @@ class PackerOptions:
     unit: Unit = "auto"
     order: Annotated[str, typer.Option(help="source | edges | relevance")] = "source"
     cite: Annotated[bool, typer.Option("--cite", help="Head each source with its number, title and id.")] = False
+    render: Annotated[
+        str, typer.Option(help="text | json: what is kept of a JSON array or object as valid JSON, with counts.")
+    ] = "text"
     titles: Annotated[bool, typer.Option("--titles", help="Head each source with its bare title.")] = False
     min_relevance: Annotated[float, typer.Option(help="Leave out what is less probable, 0 to 1.")] = 0.0
     allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Cut the best segment when none fits.")] = False

@@ -178,6 +178,7 @@ def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
         order=options.order,
         cite=options.cite,
         titles=options.titles,
+        render=options.render,
         min_relevance=options.min_relevance,
         allow_cut=options.allow_cut,
         enough=options.enough,

@@ -18,7 +18,7 @@ from fieldpack.corpus.order import Order
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
 from fieldpack.types import Document, Segments
 
-_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading")
+_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading", "row", "rows")
 
 
 def save_corpus(folder: str | Path, kind: str, version: int, facts: Mapping[str, Any], corpus: Corpus) -> None:
