@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from serving import KEY, app, problem
 from starlette.testclient import TestClient
 
-from fieldpack.server.guardrail import ADDRESS, placed_texts
+from fieldpack.server.guardrail import ADDRESS
 from fieldpack.server.settings import Settings
 from fieldpack.server.tools import OwnedStore, ToolOutputs
 from fieldpack.tools import MemoryStore, ToolTrimmer
-from fieldpack.tools.chat import outputs_of, texts_of, with_outputs
+from fieldpack.tools.chat import outputs_of, placed_texts, texts_of, with_outputs
 from fieldpack.tools.store import StoredBlock
 
 ROWS = [f"order {i}: refund of {3 * i} euros in {'May' if i % 57 == 0 else 'June'} by {17 * i}" for i in range(300)]

@@ -7,7 +7,6 @@ answer with as many `texts` puts each where it came from, so that everything els
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fieldpack.server.base import Text
 from fieldpack.server.tools import ToolOutputs, TrimOptionsIn
-from fieldpack.tools.chat import ChatOutput, outputs_of, texts_of, with_outputs
+from fieldpack.tools.chat import ChatOutput, conversation_key, outputs_of, placed_texts, with_outputs
 
 log = logging.getLogger("fieldpack.server")
 ADDRESS = "/beta/litellm_basic_guardrail_api"
@@ -77,25 +76,9 @@ def _changed(tools: ToolOutputs, request: GuardrailIn, messages: Sequence[Any]) 
     owner = (request.request_data.user_api_key_hash if request.request_data else None) or ""
     out = []
     for place in outputs_of(messages):
-        asked_with = f"{options.budget} {options.threshold} {options.expand} {place.question}"
-        conversation = hashlib.sha256(asked_with.encode("utf-8", "surrogatepass")).hexdigest()
+        conversation = conversation_key(place.question, options.budget, options.threshold, options.expand)
         state = tools.state(owner, conversation, options.expand)
         trimmed = tools.trimmed(options, place.output, place.question, call=place.call, state=state)
         if trimmed.cut and not trimmed.shadow:
             out.append((place, trimmed.output))
     return out
-
-
-def placed_texts(texts: Sequence[str], before: Sequence[Any], after: Sequence[Any]) -> list[str] | None:
-    """The texts of a request with those of the messages that changed in their place; None where it is not plain which
-    of them came from where."""
-    old = [text for message in before for text in texts_of(message)]
-    new = [text for message in after for text in texts_of(message)]
-    if len(old) != len(new):
-        return None
-    if list(texts) == old:
-        return new
-    # Some messages were left out (system or tool messages may be skipped): every text that changed is one alone.
-    changes = {a: b for a, b in zip(old, new, strict=True) if a != b}
-    alone = all(old.count(a) == 1 and list(texts).count(a) == 1 for a in changes)
-    return [changes.get(text, text) for text in texts] if alone and changes else None

@@ -21,7 +21,7 @@ from fieldpack.server.schemas import In
 from fieldpack.server.settings import Settings
 from fieldpack.tools import MemoryStore, ToolTrimmer, Trimmed, TrimSettings, TrimState
 from fieldpack.tools.handle import Wish, expand_block, lines_of
-from fieldpack.tools.state import Decision
+from fieldpack.tools.state import DecisionState
 from fieldpack.tools.store import Store, StoredBlock
 
 _DEFAULT = TrimSettings()
@@ -113,23 +113,6 @@ class OwnedStore:
 
     def _own(self, name: str) -> str:
         return f"{hashlib.sha256(self.owner.encode('utf-8', 'surrogatepass')).hexdigest()}/{name}"
-
-
-class DecisionState(TrimState):
-    """A conversation of which the decisions are kept and the texts are not: its notices name no id."""
-
-    def __init__(self, decisions: Store, conversation: str) -> None:
-        super().__init__(None, conversation)
-        self._decided_in = decisions
-
-    def decision(self, key: str) -> Decision | None:
-        """How the block went out, or None."""
-        known = self._decided_in.decided(self.conversation, key)
-        return None if known is None else Decision.from_json(known)
-
-    def freeze(self, key: str, decision: Decision) -> Decision:
-        """Keeps the decision of a block, unless there is one; the one that stands."""
-        return Decision.from_json(self._decided_in.decide(self.conversation, key, decision.to_json()))
 
 
 class ToolOutputs:

@@ -8,6 +8,7 @@ out as the same bytes in every later request of the conversation, with no state 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,6 +78,27 @@ def texts_of(message: Any) -> list[str]:
         elif isinstance(part, Mapping) and part.get("type") in _RESULTS:
             texts += texts_of(part)
     return texts
+
+
+def placed_texts(texts: Sequence[str], before: Sequence[Any], after: Sequence[Any]) -> list[str] | None:
+    """The texts of a request with those of the messages that changed in their place; None where it is not plain which
+    of them came from where."""
+    old = [text for message in before for text in texts_of(message)]
+    new = [text for message in after for text in texts_of(message)]
+    if len(old) != len(new):
+        return None
+    if list(texts) == old:
+        return new
+    # Some messages were left out (system or tool messages may be skipped): every text that changed is one alone.
+    changes = {a: b for a, b in zip(old, new, strict=True) if a != b}
+    alone = all(old.count(a) == 1 and list(texts).count(a) == 1 for a in changes)
+    return [changes.get(text, text) for text in texts] if alone and changes else None
+
+
+def conversation_key(question: str, *settings: Any) -> str:
+    """A name for the decisions that were made for a question with these settings, whichever conversation it was in."""
+    content = "\0".join((*(str(s) for s in settings), question))
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _results(message: _Message) -> list[tuple[int | None, _Message]]:
