@@ -49,6 +49,11 @@ router_settings: {{disable_cooldowns: true}}
 """
 
 
+def shown_config():
+    """The configuration with no places in it."""
+    return CONFIG.format(upstream="u", service="s", key="k", closed=1)
+
+
 class Upstream:
     """An OpenAI-like model: answers "ok" to everything. asked: the bodies of the requests."""
 

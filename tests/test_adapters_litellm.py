@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import re
+from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from litellm.proxy.guardrails.guardrail_hooks.generic_guardrail_api import GenericGuardrailAPI
-from litellm_cases import proxy, upstream
+from litellm_cases import proxy, shown_config, upstream
 from serving import KEY, running
 
 from fieldpack.adapters.litellm import FieldpackGuardrail
 from fieldpack.errors import SettingsError
+from fieldpack.server.guardrail import GuardrailOptionsIn
 
 ROWS = [f"order {i}: refund of {3 * i} euros in {'May' if i % 57 == 0 else 'June'} by {17 * i}" for i in range(300)]
 TEXT = "\n".join(ROWS)
@@ -137,3 +141,13 @@ def test_litellms_own_client_reads_the_answers_of_the_service():
         rows, _ = applied(client, MESSAGES, ["texts that are not those of the messages"])
         assert "left out" in rows["structured_messages"][3]["content"]
         assert rows["structured_messages"][:3] == MESSAGES[:3]
+
+
+def test_the_configurations_in_the_guide_are_those_that_are_tried():
+    page = (Path(__file__).parent.parent / "docs" / "tools.md").read_text("utf-8")
+    http, inside = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    tried = {g["guardrail_name"]: g["litellm_params"] for g in yaml.safe_load(shown_config())["guardrails"]}
+    parameters = http["guardrails"][0]["litellm_params"]
+    assert {*parameters} - {"default_on"} == {*tried["over-http"], *tried["refused"]}
+    GuardrailOptionsIn.model_validate(parameters["additional_provider_specific_params"])
+    assert {*inside["guardrails"][0]["litellm_params"]} - {"default_on"} == {*tried["inside"]}

@@ -39,8 +39,7 @@ Count = Callable[[int, int, int, str], None]
 
 
 class TrimOptionsIn(In):
-    """How to trim: the same for one output and for those of a conversation. expand: whether notices name an id by
-    which the rest can be asked for."""
+    """How to trim: the same for one output and for those of a conversation."""
 
     budget: ToolBudget = _DEFAULT.budget
     threshold: Threshold = _DEFAULT.threshold
@@ -49,7 +48,8 @@ class TrimOptionsIn(In):
 
 class TrimIn(TrimOptionsIn):
     """POST /v1/tools/trim. output: a text, a JSON value or content blocks. call: what it answers, in the form of any
-    framework. conversation: what was decided under its name before stands. owner: who may expand it."""
+    framework. conversation: what was decided under its name before stands. expand: whether notices name an id by which
+    `owner` can ask for the rest."""
 
     output: Any
     question: Annotated[str, Field(max_length=100_000)]
