@@ -1,7 +1,7 @@
 """`fieldpack mcp --wrap` before the reference filesystem server of the protocol's authors (npm).
 
-FIELDPACK_MCP_FILESYSTEM names its script, node_modules/@modelcontextprotocol/server-filesystem/dist/index.js; without it
-this file is not collected.
+FIELDPACK_MCP_FILESYSTEM is its script, node_modules/@modelcontextprotocol/server-filesystem/dist/index.js; without
+it this file is not collected.
 """
 
 import os

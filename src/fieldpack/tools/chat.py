@@ -118,11 +118,9 @@ def _calls(message: _Message) -> list[ToolCall]:
         return [replace(call, id=str(message.get("call_id") or call.id))]
     if message.get("role") != "assistant":
         return []
-    content = message.get("content")
-    blocks = [b for b in content if isinstance(b, Mapping) and b.get("type") == "tool_use"] if _is_list(content) else []
-    calls = message.get("tool_calls")
+    blocks = [b for b in _items(message.get("content")) if isinstance(b, Mapping) and b.get("type") == "tool_use"]
     legacy = message.get("function_call")
-    return [ToolCall.of(c) for c in (*(calls if _is_list(calls) else ()), *blocks, *((legacy,) if legacy else ()))]
+    return [ToolCall.of(c) for c in (*_items(message.get("tool_calls")), *blocks, *((legacy,) if legacy else ()))]
 
 
 def _call_of(output: _Message, calls: Mapping[str, ToolCall]) -> ToolCall:
@@ -141,5 +139,5 @@ def _question(content: Any) -> str:
     return "\n".join(t for t in texts if isinstance(t, str)).strip()[:_MOST_QUESTION]
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
