@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def shown_config():
 
 
 class Upstream:
-    """An OpenAI-like model: answers "ok" to everything. asked: the bodies of the requests."""
+    """An OpenAI-like model: answers with the numbers of the orders that it reads "in May" of. asked: the bodies of the
+    requests."""
 
     def __init__(self):
         self.asked = []
@@ -64,8 +66,12 @@ class Upstream:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 upstream.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ok"}}
-                usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+                read = json.dumps(upstream.asked[-1]["messages"])
+                orders = re.findall(r"order (\d+): refund of \d+ euros in May", read)
+                message = {"role": "assistant", "content": f"in May: {' '.join(orders)}"}
+                choice = {"index": 0, "finish_reason": "stop", "message": message}
+                tokens = len(read) // 4
+                usage = {"prompt_tokens": tokens, "completion_tokens": 9, "total_tokens": tokens + 9}
                 body = {"id": "x", "object": "chat.completion", "created": 1, "model": "scripted"}
                 data = json.dumps({**body, "choices": [choice], "usage": usage}).encode()
                 self.send_response(200)

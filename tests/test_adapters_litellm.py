@@ -75,6 +75,21 @@ def test_the_output_that_anthropics_interface_brings_is_trimmed(address, model):
     assert ROWS[57] in shown and "left out" in shown and ROWS[100] not in shown
 
 
+def completed(address, guardrails):
+    body = {"model": "scripted", "messages": MESSAGES, "guardrails": guardrails}
+    headers = {"authorization": "Bearer sk-test"}
+    return httpx.post(address + "/v1/chat/completions", json=body, headers=headers, timeout=60).json()
+
+
+def test_the_answer_is_the_same_for_a_tenth_of_the_tokens(address):
+    before = completed(address, [])
+    assert before["choices"][0]["message"]["content"] == "in May: 0 57 114 171 228 285"
+    for guardrail in ("over-http", "inside"):
+        after = completed(address, [guardrail])
+        assert after["choices"][0]["message"] == before["choices"][0]["message"]
+        assert after["usage"]["prompt_tokens"] < before["usage"]["prompt_tokens"] / 8
+
+
 @pytest.mark.parametrize("guardrail", ["down", "refused"])
 def test_a_service_that_is_down_or_refuses_lets_the_request_pass(address, model, guardrail):
     assert sent(address, model, MESSAGES, guardrail)[3]["content"] == TEXT

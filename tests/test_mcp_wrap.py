@@ -88,6 +88,8 @@ async def everything(client):
     unknown = text_of(await client.call_tool("expand", {"id": "0000"}))
     assert "no output with the id" in unknown
     assert text_of(await client.call_tool("short", {})) == "42 files"
+    huge = text_of(await client.call_tool("huge", {}))
+    assert len(huge) < len(LOG) / 5 and "of 60,100 lines" in huge
     picture = await client.call_tool("picture", {})
     assert picture.content[0].data == PIXELS and "left out" in picture.content[1].text and picture.meta["shutter"] == 3
     resource = await client.read_resource("notes://all")

@@ -50,6 +50,12 @@ def picture() -> CallToolResult:
 
 
 @server.tool(structured_output=False)
+def huge() -> str:
+    """Three megabytes: more than the SDK takes in one event over HTTP by itself."""
+    return "\n".join(LOG for _ in range(100))
+
+
+@server.tool(structured_output=False)
 def short() -> str:
     """A short answer."""
     return "42 files"
