@@ -24,9 +24,10 @@ app.add_typer(tools.shell_app, name="shell")
 app.add_typer(agents.hook_app, name="hook")
 for _verb in (
     *(packing.pack, packing.batch, packing.index, tools.field, tools.demo, tools.plan, tools.compress, tools.models),
-    *(tools.calibrate, tools.bench, services.serve, services.mcp, agents.trim, agents.expand),
+    *(tools.calibrate, tools.bench, services.serve, agents.trim, agents.expand),
 ):
     app.command()(_verb)
+app.command(context_settings={"allow_interspersed_args": False})(services.mcp)  # the rest is another command's
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -273,6 +273,7 @@ class ServeOptions:
     concurrency: Annotated[int, typer.Option(help="Requests worked on at once.")] = 2
     waiting: Annotated[int, typer.Option(help="Requests that may wait; more are answered 429.")] = 64
     max_sessions: Annotated[int, typer.Option(help="Sessions kept at once.")] = 64
+    tool_bytes: Annotated[int, typer.Option(help="Memory for what was left out of tools' outputs.")] = 64 << 20
     allow_model: Annotated[
         list[str] | None, typer.Option(help="A further folder, hub name or URL that clients may name; may be repeated.")
     ] = None
