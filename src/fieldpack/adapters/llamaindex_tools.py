@@ -75,7 +75,8 @@ class TrimmedTool(FunctionTool):
 
     def __init__(self, tool: BaseTool | Callable[..., Any], outputs: ToolOutputs) -> None:
         inner = tool if isinstance(tool, BaseTool) else FunctionTool.from_defaults(tool)
-        super().__init__(fn=_takes_context, metadata=inner.metadata)
+        super().__init__(fn=_never_called, metadata=inner.metadata)
+        self.requires_context, self.ctx_param_name = True, _CONTEXT
         self._inner: Any = adapt_to_async_tool(inner)
         self._outputs = outputs
 
@@ -112,8 +113,8 @@ class TrimmedTool(FunctionTool):
         return Occasion(question, call, "", context)
 
 
-async def _takes_context(fieldpack_context: Context, **arguments: Any) -> None:
-    """What tells the agent that the tool wants its context; it is never called."""
+def _never_called(**arguments: Any) -> None:
+    """FunctionTool wants a function; `call` and `acall` call the wrapped tool."""
 
 
 async def _question(context: Context | None) -> str:
