@@ -1,7 +1,7 @@
 """One conversation in each agent framework, with a scripted model and one tool, offline.
 
-`RUNS` has a function for each: run(script, questions, trimming, asynchronous). script: a `Script`, which answers in place
-of a language model and records every request. trimming: the keyword arguments of the framework's
+`RUNS` has a function for each: run(script, questions, trimming, asynchronous). script: a `Script`, which answers in
+place of a language model and records every request. trimming: the keyword arguments of the framework's
 `FieldpackToolTrimming`; None for an agent without it. It gives back the adapter, or None.
 """
 
@@ -34,11 +34,13 @@ class Script:
     """A model that calls `read` once for each question, answers with the line of the output that `wanted` matches, asks
     `expand` when no line does and there is an id, and else says that it found nothing.
 
-    wanted: {question: pattern}. read: the tool. requests: the (role, text) of all messages of each request.
+    wanted: {question: pattern}. read: the tool. queries: {question: what it asks of `expand`}, default the question.
+    requests: the (role, text) of all messages of each request.
     """
 
     wanted: dict[str, str]
     read: Callable[[str], Any]
+    queries: dict[str, str] = field(default_factory=dict)
     requests: list[list[Turn]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     calls: int = 0
@@ -55,7 +57,8 @@ class Script:
             if m := re.search(self.wanted[question], output):
                 return Step(say=m.group(0))
         if len(outputs) == 1 and (m := NOTICE_ID.search(outputs[0])):
-            return Step(tool="expand", arguments={"id": m.group(1), "query": self.wanted[question]}, id=f"call_{self.calls}")
+            wish = {"id": m.group(1), "query": self.queries.get(question, question)}
+            return Step(tool="expand", arguments=wish, id=f"call_{self.calls}")
         return Step(say="not found")
 
 
@@ -268,9 +271,7 @@ def _adk_model(script: Script) -> Any:
             turns = [turn(c.role, p) for c in request.contents for p in c.parts]
             step = script.next([t for t in turns if t is not None])
             if step.tool:
-                part = types.Part(
-                    function_call=types.FunctionCall(name=step.tool, args=step.arguments, id=step.id)
-                )
+                part = types.Part(function_call=types.FunctionCall(name=step.tool, args=step.arguments, id=step.id))
             else:
                 part = types.Part(text=step.say)
             yield LlmResponse(content=types.Content(role="model", parts=[part]))
