@@ -37,7 +37,7 @@ def run(value, capability, history=()):
 
     def model(messages, info):
         seen.append(messages)
-        if isinstance(messages[-1].parts[-1], UserPromptPart) and value is not None:
+        if value is not None and not returned(messages):
             return ModelResponse([ToolCallPart("read", {}, tool_call_id="call_9")])
         return ModelResponse([TextPart("done")])
 
@@ -83,6 +83,18 @@ def test_files_and_the_side_content_of_an_output_are_not_touched():
     assert file == image and "413" in text and len(text) < 1_000
     assert part.metadata == {"a": 1}
     assert "beside" in [p.content for m in sent for p in m.parts if isinstance(p, UserPromptPart)]
+
+
+def test_the_side_content_of_a_tool_is_no_question():
+    capability = FieldpackToolTrimming({"budget": 200}, keep_history=True)
+    history = run(ToolReturn(LOG, content="How long did job 77 take?"), capability)[1]
+    later = [
+        *history,
+        ModelResponse([ToolCallPart("read", {}, tool_call_id="b")]),
+        ModelRequest([ToolReturnPart("read", LOG, "b")]),
+    ]
+    sent, _ = run(None, capability, [*later, ModelResponse([TextPart("done")])])
+    assert all("413" in p.content and "job 77 " not in p.content for p in returned(sent))
 
 
 def test_what_has_no_json_form_goes_out_as_it_came():

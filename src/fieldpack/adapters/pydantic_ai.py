@@ -146,9 +146,11 @@ def _occasion(ctx: RunContext[Any], question: str, call: ToolCallPart, failed: b
 
 
 def _question(messages: Sequence[ModelMessage]) -> str:
-    """The last user prompt of the messages."""
+    """The last user prompt of the messages. One beside a tool's return may be of the tool (`ToolReturn.content`), and a
+    tool's text is data: it is no question."""
     for message in reversed(messages):
-        for part in reversed(message.parts):
+        own = [] if any(isinstance(p, ToolReturnPart) for p in message.parts) else message.parts
+        for part in reversed(own):
             if isinstance(part, UserPromptPart) and (text := text_of(part.content)):
                 return text
     return ""
