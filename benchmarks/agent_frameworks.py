@@ -31,15 +31,18 @@ class Step:
 
 @dataclass
 class Script:
-    """A model that calls `read` once for each question, answers with the line of the output that `wanted` matches, asks
-    `expand` when no line does and there is an id, and else says that it found nothing.
+    """A model that calls `read` once for each question and answers with the line of the output that `wanted` matches,
+    or with all of a list of facts where each stands in an output. Where it cannot, it asks `expand` once, and else says
+    that it found nothing.
 
-    wanted: {question: pattern}. read: the tool. queries: {question: what it asks of `expand`}, default the question.
-    requests: the (role, text) of all messages of each request.
+    wanted: {question: pattern, or facts}. read: the tool, by a source. sources: {question: source}, default "jobs".
+    queries: {question: what it asks of `expand`}, default the question. requests: the (role, text) of all messages of
+    each request.
     """
 
-    wanted: dict[str, str]
+    wanted: dict[str, Any]
     read: Callable[[str], Any]
+    sources: dict[str, str] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
     requests: list[list[Turn]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
@@ -52,14 +55,22 @@ class Script:
         question, outputs = turns[at][1], [text for role, text in turns[at:] if role == "tool"]
         self.calls += 1
         if not outputs:
-            return Step(tool="read", arguments={"source": "jobs"}, id=f"call_{self.calls}")
-        for output in outputs:
-            if m := re.search(self.wanted[question], output):
-                return Step(say=m.group(0))
+            return Step(tool="read", arguments={"source": self.sources.get(question, "jobs")}, id=f"call_{self.calls}")
+        if found := answer_of(self.wanted[question], outputs):
+            return Step(say=found)
         if len(outputs) == 1 and (m := NOTICE_ID.search(outputs[0])):
             wish = {"id": m.group(1), "query": self.queries.get(question, question)}
             return Step(tool="expand", arguments=wish, id=f"call_{self.calls}")
         return Step(say="not found")
+
+
+def answer_of(wanted: str | list[str], outputs: Sequence[str]) -> str:
+    """The first line of the outputs that the pattern matches, or the facts where all stand in them; else ""."""
+    if isinstance(wanted, str):
+        matches = (re.search(wanted, output) for output in outputs)
+        return next((m.group(0) for m in matches if m), "")
+    joined = "\n".join(outputs)
+    return "; ".join(wanted) if all(fact in joined for fact in wanted) else ""
 
 
 def text_of(value: Any) -> str:
