@@ -230,7 +230,7 @@ def _openai_model(script: Script) -> Any:
             return ModelResponse(output=[out], usage=Usage(), response_id=None)
 
         def stream_response(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
+            raise RuntimeError("this model does not stream")
 
     return Scripted()
 

@@ -71,7 +71,7 @@ class FieldpackToolTrimming:
         """Trims the tool messages at the end of state["messages"]."""
         messages = list(state.data.get("messages") or [])
         start = _first_new(messages)
-        new = [self._outputs.trimmed(_given(m), partial(_occasion, m, messages, state)) for m in messages[start:]]
+        new = [self._outputs.trimmed(_texts(m), partial(_occasion, m, messages, state)) for m in messages[start:]]
         _write(state, messages, start, new)
 
     async def run_async(self, state: State) -> None:
@@ -79,7 +79,7 @@ class FieldpackToolTrimming:
         messages = list(state.data.get("messages") or [])
         start = _first_new(messages)
         new = [
-            await self._outputs.atrimmed(_given(m), partial(_occasion, m, messages, state)) for m in messages[start:]
+            await self._outputs.atrimmed(_texts(m), partial(_occasion, m, messages, state)) for m in messages[start:]
         ]
         _write(state, messages, start, new)
 
@@ -119,7 +119,7 @@ def _result(message: ChatMessage) -> ToolCallResult:
     return result
 
 
-def _given(message: ChatMessage) -> Any:
+def _texts(message: ChatMessage) -> Any:
     """A result as `trim` takes it: its text, or its texts as blocks."""
     result = _result(message).result
     if isinstance(result, str):
@@ -139,7 +139,7 @@ def _occasion(message: ChatMessage, messages: Sequence[ChatMessage], state: Stat
 
 def _write(state: State, messages: list[ChatMessage], start: int, new: Sequence[Any]) -> None:
     """The messages back into the state, where one changed."""
-    old = [_given(m) for m in messages[start:]]
+    old = [_texts(m) for m in messages[start:]]
     if list(new) == old:
         return
     for at, (shown, given) in enumerate(zip(new, old, strict=True), start):

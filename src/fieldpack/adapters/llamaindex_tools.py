@@ -90,14 +90,14 @@ class TrimmedTool(FunctionTool):
         context = kwargs.pop(_CONTEXT, None)
         output: ToolOutput = self._inner.call(*args, **kwargs, **self._context(context))
         read = partial(self._occasion, context, kwargs, output, "")
-        return _with(output, self._outputs.trimmed(_given(output), read))
+        return _with(output, self._outputs.trimmed(_texts(output), read))
 
     async def acall(self, *args: Any, **kwargs: Any) -> ToolOutput:
         """The tool's output, trimmed."""
         context = kwargs.pop(_CONTEXT, None)
         output: ToolOutput = await self._inner.acall(*args, **kwargs, **self._context(context))
         read = partial(self._occasion, context, kwargs, output, await _question(context))
-        return _with(output, await self._outputs.atrimmed(_given(output), read))
+        return _with(output, await self._outputs.atrimmed(_texts(output), read))
 
     def _context(self, context: Context | None) -> dict[str, Any]:
         """What the tool itself takes of the context."""
@@ -107,7 +107,7 @@ class TrimmedTool(FunctionTool):
     def _occasion(
         self, context: Context | None, arguments: Mapping[str, Any], output: ToolOutput, question: str
     ) -> Occasion | None:
-        if not _given(output):
+        if not _texts(output):
             return None
         call = ToolCall(self.metadata.get_name(), arguments, "", True if output.is_error else None)
         return Occasion(question, call, "", context)
@@ -126,14 +126,14 @@ async def _question(context: Context | None) -> str:
         return ""
 
 
-def _given(output: ToolOutput) -> list[dict[str, str]]:
+def _texts(output: ToolOutput) -> list[dict[str, str]]:
     """The texts of an output as blocks, as `trim` takes them."""
     return [{"type": "text", "text": b.text} for b in output.blocks if isinstance(b, TextBlock)]
 
 
 def _with(output: ToolOutput, shown: Sequence[Mapping[str, str]]) -> ToolOutput:
     """The output with other texts; the same one where none changes."""
-    if list(shown) == _given(output):
+    if list(shown) == _texts(output):
         return output
     texts = iter(shown)
     blocks = [
