@@ -1,10 +1,14 @@
 """Tool trimming in agents of the real langchain package, on LangGraph."""
 
+import asyncio
+
 import framework_cases as cases
 import pytest
 from agent_contract import LOG, AgentContract, check_value, rows_of_values, tools_of
-from langchain_core.messages import HumanMessage, ToolMessage
-from langgraph.prebuilt.tool_node import ToolCallRequest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt.tool_node import ToolCallRequest, ToolNode
 from langgraph.types import Command
 
 from fieldpack.adapters.langchain_tools import FieldpackToolTrimming
@@ -12,6 +16,12 @@ from fieldpack.errors import InputError, SettingsError
 
 CALL = {"name": "read", "args": {"source": "jobs"}, "id": "call_1"}
 STATE = {"messages": [HumanMessage("Why did job 413 fail?")]}
+
+
+@tool
+def read(source: str) -> str:
+    """Reads a source."""
+    return LOG
 
 
 class TestLangChain(AgentContract):
@@ -71,6 +81,16 @@ def test_the_errors_of_a_tool_that_failed_stay():
     message = ToolMessage(text, tool_call_id="call_1", status="error")
     shown = FieldpackToolTrimming({"budget": 120}).wrap_tool_call(request(), lambda r: message)
     assert "ValueError: no such table" in shown.content and shown.status == "error"
+
+
+def test_a_tool_node_of_a_graph_of_ones_own_takes_it():
+    trimming = FieldpackToolTrimming({"budget": 200})
+    node = ToolNode([read], wrap_tool_call=trimming.wrap_tool_call, awrap_tool_call=trimming.awrap_tool_call)
+    graph = StateGraph(MessagesState).add_node("tools", node).add_edge(START, "tools").compile()
+    given = {"messages": [*STATE["messages"], AIMessage("", tool_calls=[CALL])]}
+    for state in (graph.invoke(given), asyncio.run(graph.ainvoke(given))):
+        shown = state["messages"][-1].content
+        assert "413" in shown and len(shown) < 1_000
 
 
 def test_settings_that_are_none_are_refused():

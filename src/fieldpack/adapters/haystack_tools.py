@@ -122,7 +122,7 @@ def _result(message: ChatMessage) -> ToolCallResult:
 def _texts(message: ChatMessage) -> Any:
     """A result as `trim` takes it: its text, or its texts as blocks."""
     result = _result(message).result
-    if isinstance(result, str):
+    if not isinstance(result, Sequence) or isinstance(result, str):
         return result
     return [{"type": "text", "text": part.text} for part in result if isinstance(part, TextContent)]
 

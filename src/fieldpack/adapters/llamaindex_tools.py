@@ -127,7 +127,9 @@ async def _question(context: Context | None) -> str:
 
 
 def _texts(output: ToolOutput) -> list[dict[str, str]]:
-    """The texts of an output as blocks, as `trim` takes them."""
+    """The texts of an output as blocks, as `trim` takes them; none of what a tool of one's own gives instead."""
+    if not isinstance(output, ToolOutput):
+        return []
     return [{"type": "text", "text": b.text} for b in output.blocks if isinstance(b, TextBlock)]
 
 

@@ -73,6 +73,8 @@ class FieldpackToolTrimming:
 
     async def __call__(self, data: CallModelData[Any]) -> ModelInputData:
         """The input with trimmed outputs."""
+        if not isinstance(data.model_data.input, list):
+            return data.model_data
         items: list[Any] = list(data.model_data.input)
         calls: dict[str, Mapping[str, Any]] = {}
         questions: list[str] = []
