@@ -14,11 +14,14 @@ from fieldpack.errors import InputError
 from fieldpack.telemetry import log
 from fieldpack.tools.calls import ToolCall
 from fieldpack.tools.handle import ExpandTool
-from fieldpack.tools.state import TrimState
+from fieldpack.tools.shapes import shape_of
+from fieldpack.tools.state import TrimState, key_of
 from fieldpack.tools.trimmer import ToolTrimmer
 
 _CONVERSATIONS = 256
 """Conversations whose decisions a trimmer without a store remembers; the one used longest ago goes first."""
+_OUTPUTS = 10_000
+"""Outputs that a shadow remembers as counted."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class ToolOutputs:
         self._choice = choice
         self._lock = threading.Lock()
         self._states: OrderedDict[str, TrimState] = OrderedDict()
+        self._counted: OrderedDict[str, None] = OrderedDict()
 
     @property
     def expand(self) -> ExpandTool | None:
@@ -67,15 +71,15 @@ class ToolOutputs:
     def trimmed(self, output: Any, read: Callable[[], Occasion | None]) -> Any:
         """The output as it goes to the model; the same object where nothing changes. read: gives the occasion, or None
         for an output to leave alone."""
-        wanted = self._wanted(read)
+        wanted = self._wanted(output, read)
         return output if wanted is None else self.trimmer.trim(output, **wanted).output
 
     async def atrimmed(self, output: Any, read: Callable[[], Occasion | None]) -> Any:
         """`trimmed` for an event loop."""
-        wanted = self._wanted(read)
+        wanted = self._wanted(output, read)
         return output if wanted is None else (await self.trimmer.atrim(output, **wanted)).output
 
-    def _wanted(self, read: Callable[[], Occasion | None]) -> dict[str, Any] | None:
+    def _wanted(self, output: Any, read: Callable[[], Occasion | None]) -> dict[str, Any] | None:
         """The keyword arguments of `trim`, or None to leave the output alone."""
         try:
             occasion = read()
@@ -85,10 +89,22 @@ class ToolOutputs:
             conversation = _chosen(self._choice.conversation, occasion, occasion.conversation)
             if not question.strip() and not occasion.call.name:
                 return None
+            if conversation and self.trimmer.settings.shadow and self._is_counted(output, occasion.call, conversation):
+                return None
             return {"question": question, "call": occasion.call, "state": self._state(conversation)}
         except Exception as error:
             log.warning("tool output unchanged: %s: %s", type(error).__name__, error)
             return None
+
+    def _is_counted(self, output: Any, call: ToolCall, conversation: str) -> bool:
+        """Whether a shadow has decided on this output: nothing is frozen there, and it comes again in each request."""
+        key = conversation + key_of(call, shape_of(output).texts)
+        with self._lock:
+            known = key in self._counted
+            self._counted[key] = None
+            while len(self._counted) > _OUTPUTS:
+                self._counted.popitem(last=False)
+        return known
 
     def _state(self, conversation: str) -> TrimState | None:
         if not conversation:
