@@ -40,7 +40,7 @@ def documents():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    folder, packer = tmp_path_factory.mktemp("pages"), fp.ContextPacker()
+    folder, packer = tmp_path_factory.mktemp("pages"), fp.ContextPacker(enough=1.0)
     result = packer.pack("When are refunds paid, and to which card?", documents(), 160)
     explored = packer.explore(documents())
     htmls = {

@@ -70,7 +70,7 @@ def comparison_table(view: PackView) -> str:
     rows = [
         ("tokens of the text", f"{view.tokens:,}", f"{other.tokens:,}"),
         ("segments", f"{int(mine.sum()):,}", f"{int(theirs.sum()):,}"),
-        ("only there", f"{int((mine & ~theirs).sum()):,}", f"{int((theirs & ~mine).sum()):,}"),
+        ("kept by it alone", f"{int((mine & ~theirs).sum()):,}", f"{int((theirs & ~mine).sum()):,}"),
         ("documents", _documents(view, mine), _documents(view, theirs)),
         ("mean relevance", _mean(view, mine), _mean(view, theirs)),
     ]
