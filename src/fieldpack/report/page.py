@@ -25,6 +25,9 @@ _LONG = 400
 _MOST_TEXT = 100_000
 """Characters of the packed text that can be read and copied from the page."""
 
+_UNASKED = "What the documents are about"
+"""Stands in the place of a query where there is none."""
+
 
 def pack_page(view: PackView) -> str:
     """HTML of a whole pack: documents lit and dimmed, the reasons, the field, and a slider over other budgets.
@@ -53,9 +56,8 @@ def pack_page(view: PackView) -> str:
     ]
     main = _budget(view) + comparison_table(view) + pack_legend(view) + _notes([*view.notes, *_hidden(shown)])
     main += _columns(shown, picture, packed=_packed(view), compared=view.compared is not None)
-    asked = view.queries or (f"What {len(field.documents):,} documents are about",)
-    title = " · ".join(" ".join(q.split()) for q in asked)
-    head = _head("Query" if view.queries else "Without a query", asked, stats)
+    title = " · ".join(" ".join(q.split()) for q in view.queries) or _UNASKED
+    head = _head("Query" if view.queries else "No query", view.queries or (_UNASKED,), stats)
     return _page(f"fieldpack: {title}", head, main, facts, _how(view))
 
 
