@@ -153,3 +153,15 @@ def test_the_current_pipeline_is_read_from_its_log(labels, capsys):
     assert "no context for the question" in capsys.readouterr().err
     log.write_text('{"question": "x"}\n')
     assert run(["evaluate", str(labels), "--current", str(log)]) == 2
+
+
+@pytest.mark.parametrize("what", ["top-k", "no-query", "20"])
+def test_a_report_compares_with_another_way(labels, what, capsys):
+    out = labels.parent / "r.html"
+    asked = ["pack", str(labels.parent / "terms.md"), "-q", "When are refunds paid?", "-b", "30", "--report", str(out)]
+    assert run([*asked, "--compare", what]) == 0
+    page = out.read_text("utf-8")
+    assert 'class="compared"' in page and '"compare":{"name":' in page
+    assert run([*asked, "--compare", "magic"]) == 2
+    assert "allowed: top-k, no-query" in capsys.readouterr().err
+    assert run([*asked[:-2], "--compare", what]) == 2

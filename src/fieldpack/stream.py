@@ -88,8 +88,7 @@ def _blocks(documents: Iterable[object], most: int) -> Iterator[tuple[list[Docum
     """Documents by blocks, strings under their names doc-0, doc-1, ..., and whether a block is the last."""
     block: list[Document] = []
     chars = 0
-    for i, item in enumerate(documents):
-        document = document_of(item, i)
+    for document in (document_of(item, i) for i, item in enumerate(documents)):
         if block and (len(block) >= most or chars >= _BLOCK_CHARS):
             yield block, False
             block, chars = [], 0
