@@ -51,6 +51,28 @@ function asTable(p) {
   if (ruled && p.querySelector(".row")) p.querySelector(".row").classList.add("head");
 }
 document.querySelectorAll("p.table").forEach(asTable);
+/* A sentence that ends in the head of a table: the head becomes cells, the sentence stays a sentence. */
+function headIn(s) {
+  if (s.childElementCount || s.closest(".grid")) return;
+  const lines = s.textContent.split("\n"), row = (l) => /^\s*\|.*\|\s*$/.test(l);
+  let first = lines.length;
+  while (first > 0 && row(lines[first - 1])) first--;
+  if (lines.length - first < 2) return;
+  const out = make("i", "cells");
+  lines.slice(first).forEach((l, n) => { if (n) out.append(make("i", "bar", "\n")); out.append(tableRow(l, "|")); });
+  const top = out.querySelector(".row");
+  if (top && out.querySelector(".rule")) top.classList.add("head");
+  s.replaceChildren(document.createTextNode(lines.slice(0, first).join("\n") + (first ? "\n" : "")), out);
+}
+segs.forEach((s) => { if (s.textContent.includes("|")) headIn(s); });
+/* Rows of one table that are paragraphs of their own share the widths of their columns. */
+document.querySelectorAll("p.grid").forEach((p) => {
+  const before = p.previousElementSibling, own = p.querySelector(".row");
+  const last = before && (before.classList.contains("grid") || before.querySelector(".s:last-child > .cells")) ? [...before.querySelectorAll(".row")].pop() : null;
+  if (!last || !own || last.querySelectorAll(".cell").length !== own.querySelectorAll(".cell").length) return;
+  for (const part of [p, before]) (part.querySelector(".cells") || part).classList.add("aligned");
+  p.classList.add("goes-on");
+});
 let now = base, held = -1, focus = 0;
 
 /* ---- what is in and what is out, at the budget chosen ---- */
