@@ -93,3 +93,12 @@ def test_real_documents_of_haystack_are_read():
     haystack = pytest.importorskip("haystack")
     one = haystack.Document(content=TEXT, meta={"page": 1}, score=0.5)
     assert checked_documents([one])[0].metadata["page"] == 1
+
+
+def test_metadata_comes_along_over_http_and_mcp():
+    schemas = pytest.importorskip("fieldpack.server.schemas")
+    from fieldpack.mcp.tools import Given
+
+    for kind in (schemas.DocumentIn, Given):
+        assert kind(id="a", text=TEXT, metadata={"page": 3}).metadata == {"page": 3}
+        assert kind(id="a", text=TEXT).metadata == {}

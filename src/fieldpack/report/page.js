@@ -138,6 +138,7 @@ function reveal(i) {
   const d = segs[i].closest("details"), body = segs[i].closest(".body");
   if (d) d.open = true;
   unhide(i);
+  if (d && d.offsetParent === null) listAll();
   if (!body || !body.classList.contains("folded")) { if (d && !unfolded.has(body)) fold(d); }
   if (body && body.classList.contains("folded") && segs[i].getBoundingClientRect().bottom > body.getBoundingClientRect().bottom - 60) unfold(body);
 }
@@ -504,6 +505,16 @@ const copy = $("copy");
 if (copy && navigator.clipboard) {
   copy.hidden = false;
   copy.addEventListener("click", () => navigator.clipboard.writeText($("packed").textContent).then(() => { copy.textContent = "Copied"; }, () => {}));
+}
+/* A list of thousands of names is cut after eighty, until somebody wants it whole. */
+function listAll() { $("docs").classList.remove("many"); if ($("more-docs")) $("more-docs").remove(); }
+if (docs.length > 120) {
+  const more = make("button", "", "List all " + many(docs.length) + " documents");
+  more.id = "more-docs";
+  more.type = "button";
+  more.addEventListener("click", listAll);
+  $("docs").classList.add("many");
+  $("docs").after(more);
 }
 draw();
 openAtFirst();

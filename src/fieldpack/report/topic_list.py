@@ -66,8 +66,7 @@ def _places(field: FieldView, rows: IntArray) -> str:
     """Where the topic stands: the documents that hold most of its tokens."""
     tokens = np.bincount(field.rows.doc[rows], weights=field.rows.tokens[rows], minlength=len(field.documents))
     order = [d for d in np.argsort(-tokens, kind="stable").tolist() if tokens[d] > 0]
-    names = ", ".join(
-        f"<code>{text(field.documents[d].id[:80])}</code> {tokens[d] / tokens.sum():.0%}" for d in order[:_PLACES]
-    )
+    shares = {d: f" {tokens[d] / tokens.sum():.0%}" for d in order[:_PLACES] if tokens[d] >= 0.005 * tokens.sum()}
+    names = ", ".join(f"<code>{text(field.documents[d].id[:80])}</code>{shares.get(d, '')}" for d in order[:_PLACES])
     more = f" and {len(order) - _PLACES:,} more documents" if len(order) > _PLACES else ""
     return f"in {names}{more}" if names else ""
