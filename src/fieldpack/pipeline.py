@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -146,7 +146,7 @@ class ContextPacker(OldNames, PackerParts):
     def pack_stream(
         self,
         query: Queries | None,
-        documents: Iterable[str | Document],
+        documents: Documents,
         budget: int,
         *,
         state: FieldState | None = None,

@@ -27,7 +27,7 @@ from fieldpack.scored import Scored, Skipped
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
 
 if TYPE_CHECKING:
-    from fieldpack.report import PackView
+    from fieldpack.report import Comparison, PackView
 
 
 class Repacker(Protocol):
@@ -238,18 +238,30 @@ class Result(OldResultNames):
             rows = np.sort(rows[np.argsort(-self.relevance.total[rows], kind="stable")[:count]])
         return [Dropped(**self._entry(row)) for row in rows.tolist()]
 
-    def to_html(self, packs: Sequence[Result] | None = None) -> str:
+    def to_html(self, packs: Sequence[Result] | None = None, *, compare: Result | Comparison | None = None) -> str:
         """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
-        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`).
+        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`), or
+        none beside `compare`. compare: another pack of the same documents (another budget, without the query, other
+        settings), or `fieldpack.report.comparison_of` what another retriever keeps: shown side by side.
         """
         from fieldpack.report import at_other_budgets, pack_page
 
         if packs is None:
-            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack)
-        return pack_page(self._view(packs))
+            repack = None if compare is not None else self.repack
+            packs = at_other_budgets(self.segments.tokens, self.budget, repack)
+        return pack_page(self._view(packs, compare))
 
-    def _view(self, packs: Sequence[Result]) -> PackView:
+    def comparison(self, other: Result, name: str = "") -> Comparison:
+        """What another pack keeps, as segments of this one, for `to_html(compare=...)`. name: its title."""
+        from fieldpack.report import comparison_of
+
+        query = "; ".join(other.queries) if other.request.asks else "without a query"
+        name = name or (f"{other.budget:,} tokens" if other.queries == self.queries else query)
+        ranges = [(c.doc_id, c.start, c.end) for c in other.citations]
+        return comparison_of(self.corpus.documents, self.segments, name=name, tokens=other.tokens, ranges=ranges)
+
+    def _view(self, packs: Sequence[Result], compare: Result | Comparison | None) -> PackView:
         """What the page draws."""
         from fieldpack.report import OtherPack, PackView, field_view
 
@@ -279,6 +291,7 @@ class Result(OldResultNames):
             bound=packing.bound,
             notes=self.notes,
             timings=self.timings,
+            compared=self.comparison(compare) if isinstance(compare, Result) else compare,
             others=tuple(OtherPack(p.budget, p.tokens, p.inside) for p in packs if p.corpus is self.corpus),
         )
 

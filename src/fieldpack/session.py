@@ -8,7 +8,7 @@ first, unchanged, and what is new behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -22,10 +22,9 @@ from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
 from fieldpack.relevance.follow_up import read_after, weight_of_previous
-from fieldpack.request import Queries, Request, RequestOptions, checked_budget, checked_documents
+from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
-from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import TokenBudgetPlanner
@@ -64,7 +63,7 @@ class Session:
     def turn(
         self,
         query: Queries | None,
-        documents: str | Document | Iterable[str | Document] | Index,
+        documents: Documents | Index,
         budget: int | None = None,
         **options: Unpack[RequestOptions],
     ) -> Result:

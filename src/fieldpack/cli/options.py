@@ -123,6 +123,9 @@ class PackOptions(FileOptions, PackerOptions, Question):
         typer.Option("--sources/--no-sources", help="Name file and lines of each source; on where several are read."),
     ] = None
     report: Report = None
+    compare: Annotated[
+        str | None, typer.Option(metavar="WHAT", help="In the report: top-k (BM25), no-query, or another budget.")
+    ] = None
     index: Annotated[
         Path | None, typer.Option("--index", help="A folder of `fieldpack index`, in place of PATH...")
     ] = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fieldpack.cli import show
+from fieldpack.cli.compare import comparison_with
 from fieldpack.cli.decisions import DROPPED_IN_JSON, DROPPED_SHOWN
 from fieldpack.cli.inputs import (
     Query,
@@ -46,7 +47,8 @@ def pack(options: PackOptions) -> None:
     with show.Progress() as progress:
         result = _noted(_packed(options, progress), options)
     if options.report is not None:
-        write_text(options.report, result.to_html())
+        other = None if options.compare is None else comparison_with(result, options.compare)
+        write_text(options.report, result.to_html(compare=other))
     if options.as_json:
         typer.echo(json.dumps(result.to_dict(dropped=dropped), ensure_ascii=False, allow_nan=False))
     else:
@@ -213,6 +215,8 @@ def _check_single(options: PackOptions) -> None:
         raise InputError("PATH... and --index FOLDER are both given; the index has its documents: say one of them")
     if options.index is not None and options.scores:
         raise InputError("--scores goes with PATH...: an index keeps no scores, which are of one query")
+    if options.compare is not None and options.report is None:
+        raise InputError("--compare goes with --report FILE, which shows both")
     if options.stream and (options.index is not None or (options.paths or ["-"]) != ["-"]):
         raise InputError("--stream reads standard input; leave out PATH... and --index")
 

@@ -129,7 +129,9 @@ async def _http_problem(request: Request, error: Exception) -> Response:
 
 @lru_cache(maxsize=8)
 def _asset(name: str) -> bytes:
-    return resources.files("fieldpack.server").joinpath(name).read_bytes()
+    """A file of the page; its style begins with the palette and type of the report, so that both look alike."""
+    raw = resources.files("fieldpack.server").joinpath(name).read_bytes()
+    return resources.files("fieldpack.report").joinpath("look.css").read_bytes() + raw if name == "page.css" else raw
 
 
 async def page(name: str, media: str, request: Request) -> Response:
