@@ -27,6 +27,7 @@ from fieldpack.cli.inputs import (
 )
 from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
 from fieldpack.errors import BudgetError, InputError
+from fieldpack.packing.enough import ENOUGH
 from fieldpack.protocols import Progress
 
 if TYPE_CHECKING:
@@ -193,10 +194,10 @@ def _request(options: PackOptions, packer: ContextPacker) -> _Request:
         from fieldpack.shell import configure, load
 
         configured = configure(packer, load(read_text(str(options.shell))))
-        floor = packer.min_relevance
-        packer = configured.packer if floor == 0 else replace(configured.packer, min_relevance=floor)
+        own = {"min_relevance": packer.min_relevance, "enough": packer.enough}
+        usual = {"min_relevance": 0.0, "enough": ENOUGH}
+        packer = replace(configured.packer, **{name: own[name] for name in own if own[name] != usual[name]})
         budget = budget if budget is not None else configured.budget
-        queries += configured.queries
     if budget is None:
         raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
     return _Request(packer, queries or None, budget)
