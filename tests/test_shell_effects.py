@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fieldpack import ContextPacker
+from fieldpack import ContextPacker, Session
 from fieldpack.shell import ShellSettings, ShellSettingsError, compile, configure, fractal, parse, parse_many
 from fieldpack.shell.vocabulary import ACTIONS, SHELLS
 
@@ -22,14 +22,76 @@ NOTES = {"intent", "version", "description", "$schema"}
 """Keys for the reader of a file; nothing else may change nothing."""
 
 
-def effects(settings: ShellSettings) -> tuple[Any, ...]:
-    """What can be seen of settings from outside: the packer, its budget and queries, the plan, the steps due."""
+FACTS = {
+    "sea": (
+        "Spring tides come at new moon and at full moon",
+        "The Moon pulls the water of the sea",
+        "Neap tides are weak",
+    ),
+    "bread": (
+        "Sourdough bread needs flour and water",
+        "A starter of rye flour rests for days",
+        "Bakers bake bread early",
+    ),
+    "stone": (
+        "Azurite is a blue mineral of copper",
+        "Miners ground the mineral for paint",
+        "Malachite is a green mineral",
+    ),
+    "train": ("The tunnel took nine years to dig", "Granite slowed the work in the tunnel", "Trains pass the tunnel"),
+}
+TEXTS = tuple(
+    f"{fact}{more}."
+    for facts in FACTS.values()
+    for fact in facts
+    for more in ("", ", says the keeper of the harbour", ", and that is known at the coast")
+)
+TURNS = ("What happens at the coast?", "Who digs the tunnel?", "Which mineral is blue?", "What do bakers need?")
+
+
+HARBOURS = tuple(
+    f"The keeper {does}."
+    for does in (
+        *(f"of the old harbour {does} the tide" for does in ("notes the hour of", "watches", "looks for", "notes")),
+        "of the harbour notes the hour of the tide",
+        "has a harbour and a tide",
+        "waits in the old harbour",
+        "slowed the work in the tunnel",
+    )
+)
+
+
+LATER = ((1, "Which keeper notes the tide in the old harbour?"), (4, "Which keeper of the old harbour knows the tide?"))
+"""A text that is pinned in the first turn, and the query of the fourth: it is behind the best, far and near."""
+
+
+def later_pack(packer: ContextPacker, pinned: int, query: str) -> str:
+    """What is packed in the fourth turn, when the residue of a text that was pinned in the first has faded."""
+    state = None
+    for k, asked in enumerate(["What slowed the work?"] * 3 + [query]):
+        pins = [] if k else [f"doc-{pinned}"]
+        result = packer.pack(asked, HARBOURS, 12 if k else 30, state=state, pins=pins)
+        state = result.state
+    return result.text
+
+
+def packs(settings: ShellSettings) -> tuple[str, ...]:
+    """What a packer that obeys the settings packs: over the turns of a session, and without a query."""
     configured = configure(PACKER, settings)
+    session, budget = Session(configured.packer), configured.budget or 60
+    turns = [session.turn(TURNS[k % 4], INDEX if k % 3 else TEXTS[: 9 * (k + 1)], budget + 60 * k) for k in range(6)]
+    unasked = configured.packer.pack(None, INDEX.documents, budget).text
+    return (unasked, *(result.text for result in turns), *(later_pack(configured.packer, *later) for later in LATER))
+
+
+INDEX = PACKER.index(TEXTS)
+
+
+def effects(settings: ShellSettings) -> tuple[Any, ...]:
+    """What can be seen of settings from outside: the packs, the plan, the steps due."""
     allocation = settings.budget.allocate(2000) if settings.budget else None
     due = [[(step.action, dict(step.options), step.section) for step in settings.due(usage, 2000)] for usage in USAGES]
-    packer = configured.packer
-    kept = (packer.field, packer.min_relevance, packer.residue_weight)
-    return (kept, configured.budget, configured.queries, allocation, due)
+    return (packs(settings), allocation, due)
 
 
 def written(shell: str, entries: str) -> str:
@@ -41,6 +103,7 @@ BUDGET = "/token.budget{allocations={system=0.5, history=0.5}, @}"
 RULES = written(BUDGET, "management_rules=[/history.summarize{when='history > 100'}, /system.prune{}], @")
 CONTEXT = "/context.manage{budget={system=0.5, history=0.5}, @}"
 ATTRACTOR = "/field.manage{attractors=[{name='tides at sea'}, {name=bread, @}]}"
+RESIDUE = "/field.manage{residue_handling={priority=high, @}}"
 CASES = {
     "total_tokens": (BUDGET, "", "total_tokens=500"),
     "allocations": ("/token.budget{allocations={@}}", "system=0.5, history=0.5", "system=0.25, history=0.75"),
@@ -58,22 +121,22 @@ CASES = {
     "attractors.keywords": (ATTRACTOR, "", "keywords=[flour, water]"),
     "attractors.strength": (ATTRACTOR, "", "strength=0.3"),
     "boundaries.permeability": ("/field.manage{boundaries={@}}", "", "permeability=0.3"),
-    "boundaries.gradient": ("/field.manage{boundaries={@}}", "", "gradient=0.05"),
+    "boundaries.gradient": ("/field.manage{boundaries={@}}", "", "gradient=0.3"),
     "boundaries.rules": ("/field.manage{boundaries={@}}", "", "rules=[/boundary.filter{min_score=0.3}]"),
     "residue_handling.tracking": ("/field.manage{residue_handling={@}}", "", "tracking=false"),
     "residue_handling.preservation_strategy": (
-        "/field.manage{residue_handling={@}}",
+        RESIDUE,
         "preservation_strategy=compress_and_retain",
         "preservation_strategy=retain",
     ),
     "residue_handling.priority": ("/field.manage{residue_handling={@}}", "priority=low", "priority=high"),
-    "residue_handling.min_strength": ("/field.manage{residue_handling={@}}", "", "min_strength=0.4"),
+    "residue_handling.min_strength": (RESIDUE, "", "min_strength=0.9"),
     "token_optimization": ("/field.manage{@}", "", "token_optimization=[/optimize.by_attractor{top_n=1}]"),
     "boundary.adapt.threshold": ("/boundary.adapt{@}", "", "threshold=0.3"),
     "boundary.filter.min_score": ("/boundary.filter{@}", "", "min_score=0.3"),
     "optimize.by_attractor.top_n": ("/optimize.by_attractor{@}", "", "top_n=3"),
     "optimize.by_attractor.keep": ("/optimize.by_attractor{top_n=3, @}", "", "keep=all"),
-    "optimize.preserve_residue.min_strength": ("/optimize.preserve_residue{@}", "", "min_strength=0.4"),
+    "optimize.preserve_residue.min_strength": ("/optimize.preserve_residue{@}", "", "min_strength=0.9"),
     "optimize.amplify_resonance.target": ("/optimize.amplify_resonance{@}", "", "target=0.8"),
 }
 """Key: a shell, and two values of the key that must not come to the same."""
@@ -167,7 +230,7 @@ def test_automatic_optimisation_leaves_sections_with_a_rule_of_their_own_alone()
 
 # -- fractal.json
 
-SEEDS = [{"name": "tides", "strength": 0.9}, {"name": "bread", "strength": 0.4}]
+SEEDS = [{"name": "tides", "strength": 0.9}, {"name": "bread", "strength": 0.8}]
 ALLOCATED = {"allocation": {"system": 0.5, "history": 0.5}}
 RULED = {**ALLOCATED, "strategies": {"history": {"compression": "minimal", "strategies": ["window", "summarize"]}}}
 
@@ -201,15 +264,15 @@ FRACTAL: dict[str, tuple[dict[str, Any], Any]] = {
     "field.attractors.seeds": ({}, SEEDS),
     "field.resonance.target": ({}, 0.6),
     "field.resonance.amplification": (deeper("field.resonance.target", 0.6), False),
-    "field.boundaries.adaptive": ({}, False),
+    "field.boundaries.adaptive": (deeper("field.boundaries.gradient", 0.3), False),
     "field.boundaries.permeability": ({}, 0.3),
-    "field.boundaries.gradient": ({}, 0.05),
+    "field.boundaries.gradient": ({}, 0.3),
     "field.boundaries.resonance_change": ({}, 0.3),
     "field.boundaries.min_score": ({}, 0.3),
     "field.residue.tracking": ({}, False),
-    "field.residue.preservation_strategy": ({}, "retain"),
+    "field.residue.preservation_strategy": (deeper("field.residue.priority", "high"), "retain"),
     "field.residue.priority": ({}, "high"),
-    "field.residue.min_strength": ({}, 0.4),
+    "field.residue.min_strength": (deeper("field.residue.priority", "high"), 0.9),
 }
 NODE: dict[str, tuple[dict[str, Any], Any]] = {
     "compression": ({}, "minimal"),

@@ -194,9 +194,9 @@ def _request(options: PackOptions, packer: ContextPacker) -> _Request:
         from fieldpack.shell import configure, load
 
         configured = configure(packer, load(read_text(str(options.shell))))
-        own = {"min_relevance": packer.min_relevance, "enough": packer.enough}
-        usual = {"min_relevance": 0.0, "enough": ENOUGH}
-        packer = replace(configured.packer, **{name: own[name] for name in own if own[name] != usual[name]})
+        floor, enough = packer.min_relevance, packer.enough
+        packer = configured.packer if floor == 0 else replace(configured.packer, min_relevance=floor)
+        packer = packer if enough == ENOUGH else replace(packer, enough=enough)
         budget = budget if budget is not None else configured.budget
     if budget is None:
         raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")

@@ -24,8 +24,9 @@ that a larger budget never holds less than a smaller one, which was filled. A sh
 
 @dataclass(frozen=True, eq=False)
 class Stop:
-    """share in (0, 1]: of the relevance that fits, what is enough; below GUARD, of all relevance. relevance (n,) in [0, 1]: of the problem's rows.
-    total: the relevance of all rows that may be packed, those that the problem leaves out included."""
+    """share in (0, 1]: of the relevance that fits, what is enough; below GUARD, of all relevance. relevance (n,) in
+    [0, 1]: of the problem's rows. total: the relevance of all rows that may be packed, those that the problem leaves
+    out included."""
 
     share: float
     relevance: FloatArray

@@ -136,9 +136,10 @@ class ShellSettings:
         """Settings for a packer as JSON values; None (or []) where the shell has no such key. `configure` obeys all.
 
         budget: tokens. attractors: [(text, weight)], what the packer is drawn to. min_relevance in [0, 1].
-        permeability: the packer's `enough`. gradient, resonance_change: how it moves over turns.
-        top_n_attractors: detected at most. resonance_target: the agreement that is wanted, in [0, 1]. residue_fragments, residue_half_life, residue_min_strength: what
-        is carried to the next turn, at most, how long, and how weak. residue_weight: log odds that it adds.
+        permeability: the packer's `enough`. gradient, resonance_change: how it moves over turns. top_n_attractors:
+        detected at most. resonance_target: the agreement that is wanted, in [0, 1]. residue_fragments,
+        residue_half_life, residue_min_strength: what is carried to the next turn, at most, how long, and how weak.
+        residue_weight: log odds that it adds.
         """
         field = self.field or FieldShellSettings()
         return {
