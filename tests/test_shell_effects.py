@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from fieldpack import ContextPacker, Session
-from fieldpack.shell import ShellSettings, ShellSettingsError, compile, configure, fractal, parse, parse_many
+from fieldpack import ContextPacker, FieldSettings, Session
+from fieldpack.errors import SettingsError
+from fieldpack.shell import ShellSettings, ShellSettingsError, compile, configure, fractal, parse, parse_many, run
 from fieldpack.shell.vocabulary import ACTIONS, SHELLS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "shells.md").read_text("utf-8")
@@ -87,11 +88,32 @@ def packs(settings: ShellSettings) -> tuple[str, ...]:
 INDEX = PACKER.index(TEXTS)
 
 
-def effects(settings: ShellSettings) -> tuple[Any, ...]:
-    """What can be seen of settings from outside: the packs, the plan, the steps due."""
+def plan(settings: ShellSettings) -> tuple[Any, ...]:
+    """The tokens of the sections, and the steps that are due."""
     allocation = settings.budget.allocate(2000) if settings.budget else None
     due = [[(step.action, dict(step.options), step.section) for step in settings.due(usage, 2000)] for usage in USAGES]
-    return (packs(settings), allocation, due)
+    return (allocation, due)
+
+
+def effects(key: str, settings: ShellSettings) -> tuple[Any, ...]:
+    """What the page says that a key changes: packs, or the plan."""
+    return {"packs": packs, "plan": plan}[PROMISES[key]](settings)
+
+
+def promises() -> dict[str, str]:
+    """{key, with its action: the last column} of the page's tables of keys."""
+    out: dict[str, str] = {}
+    for line in PAGE.partition("## What each key does")[2].partition("## Mistakes")[0].splitlines():
+        cells = line.strip("| ").split(" | ")
+        if not line.startswith("| ") or cells[0] in ("shell", "action", "fractal.json", "the others"):
+            continue
+        place = cells[0].strip("`/") if len(cells) == 4 else ""
+        prefix = f"{place}." if place in ACTIONS else ""
+        out |= {prefix + name: cells[-1] for name in re.findall(r"`([^`]+)`", cells[-3])}
+    return out
+
+
+PROMISES = promises()
 
 
 def written(shell: str, entries: str) -> str:
@@ -175,7 +197,7 @@ def test_every_key_of_the_shells_has_a_case() -> None:
 @pytest.mark.parametrize("key", CASES)
 def test_every_key_of_the_shells_changes_something(key: str) -> None:
     shell, one, other = CASES[key]
-    assert effects(compile(parse(written(shell, one)))) != effects(compile(parse(written(shell, other))))
+    assert effects(key, compile(parse(written(shell, one)))) != effects(key, compile(parse(written(shell, other))))
 
 
 @pytest.mark.parametrize("key", REFUSED)
@@ -208,7 +230,7 @@ def test_every_option_of_a_sections_action_changes_the_steps_that_are_due(action
         value = VALUES.get(name, first_word)
         rules = written(BUDGET, f"management_rules=[/{action}{{@}}]")
         bare, with_option = (compile(parse(written(rules, option))) for option in ("", f"{name}={value}"))
-        assert effects(bare) != effects(with_option), name
+        assert plan(bare) != plan(with_option), name
 
 
 def test_a_high_priority_comes_before_a_low_one_whatever_the_order_of_the_text() -> None:
@@ -309,7 +331,7 @@ def loaded(manager: dict[str, Any]) -> ShellSettings:
 @pytest.mark.parametrize("key", FRACTAL)
 def test_every_key_of_fractal_json_changes_something(key: str) -> None:
     base, value = FRACTAL[key]
-    assert effects(loaded(base)) != effects(loaded(merged(base, deeper(key, value))))
+    assert effects(key, loaded(base)) != effects(key, loaded(merged(base, deeper(key, value))))
 
 
 @pytest.mark.parametrize("key", NODE)
@@ -319,7 +341,7 @@ def test_every_key_of_a_node_changes_something(key: str) -> None:
         {**ALLOCATED, "strategies": {"history": node}, "recursion": {"depth": 1}}
         for node in (base, {**base, key: value})
     ]
-    assert effects(loaded(managers[0])) != effects(loaded(managers[1]))
+    assert plan(loaded(managers[0])) != plan(loaded(managers[1]))
 
 
 def test_a_key_that_fractal_json_no_longer_takes_is_refused_with_those_that_work() -> None:
@@ -350,8 +372,49 @@ def test_a_shell_without_keys_leaves_the_packer_as_it_is() -> None:
 def test_the_options_are_json_and_the_documentation_names_every_key() -> None:
     options = compile(parse(written(CASES["boundaries.permeability"][0], "permeability=0.3"))).packer_options()
     assert json.loads(json.dumps(options)) == options
-    rows = "\n".join(line for line in PAGE.splitlines() if line.startswith("| "))
-    for key in [*CASES, *REFUSED, *FRACTAL]:
-        action = ".".join(key.split(".")[:2])
-        names = [f"`/{action}`", f"`{key.split('.')[-1]}`"] if action in ACTIONS else [f"`{key}`"]
-        assert all(name in rows for name in names), key
+    refused = {key for key, promise in PROMISES.items() if promise == "refused"}
+    assert refused == REFUSED.keys()
+    assert CASES.keys() | FRACTAL.keys() | NOTES - {"$schema"} == PROMISES.keys() - refused
+
+
+MINERALS = {"name": "minerals", "keywords": ["azurite", "mineral"]}
+
+
+def test_a_named_attractor_draws_rows_with_and_without_a_query_as_strongly_as_it_is() -> None:
+    for query in (None, "What happens at the coast?"):
+        without, numbers = PACKER.pack(query, TEXTS, 60), []
+        for strength in (0.0, 1.0):
+            field = FieldSettings.from_mapping({"attractors": [{**MINERALS, "strength": strength}]})
+            result = ContextPacker(field=field).pack(query, TEXTS, 60)
+            numbers.append(sum("mineral" in kept.text for kept in result.kept))
+            if strength == 0:
+                assert result.text == without.text
+            if query is not None:
+                assert (result.relevance.total == without.relevance.total).all(), "scores stay calibrated"
+        assert numbers[1] > numbers[0]
+
+
+def test_the_resonance_that_is_wanted_draws_rows_that_agree_with_the_field() -> None:
+    packs_of = [
+        ContextPacker(field=FieldSettings(resonance=target)).pack(TURNS[0], TEXTS, 200) for target in (0.0, 0.9)
+    ]
+    assert packs_of[0].text == PACKER.pack(TURNS[0], TEXTS, 200).text
+    assert packs_of[0].text != packs_of[1].text
+    agreement = packs_of[0].reading.attractors.affinity(packs_of[0].corpus.vectors) @ packs_of[0].reading.demand
+    means = [agreement[result.corpus.paragraph[result.inside]].mean() for result in packs_of]
+    assert means[1] > means[0]
+
+
+@pytest.mark.parametrize(
+    "attractors",
+    [[{"name": ""}], [{"name": "a", "color": 1}], ["a"], [{"name": "a"}] * 2, [{"name": "a", "strength": 2}]],
+)
+def test_what_is_no_attractor_is_refused(attractors: Any) -> None:
+    with pytest.raises(SettingsError, match="attractor"):
+        FieldSettings(attractors=attractors)
+
+
+def test_what_the_description_says_is_the_intent_that_is_shown() -> None:
+    described = {"fractalTokenManager": {"description": "Keep to the tides"}}
+    assert fractal.load(described).description == "Keep to the tides"
+    assert run(json.dumps(described))["settings"]["intent"] == "Keep to the tides"
