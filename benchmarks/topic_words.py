@@ -30,7 +30,7 @@ from fieldpack.relevance.topics import basin_words
 from fieldpack.types import Document
 
 HERE = Path(__file__).resolve().parent
-FOLDERS = ("git", "pydantic", "sqlalchemy")
+FOLDERS = ("git", "pydantic")
 LIMITS = (12, 64)
 
 

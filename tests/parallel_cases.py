@@ -33,7 +33,7 @@ def tasks(count, documents=6):
 
 
 BAD = {
-    "no query": {"id": "no query", "documents": ["a"], "budget": 5},
+    "number as query": {"id": "nq", "query": 5, "documents": ["a"], "budget": 5},
     "blank query": {"id": 7, "query": " ", "documents": ["a"], "budget": 5},
     "no documents": {"id": "none", "query": "q", "budget": 5},
     "number as document": {"id": "n", "query": "q", "documents": [1], "budget": 5},

@@ -141,6 +141,8 @@ def test_nothing_in_nothing_out_and_a_blank_query_leaves_the_order():
     assert ranker.run(QUERY, [Document(content=None), Document(content=" ")]) == {"documents": []}
     assert ranker.run(" ", documents()) == {"documents": documents()[:1]}
     assert ranker.run(" ", documents(), budget=10) == {"documents": []}
+    out = ranker.run(documents=documents(), budget=20)["documents"]
+    assert out and all(d.meta["fieldpack"]["reason"].startswith("salience") for d in out)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_no_ids_and_equal_ids_are_kept_apart():
         Document(page_content=TEXTS[0]),
         Document(page_content=TEXTS[1], id="doc-0"),
         Document(page_content=TEXTS[2], id="same"),
-        Document(page_content=TEXTS[0] + " Salt.", id="same"),
+        Document(page_content="Salt lakes have no outflow.", id="same"),
     ]
     out = FieldpackCompressor(budget=LARGE, packer={"enough": 1.0}).compress_documents(given_documents, QUERY)
     assert [(d.id, d.page_content) for d in out] == [(d.id, d.page_content) for d in given_documents]
@@ -134,6 +134,15 @@ def test_nothing_in_nothing_out_and_a_blank_query_is_an_error():
     assert compressor.compress_documents([Document(page_content=" \n")], QUERY) == []
     with pytest.raises(fp.InputError, match="query is empty"):
         compressor.compress_documents(documents(), " ")
+
+
+def test_the_transformer_keeps_what_the_documents_are_about_inside_the_budget():
+    compressor = FieldpackCompressor(budget=40)
+    out = compressor.as_transformer().transform_documents(documents())
+    wanted = fp.ContextPacker().pack(None, [fp.Document(str(i), d.page_content) for i, d in enumerate(documents())], 40)
+    assert out and compressor._engine.count([d.page_content for d in out]) <= 40
+    assert all(d.metadata["fieldpack"]["reason"].startswith("salience") for d in out)
+    assert len(out) == len({k.doc_id for k in wanted.kept})
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,6 @@ def test_explain_shows_every_decision(capsys, folder):
         (["pack", "-q", "a", "-b", "0", "{}/bread.txt"], "budget is 0"),
         (["pack", "-q", " ", "-b", "10", "{}/bread.txt"], "query is empty"),
         (["pack", "-q", "a", "{}/bread.txt"], "no budget"),
-        (["pack", "-b", "10", "{}/bread.txt"], "--query"),
         (["pack", "-q", "a", "-b", "ten", "{}/bread.txt"], "--budget"),
         (["pack", "-q", "a", "-b", "10", "-m", "gpt", "{}/bread.txt"], "static"),
         (["pack", "-q", "a", "-b", "10", "-e", "none_base", "{}/bread.txt"], "o200k_base"),
@@ -209,7 +208,7 @@ def test_a_terminal_gets_the_summary(folder):
 
 def test_demo_field_models_plan(capsys, folder):
     code, out, _ = called(capsys, "demo")
-    assert code == 0 and "of 250 tokens" in out and "README.md" in out
+    assert code == 0 and "of 250 tokens" in out and "guide.md:" in out
     code, out, _ = called(capsys, "field", "--json", folder / "tides.md", folder / "bread.txt")
     assert code == 0 and json.loads(out)["documents"] == 2
     code, out, _ = called(capsys, "models", "verify", "--json")

@@ -268,7 +268,7 @@ class TestSummary:
         summary = context[1]["content"]
         assert summary.startswith("Summary of previous conversation: ") and len(context) == 5
         said = render(memory.messages)
-        sentences = re.split(r"(?<=[.?!])\s+", summary.removeprefix("Summary of previous conversation: "))
+        sentences = re.split(r"(?<=[.?!])\s+(?:…\s+)?", summary.removeprefix("Summary of previous conversation: "))
         assert len(sentences) > 3 and all(s in said for s in sentences)
 
     def test_any_function_can_summarise_and_is_held_to_the_budget(self):

@@ -364,7 +364,7 @@ NOTHING = {
 def test_nothing_to_pack_is_an_empty_pack_with_a_note_at_every_door(name: str, dense: bool) -> None:
     documents, note = NOTHING[name]
     settings = {"unit": "auto", "order": "source", "cite": True, "titles": False, "allow_cut": True}
-    w = World(documents, "the moon", 9, (), {**settings, "min_relevance": 0.0}, dense)
+    w = World(documents, "the moon", 9, (), {**settings, "min_relevance": 0.0, "enough": 1.0}, dense)
     result = w.packer.pack(w.query, documents, w.budget)
     assert (result.text, result.tokens, result.kept, result.dropped) == ("", 0, (), ())
     assert result.notes == (note,) and result.state is not None and result.repack(3).notes == (note,)

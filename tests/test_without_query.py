@@ -173,3 +173,9 @@ def test_what_is_new_and_what_faded_since_an_earlier_look_is_told_apart(tmp_path
     assert len(later.faded) == len(since.centers)
     assert packer.explore(COPPER).faded == ()
     assert all(t.new is None for t in first.topics)
+
+
+def test_the_report_says_that_there_was_no_query() -> None:
+    result = fp.ContextPacker().pack(None, ALL, 60)
+    assert "What the documents are about" in result.to_html()
+    assert result.to_dict()["query"] is None

@@ -46,11 +46,12 @@ class Explored:
 
     @cached_property
     def faded(self) -> tuple[Faded, ...]:
-        """The attractors of the earlier look that these documents have no more, the strongest first."""
+        """The attractors of the earlier look that these documents have no more, nor a paragraph near to them, the
+        strongest first."""
         if self.since is None or not len(self.since.centers):
             return ()
         old = self.since
-        here = _have_match(old.centers, self.reading.attractors.centers)
+        here = _have_match(old.centers, self.reading.attractors.centers) | _have_match(old.centers, self.corpus.vectors)
         words = old.words if len(old.words) == len(old.centers) else ((),) * len(old.centers)
         return tuple(Faded(words[k], float(old.strength[k])) for k in np.flatnonzero(~here).tolist())
 

@@ -27,6 +27,7 @@ from fieldpack.field.state import FieldState
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
+from fieldpack.relevance.follow_up import read_after, weight_of_previous
 from fieldpack.request import Queries, Request, RequestOptions, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
@@ -46,8 +47,8 @@ class Session:
     packer: default ContextPacker(). planner: where `turn` finds its budget (its section `section`). memory: for
     `remember` and `recall`; by default with the packer's models. state: of a turn before. switching: log odds >= 0 that
     the first segment of the last prompt has over one that is new, later ones less, as less of a cached prefix hangs on
-    them (benchmarks/results/memory.json shows what it buys and costs). boundary: of the next pack, None where it does
-    not move.
+    them (benchmarks/results/memory.json shows what it buys and costs). asked: the last question that said enough, with
+    which a follow-up ("and for damaged goods?") is read. boundary: of the next pack, None where it does not move.
     """
 
     packer: ContextPacker = field(default_factory=ContextPacker)
@@ -58,6 +59,7 @@ class Session:
     section: str = "input"
     prompt: Prompt = field(default_factory=Prompt)
     turns: int = 0
+    asked: str = ""
     boundary: Boundary | None = None
 
     def __post_init__(self) -> None:
@@ -88,7 +90,7 @@ class Session:
         planner's. options: pins, scores, enough, as for ContextPacker.pack. Raises InputError without either, and what
         `pack` raises.
         """
-        request = self._bounded(Request.checked(query, self._budget(budget), **options))
+        request = self._bounded(Request.checked(self._in_turn(query), self._budget(budget), **options))
         if isinstance(documents, Index):
             documents.check(self.packer)
             corpus, overview = documents.corpus, documents.overview
@@ -108,6 +110,8 @@ class Session:
             self.boundary = self.boundary.step(min(1.0, max(-1.0, overall(packed))))
         self.prompt = self.prompt.following(result, self.packer)
         self.turns += 1
+        if isinstance(query, str) and (not self.asked or weight_of_previous(query) == 0):
+            self.asked = query
         if self.planner is not None and budget is None:
             self.planner.track_usage(self.section, result.tokens)
         return result
@@ -148,6 +152,7 @@ class Session:
             "tokenizer": self.packer.tokenizer.name,
             "switching": self.switching,
             "prompt": self.prompt.to_dict(),
+            "asked": self.asked,
             "boundary": None if self.boundary is None else asdict(self.boundary),
         }
         store.save(place, KIND, VERSION, facts=facts, files={}, arrays={})
@@ -180,12 +185,19 @@ class Session:
                 section=str(head["section"]),
                 prompt=prompt,
                 turns=int(head["turns"]),
+                asked=str(head.get("asked", "")),
                 boundary=Boundary(**bounds) if (bounds := head.get("boundary")) else None,
             )
         except FieldpackError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as e:
             raise store.damaged(place, KIND, str(e)) from e
+
+    def _in_turn(self, query: Queries | None) -> Queries | None:
+        """One question, with the last one where it says little itself; what is no single question as it is."""
+        if not isinstance(query, str) or not query.strip() or not self.asked:
+            return query
+        return read_after(query, self.asked)
 
     def _budget(self, budget: int | None) -> int:
         if budget is not None:

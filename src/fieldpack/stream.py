@@ -3,9 +3,9 @@
 A block of documents at a time is read as a corpus. Each query screens every paragraph by the rule that `pack` uses
 where there are many (`fieldpack.relevance.shortlist`): the idf of its words that the paragraph holds, and the cosine of
 its vector, both in standard deviations over all paragraphs so far. The sums that this takes (how often each two of the
-query's words meet in a paragraph) are kept, so that the rule is that of the whole stream whenever it is applied. Held
-are the documents with the best paragraphs, those beside the very best, those whose title the very best speak of, and
-what is pinned. At the end they are read as any documents are, with the document frequencies of the whole stream.
+query's words meet in a paragraph) are kept, so that the rule is always that of the whole stream. Held are the documents
+with the best paragraphs, those beside the very best, those whose title the very best speak of, and what is pinned. At
+the end they are read as any documents are, with the document frequencies of the whole stream.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fieldpack.types import BoolArray, Document, FloatArray, IntArray
 from fieldpack.words import split, words_of
 
 HOLD = 4096
-"""Documents held between blocks, and more where these are less than _BUDGETS budgets of text; documents of a block."""
+"""Documents of a block, and held between blocks: more where these are less than _BUDGETS budgets of text."""
 _BLOCK_CHARS = 4_000_000
 """Characters at which a block ends before it has all its documents."""
 _BUDGETS, _CHARS_A_TOKEN = 8, 4

@@ -50,7 +50,7 @@ class FieldpackPostprocessor(BaseNodePostprocessor):
 
     to_dict leaves out what is an object: the embedder, and a ContextPacker (give its keyword arguments).
 
-    Raises InputError without a query, EmbeddingError for vectors of another model than the query's.
+    Without a query: what the nodes are about. Raises EmbeddingError for vectors of another model than the query's.
     """
 
     budget: int = Field(description="Tokens that the nodes may take, blank lines between them counted.")

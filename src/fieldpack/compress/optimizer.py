@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fieldpack.checks import whole
+from fieldpack.checks import MOST_TOKENS, whole
 from fieldpack.compress.counting import Counting, tokenizer_of
 from fieldpack.compress.extract import best_sentence_start, extract
 from fieldpack.compress.rank import Embed
@@ -16,7 +16,7 @@ from fieldpack.errors import InputError, UnknownNameError
 Strategy = Callable[[str, int], str]
 """(text, target tokens) -> text. A result that is over the target is left, and the next heavier strategy tried."""
 
-MAX_TOKENS = 1 << 40
+MAX_TOKENS = MOST_TOKENS
 """Tokens of the largest target: more than any text has."""
 
 # From which ratio target / tokens each strategy is tried first (design text, section 8.3), lightest first.

@@ -246,7 +246,10 @@ class _Fitting:
         free = np.flatnonzero(~closed & (costs <= left))
         out: list[int] = []
         texts = set[int]()
-        for row in free[best_first(packing.gain[free])].tolist():
+        # Of copies the first, whatever the last bits of their gains say.
+        first = {} if problem.same is None else {int(problem.same[row]): row for row in free[::-1].tolist()}
+        for ranked in free[best_first(packing.gain[free])].tolist():
+            row = ranked if problem.same is None else first[int(problem.same[ranked])]
             if int(costs[row]) > left or (problem.same is not None and int(problem.same[row]) in texts):
                 continue
             if not says_nothing_alone(self.writer.documents, self.writer.segments, int(self.rows[row])):

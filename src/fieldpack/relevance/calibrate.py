@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fieldpack.checks import MOST_TOKENS
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.field.boundary import conformal
 from fieldpack.protocols import Progress
 from fieldpack.relevance.outside import ScoreRange, standardised
 from fieldpack.types import BoolArray, Document, FloatArray
 
-_NO_LIMIT = 1 << 40
+_NO_LIMIT = MOST_TOKENS
 """Tokens: a budget under which every segment has its relevance and none is refused."""
 _FAR = 2.0
 _FEWEST = 10

@@ -21,6 +21,9 @@ _LONG = 400
 _MOST_TEXT = 100_000
 """Characters of the packed text that can be read and copied from the page."""
 
+_UNASKED = "What the documents are about"
+"""Stands in the place of a query where there is none."""
+
 
 def pack_page(view: PackView) -> str:
     """HTML of a whole pack: documents lit and dimmed, the reasons, the field, and a slider over other budgets.
@@ -45,8 +48,9 @@ def pack_page(view: PackView) -> str:
         (f"{len(field.documents):,}", "documents" if len(field.documents) != 1 else "document", ""),
     ]
     main = _budget(view) + _notes([*view.notes, *_hidden(shown)]) + _columns(shown, picture, _packed(view))
-    title = " · ".join(" ".join(q.split()) for q in view.queries)
-    return _page(f"fieldpack: {title}", _head("Query", view.queries, stats), main, facts, _how(view))
+    title = " · ".join(" ".join(q.split()) for q in view.queries) or _UNASKED
+    head = _head("Query" if view.queries else "No query", view.queries or (_UNASKED,), stats)
+    return _page(f"fieldpack: {title}", head, main, facts, _how(view))
 
 
 def field_page(field: FieldView) -> str:
