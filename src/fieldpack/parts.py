@@ -18,6 +18,7 @@ from fieldpack.deprecation import renamed
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError, SettingsError
+from fieldpack.field.carry import Carried
 from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.packing.enough import ENOUGH, Stop
 from fieldpack.packing.fit import Layout, Writer
@@ -31,6 +32,7 @@ from fieldpack.packing.problem import (
     PackingSettings,
 )
 from fieldpack.packing.render import CITES, ORDERS, Cite, Order
+from fieldpack.relevance.drawn import drawn_by_resonance, drawn_to_named, with_named
 from fieldpack.relevance.outside import Outside, read_again, standardised
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.rerank import Reranking, rerank
@@ -40,7 +42,7 @@ from fieldpack.relevance.scorer import Scorer
 from fieldpack.relevance.turns import with_turn_gains
 from fieldpack.request import Request, checked_enough
 from fieldpack.rerank.service import RerankService, is_reranker
-from fieldpack.scored import LazyReading, Scored
+from fieldpack.scored import LazyReading, Scored, added
 from fieldpack.text.tokens import tokenizer as make_tokenizer
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
@@ -66,7 +68,8 @@ class PackerParts(AsyncPacks):
     that was packed in an earlier turn, which keeps packs stable. reranker: a second model that reads only the
     paragraphs that can still win: what EmbeddingService takes, or one that reads query and text together
     (`fieldpack.rerank.service.RerankService`). enough: in (0, 1], the pack ends when it holds this share of the
-    relevance that its budget could hold, where that is most of all (`fieldpack.packing.enough`); 1 fills the budget.
+    relevance that its budget could hold, where that is most of all; below 0.9 it is the permeability of the boundary,
+    the share of all relevance at which a pack ends (`fieldpack.packing.enough`); 1 fills the budget.
     score_weight: log odds in [0, 50] that one standard deviation of a score from outside adds; rerank_weight: the same
     of the reranker's scores. render: "json" writes a document that is a JSON array or object as valid JSON, with the
     keys around what was kept and counts of the rest; "text" hands out its pieces as they stand.
@@ -167,7 +170,8 @@ class PackerParts(AsyncPacks):
         if not len(corpus.rows):
             return relevance_of_nothing()
         if not request.asks:
-            return salience(corpus, field.reading, None if field.state is None else field.state.carried)
+            carried = None if field.state is None else field.state.carried
+            return salience(corpus, field.reading, self._asking(carried, corpus))
         vectors = field.query_vectors
         queries = [parse_query(text, corpus, self.static) for text in request.queries]
         setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
@@ -177,6 +181,26 @@ class PackerParts(AsyncPacks):
         else:
             relevance = score(queries, corpus, setup, dense)
         return with_turn_gains(relevance, corpus, self.packing_for(corpus).turns)
+
+    def _asking(self, carried: Carried | None, corpus: Corpus) -> Carried | None:
+        """The attractors that ask where there is no query."""
+        named = self.field.attractors
+        return (
+            with_named(carried, named, self.query_vectors(tuple(a.text for a in named), corpus)) if named else carried
+        )
+
+    def drawn(self, request: Request, corpus: Corpus, field: LazyReading) -> FloatArray | None:
+        """(n,) log odds for the choice of rows by the field's named attractors, and by the resonance that is wanted;
+        None for none. Without a query the named attractors ask, and add nothing here."""
+        settings, out = self.field, None
+        if settings.attractors and request.asks and len(corpus.rows):
+            setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit)
+            vectors = self.query_vectors(tuple(a.text for a in settings.attractors), corpus)
+            dense = None if corpus.dense is None else [corpus.dense @ v for v in vectors]
+            out = drawn_to_named(settings.attractors, corpus, setup, self.static, dense)
+        if settings.resonance > 0 and len(corpus.rows):
+            out = added(out, drawn_by_resonance(settings.resonance, field.reading, corpus))
+        return out
 
     def outside(self, request: Request, corpus: Corpus, relevance: Relevance) -> Outside:
         """The log odds that scores from outside and a reranker of query and text add to the choice of each row."""

@@ -90,7 +90,8 @@ class ContextPacker(OldNames, PackerParts):
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         outside = self.outside(request, corpus, relevance)
-        admission = self.admission(corpus, pinned, state, added(extras.bias, outside.bias))
+        bias = added(added(extras.bias, outside.bias), self.drawn(request, corpus, field))
+        admission = self.admission(corpus, pinned, state, bias)
         scored = Scored(
             corpus=corpus,
             relevance=relevance,

@@ -28,6 +28,7 @@ from fieldpack.cli.inputs import (
 )
 from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
 from fieldpack.errors import BudgetError, InputError
+from fieldpack.packing.enough import ENOUGH
 from fieldpack.protocols import Progress
 
 if TYPE_CHECKING:
@@ -196,10 +197,10 @@ def _request(options: PackOptions, packer: ContextPacker) -> _Request:
         from fieldpack.shell import configure, load
 
         configured = configure(packer, load(read_text(str(options.shell))))
-        floor = packer.min_relevance
+        floor, enough = packer.min_relevance, packer.enough
         packer = configured.packer if floor == 0 else replace(configured.packer, min_relevance=floor)
+        packer = packer if enough == ENOUGH else replace(packer, enough=enough)
         budget = budget if budget is not None else configured.budget
-        queries += configured.queries
     if budget is None:
         raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
     return _Request(packer, queries or None, budget)
