@@ -180,9 +180,8 @@ class Result(OldResultNames):
 
     @cached_property
     def left_out(self) -> tuple[str, ...]:
-        """ "ID: rows 3, 118 of 400" for each document of whose tables or arrays only some rows were packed; rows are
-        counted from 1 below the header. The text has no such mark, so that it stays a table (with cite="lines" the
-        header of the source says it)."""
+        """ "ID: rows 3, 118 of 400", counted from 1 below the header, where only some rows of a table or array were
+        packed. The text has no such mark, so that it stays a table; with cite="lines" the source's header says it."""
         return left_out(self.corpus.documents, self.segments, np.flatnonzero(self.inside))
 
     def repack(self, budget: int) -> Result:
@@ -242,14 +241,12 @@ class Result(OldResultNames):
         """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
         packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`), or
-        none beside `compare`. compare: another pack of the same documents (another budget, without the query, other
-        settings), or `fieldpack.report.comparison_of` what another retriever keeps: shown side by side.
-        """
+        none beside `compare`: another pack of the same documents, or `fieldpack.report.comparison_of` what another
+        retriever keeps, shown side by side."""
         from fieldpack.report import at_other_budgets, pack_page
 
         if packs is None:
-            repack = None if compare is not None else self.repack
-            packs = at_other_budgets(self.segments.tokens, self.budget, repack)
+            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack if compare is None else None)
         return pack_page(self._view(packs, compare))
 
     def comparison(self, other: Result, name: str = "") -> Comparison:
@@ -258,8 +255,8 @@ class Result(OldResultNames):
 
         query = "; ".join(other.queries) if other.request.asks else "without a query"
         name = name or (f"{other.budget:,} tokens" if other.queries == self.queries else query)
-        ranges = [(c.doc_id, c.start, c.end) for c in other.citations]
-        return comparison_of(self.corpus.documents, self.segments, name=name, tokens=other.tokens, ranges=ranges)
+        kept = [(c.doc_id, c.start, c.end) for c in other.citations]
+        return comparison_of(self.corpus.documents, self.segments, name=name, tokens=other.tokens, ranges=kept)
 
     def _view(self, packs: Sequence[Result], compare: Result | Comparison | None) -> PackView:
         """What the page draws."""

@@ -99,9 +99,8 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fitted(FrozenArrays):
-    """inside (n,): rows of the text; filled (n,): those added to fill what was left. brought
-    (n,): those that others need. cut: the one row that was cut, if
-    any. reordered: whether the order asked for did not fit."""
+    """inside (n,): rows of the text; filled (n,): those added to fill what was left. brought (n,): those that others
+    need. cut: the one row that was cut, if any. reordered: whether the order asked for did not fit."""
 
     inside: BoolArray
     filled: BoolArray
