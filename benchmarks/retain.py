@@ -33,6 +33,7 @@ from retainkit.types import Probe, Retained, Transcript, Turn
 from fieldpack import ContextPacker, Document, PackingSettings
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.request import Request
+from fieldpack.scored import LazyReading
 
 COST_EXPONENT = 0.4
 GAIN = 0.3
@@ -54,7 +55,7 @@ class FieldpackPolicy:
         corpus = self._corpus(transcript)
         request = Request.checked(probe.question, budget)
         vectors = self.packer.query_vectors(request.queries, corpus)
-        rows = self.packer.relevance(request, corpus, vectors).logit
+        rows = self.packer.relevance(request, corpus, LazyReading(corpus, vectors, None, self.packer.field)).logit
         logit = np.full(len(transcript.turns), -np.inf)
         np.maximum.at(logit, corpus.rows.doc, rows)
         named = {t.speaker for t in transcript.turns if t.speaker.lower() in probe.question.lower()}

@@ -74,14 +74,14 @@ def check_spans(given, content, facts):
     assert facts["score"] == max(s["score"] for s in facts["spans"])
 
 
-def run_docs(heading):
-    """Runs the code of one section of docs/frameworks.md, its blocks one after the other; the names it leaves."""
-    page = (Path(__file__).parents[1] / "docs" / "frameworks.md").read_text("utf-8")
+def run_docs(heading, file="frameworks.md"):
+    """Runs the code of one section of a page of docs, its blocks one after the other; the names it leaves."""
+    page = (Path(__file__).parents[1] / "docs" / file).read_text("utf-8")
     section = re.split(r"^## ", page, flags=re.MULTILINE)
     (body,) = [s for s in section if s.split("\n")[0] == heading]
     blocks = re.findall(r"```python\n(.*?)```", body, flags=re.DOTALL)
     assert blocks
     names = {"__name__": f"docs_{heading}"}
     for block in blocks:
-        exec(compile(block, f"frameworks.md:{heading}", "exec"), names)
+        exec(compile(block, f"{file}:{heading}", "exec"), names)
     return names

@@ -233,7 +233,10 @@ def test_shells(capsys, folder):
     assert code == 0 and json.loads(out)["packer"]["budget"] == 40
     files = (folder / "tides.md", folder / "bread.txt")
     code, out, _ = called(capsys, "pack", "-q", "starter", "--shell", good, "--no-sources", *files)
-    assert code == 0 and tokenizer("o200k_base").count(out.rstrip("\n")) <= 40 and "ides" in out and "starter" in out
+    assert code == 0 and tokenizer("o200k_base").count(out.rstrip("\n")) <= 40 and "starter" in out
+    code, roomy, _ = called(capsys, "pack", "-q", "starter", "--shell", good, "--enough", "1", "--no-sources", *files)
+    assert code == 0 and len(out) < len(roomy), "what the command line says goes before the permeability"
+    assert "ides" in roomy and "starter" in roomy, "the attractor draws what the query did not ask for"
 
 
 def test_calibrate_gives_a_boundary_that_pack_takes(capsys, folder):

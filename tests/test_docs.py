@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-OWN = {"frameworks.md", "service.md"}  # run beside the tests of the adapters and of the service
+OWN = {"frameworks.md", "agents.md", "service.md"}  # run beside the tests of the adapters and of the service
 PAGES = sorted(p.name for p in DOCS.glob("*.md") if p.name not in OWN and "```python" in p.read_text("utf-8"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 VERBS = ["pack", "batch", "index", "field", "demo", "plan", "compress", "models", "calibrate"]
-VERBS += ["shell", "bench", "serve", "mcp", "trim", "expand", "hook post-tool-use"]
+VERBS += ["shell", "bench", "serve", "mcp", "trim", "expand", "hook post-tool-use", "analyze", "evaluate"]
 
 
 def real_help(verb):

@@ -426,3 +426,19 @@ class TestStandardInput:
     def test_what_is_no_text_is_refused(self) -> None:
         with pytest.raises(InputError, match="standard input is a binary file"):
             read(["-"], stdin=io.TextIOWrapper(io.BytesIO(b"caf\0")))
+
+
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Запасной ключ висит за котлом.\nПосетители входят через ворота.\n",
+        "备用钥匙挂在锅炉后面。\n访客在门口签到。\n",
+        "المفتاح الاحتياطي خلف المرجل.\nيوقع الزوار عند البوابة.\n",
+        "day,count\n1,20\n2,31\n3,7\n",
+    ],
+)
+def test_utf_16_without_a_mark_is_read_in_every_script(tmp_path: Path, text: str, charset: str) -> None:
+    (tmp_path / "note.txt").write_bytes(text.encode(charset))
+    (document,) = read(tmp_path / "note.txt")
+    assert document.text == text and document.metadata["charset"] == charset

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -22,8 +23,9 @@ from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
 from fieldpack.html import escape
-from fieldpack.report import field_page, field_view, result_page, safe
+from fieldpack.report import comparison_of, field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
+from fieldpack.report.measures import MEASURES
 from fieldpack.request import checked_documents
 
 EVIL = 'document.title="PWNED"'
@@ -71,6 +73,10 @@ TAGS = {
         "i",
         "code",
         "abbr",
+        "kbd",
+        "h3",
+        "ol",
+        "caption",
         "a",
     ),
     *("table", "thead", "tbody", "tr", "th", "td", "label", "input", "output", "select", "option", "button"),
@@ -450,7 +456,7 @@ def contrast(a, b):
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_colours_can_be_read(theme):
     """WCAG 2 AA: 4.5 for text, 3 for marks, in both themes."""
-    style = resources.files("fieldpack.report").joinpath("page.css").read_text("utf-8")
+    style = resources.files("fieldpack.report").joinpath("look.css").read_text("utf-8")
     pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", style)
     colour = {name: (light, dark)[theme] for name, light, dark in pairs}
     read = {"paper": ("ink", "dim", "soft", "in-edge", "out-edge"), "card": ("dim", "soft", "accent")}
@@ -472,3 +478,51 @@ def test_controls_have_names(page):
         if "aria-labelledby" in attrs:
             assert attrs["aria-labelledby"] in {a.get("id") for _, a in page.tags}
     assert page.tags[0][1]["lang"] == "en"
+
+
+def test_a_comparison_shows_what_either_keeps(packer, result):
+    other = result.repack(20)
+    page = Page(result.to_html(compare=other))
+    assert page.facts["compare"]["rows"] == np.flatnonzero(other.inside).tolist()
+    assert page.facts["compare"]["name"] == "20 tokens" and [p["budget"] for p in page.facts["packs"]] == [40]
+    without = packer.pack(None, DOCS, 40)
+    facts = Page(result.to_html(compare=without)).facts["compare"]
+    assert facts["name"] == "without a query" and facts["rows"] == np.flatnonzero(without.inside).tolist()
+
+
+def test_ranges_of_another_retriever_count_where_they_cover_half_a_segment(result):
+    s = result.segments[0]
+    half = (s.end - s.start + 1) // 2
+    name = DOCS[0].id
+    make = partial(comparison_of, DOCS, result.segments, name="top-k", tokens=9)
+    assert make(ranges=[(name, s.start, s.start + half)]).inside[0]
+    assert not make(ranges=[(name, s.start, s.start + half - 1)]).inside[0]
+    twice = [(name, s.start, s.start + half - 1), (name, s.start, s.start + half - 1)]
+    assert not make(ranges=twice).inside.any(), "no character counts twice"
+    assert make(ranges=[("elsewhere", 0, 7)]).outside == 7
+
+
+@given(st.data())
+def test_covered_segments_are_those_of_a_count_by_characters(result, data):
+    some = st.tuples(st.sampled_from([d.id for d in DOCS]), st.integers(0, 60), st.integers(1, 90))
+    ranges = [(name, a, a + n) for name, a, n in data.draw(st.lists(some, max_size=6))]
+    inside = comparison_of(DOCS, result.segments, name="x", tokens=1, ranges=ranges).inside
+    held = {(name, c) for name, a, b in ranges for c in range(a, b)}
+    for row, s in enumerate(result.segments):
+        covered = sum((DOCS[s.doc].id, c) in held for c in range(s.start, s.end))
+        assert inside[row] == (2 * covered >= s.end - s.start)
+
+
+def test_a_field_report_opens_with_its_topics(packer):
+    explored = packer.explore(HOSTILE[:5] + DOCS)
+    html = field_page(field_view(explored.corpus, explored.reading))
+    if len(explored.reading.attractors):
+        assert html.index('id="topics-title"') < html.index('id="documents-title"')
+        assert not [a for tag, a in Page(html).tags if tag == "details" and a.get("class") == "doc" and "open" in a]
+
+
+def test_every_number_of_the_page_has_its_meaning(page):
+    assert page.facts["measures"] == MEASURES and all(p["help"] for p in page.facts["query"]["parts"])
+    script = resources.files("fieldpack.report").joinpath("page.js").read_text("utf-8")
+    for name in re.findall(r'\["([a-z ]+)", (?:many|Q\.|C\.|"[+−]")', script):
+        assert name in MEASURES, name

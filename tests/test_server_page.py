@@ -1,5 +1,6 @@
 """The page for people, driven in a headless browser."""
 
+import json
 import re
 
 import browser
@@ -86,3 +87,26 @@ def test_the_page_in_a_browser(service, tmp_path):
         assert b.value("document.getElementById('notes').textContent").startswith("nothing fits")
         assert b.errors == [], b.errors
         assert all(url.startswith((service, "data:", "about:")) for url in b.asked), b.asked
+
+
+def test_a_long_document_stays_short_and_nothing_covers_the_settings_of_a_phone(service, tmp_path):
+    if browser.found() is None:
+        return
+    long = "\n\n".join(f"Note {k} of the gardener says that roses were pruned." for k in range(300))
+    text = f"{long}\n\nTides are caused by the Moon.\n\n{long}"
+    with browser.Browser(tmp_path / "profile") as b:
+        b.open(service, width=390, height=844)
+        b.value(f"add('long.md', {json.dumps(text)}); query.value = 'What causes tides?'; budget.value = 20; soon(0)")
+        b.until("document.querySelectorAll('.passage.lit').length > 0")
+        assert b.value("document.documentElement.scrollHeight") < 5 * 844, "what is far from kept text is left out"
+        b.value("step(1)")
+        box = "document.querySelector('.lit.passage').getBoundingClientRect()"
+        top, bottom = b.value(f"[{box}.top, {box}.bottom]")
+        assert top >= 0 and bottom <= 844, "the kept passage is in sight"
+        b.value("document.querySelector('.passage.lit').click()")
+        assert b.value("getComputedStyle(document.querySelector('.why')).position") == "fixed"
+        b.value("query.focus()")
+        assert b.value("getComputedStyle(document.querySelector('.why')).position") == "static", "settings lie free"
+        b.value("document.activeElement.blur(); dispatchEvent(new KeyboardEvent('keydown', {key: 'k', bubbles: true}))")
+        shown = "[...document.querySelectorAll('.passage.dim')].filter((s) => s.offsetParent !== null).length"
+        assert b.value(shown) == 0 and b.errors == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.testing import HashEmbedder
 from fieldpack.errors import InputError, SettingsError
-from fieldpack.field.state import FieldState
+from fieldpack.field.state import FieldSettings, FieldState
 from fieldpack.pipeline import ContextPacker
 from fieldpack.prompt import Piece, Prompt, pieces
 from fieldpack.session import Session
@@ -223,3 +224,29 @@ def test_the_prompt_never_exceeds_the_budget(settings):
         for query in ("How was the tunnel dug?", "Who blows the glass?", "What does the ferry carry?"):
             session.turn(query, DOCS, budget=budget)
             assert session.prompt.tokens == COUNT(session.prompt.text) <= budget
+
+
+def test_the_boundary_of_a_session_moves_by_the_resonance_of_what_was_packed_and_is_saved(tmp_path: Path) -> None:
+    packer = ContextPacker(enough=0.5, field=FieldSettings(adaptive=True, gradient=0.3))
+    documents, session, shares = [Document(name, text) for name, text in TOPICS], Session(packer), []
+    for query in ("Who climbed the steps?", "What do monks graft?", "How many cars does the ferry carry?"):
+        result = session.turn(query, documents, 400)
+        shares.append(result.enough.enough)
+        assert result.enough.permeability >= result.enough.enough - 1e-6
+    assert shares[:2] == [0.5, 0.5], "the first turn only records the resonance"
+    assert session.boundary is not None and 0.1 <= session.boundary.permeability <= 1
+    assert all(abs(a - b) <= 0.3 + 1e-9 for a, b in pairwise(shares))
+    session.save(tmp_path)
+    again = Session.load(tmp_path, packer)
+    assert again.boundary == session.boundary
+    assert again.turn("Who rings the bells?", documents, 400).enough.enough == session.boundary.permeability
+
+
+def test_a_turn_that_says_what_is_enough_sets_the_boundary_and_none_moves_without_the_setting() -> None:
+    documents = [Document(name, text) for name, text in TOPICS]
+    moving = Session(ContextPacker(field=FieldSettings(adaptive=True, gradient=0.0)))
+    moving.turn("Who climbed the steps?", documents, 400, enough=0.4)
+    assert moving.turn("What do monks graft?", documents, 400).enough.enough == 0.4
+    still = Session(ContextPacker())
+    still.turn("Who climbed the steps?", documents, 400, enough=0.4)
+    assert still.boundary is None and still.turn("What do monks graft?", documents, 400).enough.enough == 0.98

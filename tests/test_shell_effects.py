@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from fieldpack import ContextPacker
-from fieldpack.shell import ShellSettings, ShellSettingsError, compile, configure, fractal, parse, parse_many
+from fieldpack import ContextPacker, FieldSettings, Session
+from fieldpack.errors import SettingsError
+from fieldpack.shell import ShellSettings, ShellSettingsError, compile, configure, fractal, parse, parse_many, run
 from fieldpack.shell.vocabulary import ACTIONS, SHELLS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "shells.md").read_text("utf-8")
@@ -22,14 +23,97 @@ NOTES = {"intent", "version", "description", "$schema"}
 """Keys for the reader of a file; nothing else may change nothing."""
 
 
-def effects(settings: ShellSettings) -> tuple[Any, ...]:
-    """What can be seen of settings from outside: the packer, its budget and queries, the plan, the steps due."""
+FACTS = {
+    "sea": (
+        "Spring tides come at new moon and at full moon",
+        "The Moon pulls the water of the sea",
+        "Neap tides are weak",
+    ),
+    "bread": (
+        "Sourdough bread needs flour and water",
+        "A starter of rye flour rests for days",
+        "Bakers bake bread early",
+    ),
+    "stone": (
+        "Azurite is a blue mineral of copper",
+        "Miners ground the mineral for paint",
+        "Malachite is a green mineral",
+    ),
+    "train": ("The tunnel took nine years to dig", "Granite slowed the work in the tunnel", "Trains pass the tunnel"),
+}
+TEXTS = tuple(
+    f"{fact}{more}."
+    for facts in FACTS.values()
+    for fact in facts
+    for more in ("", ", says the keeper of the harbour", ", and that is known at the coast")
+)
+TURNS = ("What happens at the coast?", "Who digs the tunnel?", "Which mineral is blue?", "What do bakers need?")
+
+
+HARBOURS = tuple(
+    f"The keeper {does}."
+    for does in (
+        *(f"of the old harbour {does} the tide" for does in ("notes the hour of", "watches", "looks for", "notes")),
+        "of the harbour notes the hour of the tide",
+        "has a harbour and a tide",
+        "waits in the old harbour",
+        "slowed the work in the tunnel",
+    )
+)
+
+
+LATER = ((1, "Which keeper notes the tide in the old harbour?"), (4, "Which keeper of the old harbour knows the tide?"))
+"""A text that is pinned in the first turn, and the query of the fourth: it is behind the best, far and near."""
+
+
+def later_pack(packer: ContextPacker, pinned: int, query: str) -> str:
+    """What is packed in the fourth turn, when the residue of a text that was pinned in the first has faded."""
+    state = None
+    for k, asked in enumerate(["What slowed the work?"] * 3 + [query]):
+        pins = [] if k else [f"doc-{pinned}"]
+        result = packer.pack(asked, HARBOURS, 12 if k else 30, state=state, pins=pins)
+        state = result.state
+    return result.text
+
+
+def packs(settings: ShellSettings) -> tuple[str, ...]:
+    """What a packer that obeys the settings packs: over the turns of a session, and without a query."""
     configured = configure(PACKER, settings)
+    session, budget = Session(configured.packer), configured.budget or 60
+    turns = [session.turn(TURNS[k % 4], INDEX if k % 3 else TEXTS[: 9 * (k + 1)], budget + 60 * k) for k in range(6)]
+    unasked = configured.packer.pack(None, INDEX.documents, budget).text
+    return (unasked, *(result.text for result in turns), *(later_pack(configured.packer, *later) for later in LATER))
+
+
+INDEX = PACKER.index(TEXTS)
+
+
+def plan(settings: ShellSettings) -> tuple[Any, ...]:
+    """The tokens of the sections, and the steps that are due."""
     allocation = settings.budget.allocate(2000) if settings.budget else None
     due = [[(step.action, dict(step.options), step.section) for step in settings.due(usage, 2000)] for usage in USAGES]
-    packer = configured.packer
-    kept = (packer.field, packer.min_relevance, packer.residue_weight)
-    return (kept, configured.budget, configured.queries, allocation, due)
+    return (allocation, due)
+
+
+def effects(key: str, settings: ShellSettings) -> tuple[Any, ...]:
+    """What the page says that a key changes: packs, or the plan."""
+    return {"packs": packs, "plan": plan}[PROMISES[key]](settings)
+
+
+def promises() -> dict[str, str]:
+    """{key, with its action: the last column} of the page's tables of keys."""
+    out: dict[str, str] = {}
+    for line in PAGE.partition("## What each key does")[2].partition("## Mistakes")[0].splitlines():
+        cells = line.strip("| ").split(" | ")
+        if not line.startswith("| ") or cells[0] in ("shell", "action", "fractal.json", "the others"):
+            continue
+        place = cells[0].strip("`/") if len(cells) == 4 else ""
+        prefix = f"{place}." if place in ACTIONS else ""
+        out |= {prefix + name: cells[-1] for name in re.findall(r"`([^`]+)`", cells[-3])}
+    return out
+
+
+PROMISES = promises()
 
 
 def written(shell: str, entries: str) -> str:
@@ -41,6 +125,7 @@ BUDGET = "/token.budget{allocations={system=0.5, history=0.5}, @}"
 RULES = written(BUDGET, "management_rules=[/history.summarize{when='history > 100'}, /system.prune{}], @")
 CONTEXT = "/context.manage{budget={system=0.5, history=0.5}, @}"
 ATTRACTOR = "/field.manage{attractors=[{name='tides at sea'}, {name=bread, @}]}"
+RESIDUE = "/field.manage{residue_handling={priority=high, @}}"
 CASES = {
     "total_tokens": (BUDGET, "", "total_tokens=500"),
     "allocations": ("/token.budget{allocations={@}}", "system=0.5, history=0.5", "system=0.25, history=0.75"),
@@ -58,22 +143,22 @@ CASES = {
     "attractors.keywords": (ATTRACTOR, "", "keywords=[flour, water]"),
     "attractors.strength": (ATTRACTOR, "", "strength=0.3"),
     "boundaries.permeability": ("/field.manage{boundaries={@}}", "", "permeability=0.3"),
-    "boundaries.gradient": ("/field.manage{boundaries={@}}", "", "gradient=0.05"),
+    "boundaries.gradient": ("/field.manage{boundaries={@}}", "", "gradient=0.3"),
     "boundaries.rules": ("/field.manage{boundaries={@}}", "", "rules=[/boundary.filter{min_score=0.3}]"),
     "residue_handling.tracking": ("/field.manage{residue_handling={@}}", "", "tracking=false"),
     "residue_handling.preservation_strategy": (
-        "/field.manage{residue_handling={@}}",
+        RESIDUE,
         "preservation_strategy=compress_and_retain",
         "preservation_strategy=retain",
     ),
     "residue_handling.priority": ("/field.manage{residue_handling={@}}", "priority=low", "priority=high"),
-    "residue_handling.min_strength": ("/field.manage{residue_handling={@}}", "", "min_strength=0.4"),
+    "residue_handling.min_strength": (RESIDUE, "", "min_strength=0.9"),
     "token_optimization": ("/field.manage{@}", "", "token_optimization=[/optimize.by_attractor{top_n=1}]"),
     "boundary.adapt.threshold": ("/boundary.adapt{@}", "", "threshold=0.3"),
     "boundary.filter.min_score": ("/boundary.filter{@}", "", "min_score=0.3"),
     "optimize.by_attractor.top_n": ("/optimize.by_attractor{@}", "", "top_n=3"),
     "optimize.by_attractor.keep": ("/optimize.by_attractor{top_n=3, @}", "", "keep=all"),
-    "optimize.preserve_residue.min_strength": ("/optimize.preserve_residue{@}", "", "min_strength=0.4"),
+    "optimize.preserve_residue.min_strength": ("/optimize.preserve_residue{@}", "", "min_strength=0.9"),
     "optimize.amplify_resonance.target": ("/optimize.amplify_resonance{@}", "", "target=0.8"),
 }
 """Key: a shell, and two values of the key that must not come to the same."""
@@ -112,7 +197,7 @@ def test_every_key_of_the_shells_has_a_case() -> None:
 @pytest.mark.parametrize("key", CASES)
 def test_every_key_of_the_shells_changes_something(key: str) -> None:
     shell, one, other = CASES[key]
-    assert effects(compile(parse(written(shell, one)))) != effects(compile(parse(written(shell, other))))
+    assert effects(key, compile(parse(written(shell, one)))) != effects(key, compile(parse(written(shell, other))))
 
 
 @pytest.mark.parametrize("key", REFUSED)
@@ -145,7 +230,7 @@ def test_every_option_of_a_sections_action_changes_the_steps_that_are_due(action
         value = VALUES.get(name, first_word)
         rules = written(BUDGET, f"management_rules=[/{action}{{@}}]")
         bare, with_option = (compile(parse(written(rules, option))) for option in ("", f"{name}={value}"))
-        assert effects(bare) != effects(with_option), name
+        assert plan(bare) != plan(with_option), name
 
 
 def test_a_high_priority_comes_before_a_low_one_whatever_the_order_of_the_text() -> None:
@@ -167,7 +252,7 @@ def test_automatic_optimisation_leaves_sections_with_a_rule_of_their_own_alone()
 
 # -- fractal.json
 
-SEEDS = [{"name": "tides", "strength": 0.9}, {"name": "bread", "strength": 0.4}]
+SEEDS = [{"name": "tides", "strength": 0.9}, {"name": "bread", "strength": 0.8}]
 ALLOCATED = {"allocation": {"system": 0.5, "history": 0.5}}
 RULED = {**ALLOCATED, "strategies": {"history": {"compression": "minimal", "strategies": ["window", "summarize"]}}}
 
@@ -201,15 +286,15 @@ FRACTAL: dict[str, tuple[dict[str, Any], Any]] = {
     "field.attractors.seeds": ({}, SEEDS),
     "field.resonance.target": ({}, 0.6),
     "field.resonance.amplification": (deeper("field.resonance.target", 0.6), False),
-    "field.boundaries.adaptive": ({}, False),
+    "field.boundaries.adaptive": (deeper("field.boundaries.gradient", 0.3), False),
     "field.boundaries.permeability": ({}, 0.3),
-    "field.boundaries.gradient": ({}, 0.05),
+    "field.boundaries.gradient": ({}, 0.3),
     "field.boundaries.resonance_change": ({}, 0.3),
     "field.boundaries.min_score": ({}, 0.3),
     "field.residue.tracking": ({}, False),
-    "field.residue.preservation_strategy": ({}, "retain"),
+    "field.residue.preservation_strategy": (deeper("field.residue.priority", "high"), "retain"),
     "field.residue.priority": ({}, "high"),
-    "field.residue.min_strength": ({}, 0.4),
+    "field.residue.min_strength": (deeper("field.residue.priority", "high"), 0.9),
 }
 NODE: dict[str, tuple[dict[str, Any], Any]] = {
     "compression": ({}, "minimal"),
@@ -246,7 +331,7 @@ def loaded(manager: dict[str, Any]) -> ShellSettings:
 @pytest.mark.parametrize("key", FRACTAL)
 def test_every_key_of_fractal_json_changes_something(key: str) -> None:
     base, value = FRACTAL[key]
-    assert effects(loaded(base)) != effects(loaded(merged(base, deeper(key, value))))
+    assert effects(key, loaded(base)) != effects(key, loaded(merged(base, deeper(key, value))))
 
 
 @pytest.mark.parametrize("key", NODE)
@@ -256,7 +341,7 @@ def test_every_key_of_a_node_changes_something(key: str) -> None:
         {**ALLOCATED, "strategies": {"history": node}, "recursion": {"depth": 1}}
         for node in (base, {**base, key: value})
     ]
-    assert effects(loaded(managers[0])) != effects(loaded(managers[1]))
+    assert plan(loaded(managers[0])) != plan(loaded(managers[1]))
 
 
 def test_a_key_that_fractal_json_no_longer_takes_is_refused_with_those_that_work() -> None:
@@ -287,8 +372,49 @@ def test_a_shell_without_keys_leaves_the_packer_as_it_is() -> None:
 def test_the_options_are_json_and_the_documentation_names_every_key() -> None:
     options = compile(parse(written(CASES["boundaries.permeability"][0], "permeability=0.3"))).packer_options()
     assert json.loads(json.dumps(options)) == options
-    rows = "\n".join(line for line in PAGE.splitlines() if line.startswith("| "))
-    for key in [*CASES, *REFUSED, *FRACTAL]:
-        action = ".".join(key.split(".")[:2])
-        names = [f"`/{action}`", f"`{key.split('.')[-1]}`"] if action in ACTIONS else [f"`{key}`"]
-        assert all(name in rows for name in names), key
+    refused = {key for key, promise in PROMISES.items() if promise == "refused"}
+    assert refused == REFUSED.keys()
+    assert CASES.keys() | FRACTAL.keys() | NOTES - {"$schema"} == PROMISES.keys() - refused
+
+
+MINERALS = {"name": "minerals", "keywords": ["azurite", "mineral"]}
+
+
+def test_a_named_attractor_draws_rows_with_and_without_a_query_as_strongly_as_it_is() -> None:
+    for query in (None, "What happens at the coast?"):
+        without, numbers = PACKER.pack(query, TEXTS, 60), []
+        for strength in (0.0, 1.0):
+            field = FieldSettings.from_mapping({"attractors": [{**MINERALS, "strength": strength}]})
+            result = ContextPacker(field=field).pack(query, TEXTS, 60)
+            numbers.append(sum("mineral" in kept.text for kept in result.kept))
+            if strength == 0:
+                assert result.text == without.text
+            if query is not None:
+                assert (result.relevance.total == without.relevance.total).all(), "scores stay calibrated"
+        assert numbers[1] > numbers[0]
+
+
+def test_the_resonance_that_is_wanted_draws_rows_that_agree_with_the_field() -> None:
+    packs_of = [
+        ContextPacker(field=FieldSettings(resonance=target)).pack(TURNS[0], TEXTS, 200) for target in (0.0, 0.9)
+    ]
+    assert packs_of[0].text == PACKER.pack(TURNS[0], TEXTS, 200).text
+    assert packs_of[0].text != packs_of[1].text
+    agreement = packs_of[0].reading.attractors.affinity(packs_of[0].corpus.vectors) @ packs_of[0].reading.demand
+    means = [agreement[result.corpus.paragraph[result.inside]].mean() for result in packs_of]
+    assert means[1] > means[0]
+
+
+@pytest.mark.parametrize(
+    "attractors",
+    [[{"name": ""}], [{"name": "a", "color": 1}], ["a"], [{"name": "a"}] * 2, [{"name": "a", "strength": 2}]],
+)
+def test_what_is_no_attractor_is_refused(attractors: Any) -> None:
+    with pytest.raises(SettingsError, match="attractor"):
+        FieldSettings(attractors=attractors)
+
+
+def test_what_the_description_says_is_the_intent_that_is_shown() -> None:
+    described = {"fractalTokenManager": {"description": "Keep to the tides"}}
+    assert fractal.load(described).description == "Keep to the tides"
+    assert run(json.dumps(described))["settings"]["intent"] == "Keep to the tides"

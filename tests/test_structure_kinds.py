@@ -254,6 +254,18 @@ class TestLogs:
         )
         assert read.chain("RuntimeError") == ["10:00:08,631 ERROR import of tenant Orsa failed"]
 
+    def test_a_panic_of_go_is_one_entry(self) -> None:
+        read = Read(
+            "2024/06/01 10:00:01 listening on :8080\n2024/06/01 10:00:05 GET /health 200\n"
+            "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 18 [running]:\n"
+            "main.pick(0xc0000140a0, 0x3, 0x3, 0x5)\n\t/src/main.go:27 +0x1d\nmain.(*Server).serve(...)\n"
+            "\t/src/main.go:44\ncreated by main.main\n\t/src/main.go:60 +0x85\nexit status 2\n"
+            "2024/06/01 10:00:09 restarted\n"
+        )
+        assert read.s.format == "log"
+        assert read.together("index out of range", "goroutine 18", "main.go:27", "exit status 2")
+        assert not read.together("exit status 2", "restarted") and not read.together("index out of range", "/health")
+
     @pytest.mark.parametrize(
         "line",
         [
@@ -473,6 +485,20 @@ class TestCode:
             f"// c\nfunction f() {{\n{body}}}\n\nconst x = 1;\n\n/* a\n\nb */\nfunction g() {{\n}}\n", name="a.js"
         )
         assert read.chain("a7 = ") == ["// c\nfunction f() {"] and read.atoms[-1] == "/* a\n\nb */\nfunction g() {\n}"
+
+    @pytest.mark.parametrize("opening", ["cat <<EOF > conf", "cat <<-'EOF'", 'sed -f - <<"EOF"'])
+    def test_a_here_document_is_not_cut(self, opening: str) -> None:
+        body = f"{opening}\nline one\n\nline two\nEOF\n"
+        read = Read("#!/bin/sh\nset -e\n\n" + body + "\nmake all\n", "run.sh")
+        assert read.of("line one") == read.of("line two") != read.of("make all")
+        steps = "".join(f"  step {i}\n\n" for i in range(60))
+        long = Read("#!/bin/sh\n\nbackup() {\n  to=$1\n\n  " + body + "\n" + steps + "}\n", "run.sh")
+        assert long.of("line one") == long.of("line two")
+        assert long.chain("step 50") == ["backup() {"]
+
+    def test_a_here_document_that_is_never_closed_holds_nothing_together(self) -> None:
+        read = Read("a=1\n\ncat <<EOF\nline one\n\nb=2\n\nc=3\n", "run.sh")
+        assert read.of("a=1") != read.of("b=2") != read.of("c=3")
 
     def test_prompts_and_their_output(self) -> None:
         read = Read("Try it:\n\n$ ls -l\na.txt\nb.txt\n\nDone here.\n")

@@ -111,7 +111,7 @@ class Explanation:
             return f"{self._score(row)}; {size}; enters with a larger budget or a pin"
         more = max(int(self._queue[row]) - (self.budget - self.fitted.text.tokens), 1)
         if (copy := self._packed.get(text_key(self.writer.documents, self.writer.segments, row))) is not None:
-            return f"relevance {p:.2f}; is the same as {self._place_of(copy)}, which is packed"
+            return f"{self._score(row)}; is the same as {self._place_of(copy)}, which is packed"
         repeated = self.packing.duplicate[row]
         words = self._words(row)
         reason = "; ".join(filter(None, (self._score(row), words)))

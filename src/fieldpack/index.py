@@ -17,7 +17,7 @@ LARGE = 2048
 """Paragraphs from which the field is read once for all queries."""
 _SETTINGS = (
     *("unit", "order", "cite", "min_relevance", "titles", "allow_cut", "fill", "residue_weight"),
-    *("enough", "score_weight", "rerank_weight"),
+    *("enough", "score_weight", "rerank_weight", "render"),
 )
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -90,7 +90,8 @@ class ContextPacker(OldNames, PackerParts):
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.
         outside = self.outside(request, corpus, relevance)
-        admission = self.admission(corpus, pinned, state, added(extras.bias, outside.bias))
+        bias = added(added(extras.bias, outside.bias), self.drawn(request, corpus, field))
+        admission = self.admission(corpus, pinned, state, bias)
         scored = Scored(
             corpus=corpus,
             relevance=relevance,
@@ -116,7 +117,7 @@ class ContextPacker(OldNames, PackerParts):
             reading, vectors = scored.reading, corpus.vectors[corpus.paragraph[rows]]
             problem = with_attractors(problem, reading.attractors, reading.demand, vectors)
         # 6. The choice among them. Every row is charged a gap mark, and the first has none before it.
-        stop = self.stop(request, relevance, scored.problem, rows)
+        stop = self.stop(request, scored, rows)
         packing = select(problem, request.budget + 1, settings, stop)
         clock.lap("pack")
         # 7. The text, counted.
@@ -146,7 +147,7 @@ class ContextPacker(OldNames, PackerParts):
     def pack_stream(
         self,
         query: Queries | None,
-        documents: Iterable[str | Document],
+        documents: Documents,
         budget: int,
         *,
         state: FieldState | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from fieldpack.checks import MOST_TOKENS, shown
 from fieldpack.corpus.cut import Range
+from fieldpack.document_forms import DocumentForm, document_of, is_document
 from fieldpack.errors import InputError
 from fieldpack.relevance.outside import ScoreRange
 from fieldpack.text.tokens import check_string
@@ -26,8 +27,8 @@ Scores = Mapping[Pin, float] | Sequence[float | None]
 """Numbers of any scale, the higher the better: by document id or (id, start, end), or one for each document in order
 (None for one without)."""
 
-Documents = str | Document | Iterable[str | Document]
-"""What a caller packs: one text or several, each a string or a Document."""
+Documents = DocumentForm | Iterable[DocumentForm]
+"""What a caller packs: one document or several, see `fieldpack.document_forms`."""
 _MOST_SCORE = 1e300
 
 
@@ -184,23 +185,19 @@ def check_score(value: Any, name: str) -> float:
     return float(value)
 
 
-def named_documents(documents: Documents, first: int) -> list[str | Document]:
-    """The documents, strings under their names doc-N, N counting on from `first`."""
-    listed = [documents] if isinstance(documents, str | Document) else list(documents)
-    return [Document(f"doc-{first + i}", d) if isinstance(d, str) else d for i, d in enumerate(listed)]
+def named_documents(documents: Documents, first: int) -> list[Document]:
+    """The documents, those without an id under the names doc-N, N counting on from `first`. Raises InputError for what
+    is no document."""
+    if isinstance(documents, bytes) or not (is_document(documents) or isinstance(documents, Iterable)):
+        raise InputError(f"documents is a {type(documents).__name__}; give a list of strings or of fieldpack.Document")
+    listed: list[Any] = [documents] if is_document(documents) else list(documents)  # type: ignore[arg-type]
+    return [document_of(d, first + i) for i, d in enumerate(listed)]
 
 
 def checked_documents(documents: Documents) -> tuple[Document, ...]:
-    """Documents with unique ids; strings are named doc-0, doc-1, ... None of them, or none with text, is no error: a
-    search that finds nothing gives an empty pack."""
-    if isinstance(documents, Mapping | bytes) or not isinstance(documents, str | Document | Iterable):
-        raise InputError(f"documents is a {type(documents).__name__}; give a list of strings or of fieldpack.Document")
-    given = [documents] if isinstance(documents, str | Document) else list(documents)
-    out = []
-    for i, d in enumerate(given):
-        if not isinstance(d, str | Document):
-            raise InputError(f"document {i} is a {type(d).__name__}; give strings or fieldpack.Document(id, text)")
-        out.append(Document(f"doc-{i}", d) if isinstance(d, str) else d)
+    """Documents with unique ids; those without one are named doc-0, doc-1, ... None of them, or none with text, is no
+    error: a search that finds nothing gives an empty pack."""
+    out = named_documents(documents, 0)
     seen: dict[str, int] = {}
     for i, d in enumerate(out):
         if not isinstance(d.id, str) or not isinstance(d.text, str) or not isinstance(d.title, str):

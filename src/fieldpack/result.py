@@ -17,6 +17,7 @@ from fieldpack.field.state import FieldState, Reading
 from fieldpack.old_result_names import OldResultNames
 from fieldpack.packing.enough import Rows, Sufficiency, sufficiency
 from fieldpack.packing.fit import Cut, Fitted, Writer
+from fieldpack.packing.left_out import left_out
 from fieldpack.packing.render import Span
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.score import Relevance
@@ -26,7 +27,7 @@ from fieldpack.scored import Scored, Skipped
 from fieldpack.types import BoolArray, Dropped, FloatArray, Kept, Segments
 
 if TYPE_CHECKING:
-    from fieldpack.report import PackView
+    from fieldpack.report import Comparison, PackView
 
 
 class Repacker(Protocol):
@@ -177,6 +178,12 @@ class Result(OldResultNames):
         end = None if self.cut is None else self.cut.end
         return citations_of(self.corpus.documents, self.segments, self.fitted.text.rendered, end)
 
+    @cached_property
+    def left_out(self) -> tuple[str, ...]:
+        """ "ID: rows 3, 118 of 400", counted from 1 below the header, where only some rows of a table or array were
+        packed. The text has no such mark, so that it stays a table; with cite="lines" the source's header says it."""
+        return left_out(self.corpus.documents, self.segments, np.flatnonzero(self.inside))
+
     def repack(self, budget: int) -> Result:
         """The same query and documents at another budget; relevance and field are not read again. Raises InputError for
         a budget that is none, BudgetError when the pins do not fit."""
@@ -216,6 +223,7 @@ class Result(OldResultNames):
                 "bound": round(self.packing.bound, 6),
             },
             "enough": self.enough.to_dict(),
+            "left_out": list(self.left_out),
             "notes": list(self.notes),
             "timings_ms": {k: round(v, 3) for k, v in (*self.timings.items(), ("field", self.scored.milliseconds))},
         }
@@ -229,18 +237,28 @@ class Result(OldResultNames):
             rows = np.sort(rows[np.argsort(-self.relevance.total[rows], kind="stable")[:count]])
         return [Dropped(**self._entry(row)) for row in rows.tolist()]
 
-    def to_html(self, packs: Sequence[Result] | None = None) -> str:
+    def to_html(self, packs: Sequence[Result] | None = None, *, compare: Result | Comparison | None = None) -> str:
         """One self-contained HTML page: the documents lit and dimmed, the reasons, the field, a slider over budgets.
 
-        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`).
-        """
+        packs: results of the same documents at other budgets, for the slider; None packs about twelve (`repack`), or
+        none beside `compare`: another pack of the same documents, or `fieldpack.report.comparison_of` what another
+        retriever keeps, shown side by side."""
         from fieldpack.report import at_other_budgets, pack_page
 
         if packs is None:
-            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack)
-        return pack_page(self._view(packs))
+            packs = at_other_budgets(self.segments.tokens, self.budget, self.repack if compare is None else None)
+        return pack_page(self._view(packs, compare))
 
-    def _view(self, packs: Sequence[Result]) -> PackView:
+    def comparison(self, other: Result, name: str = "") -> Comparison:
+        """What another pack keeps, as segments of this one, for `to_html(compare=...)`. name: its title."""
+        from fieldpack.report import comparison_of
+
+        query = "; ".join(other.queries) if other.request.asks else "without a query"
+        name = name or (f"{other.budget:,} tokens" if other.queries == self.queries else query)
+        kept = [(c.doc_id, c.start, c.end) for c in other.citations]
+        return comparison_of(self.corpus.documents, self.segments, name=name, tokens=other.tokens, ranges=kept)
+
+    def _view(self, packs: Sequence[Result], compare: Result | Comparison | None) -> PackView:
         """What the page draws."""
         from fieldpack.report import OtherPack, PackView, field_view
 
@@ -270,6 +288,7 @@ class Result(OldResultNames):
             bound=packing.bound,
             notes=self.notes,
             timings=self.timings,
+            compared=self.comparison(compare) if isinstance(compare, Result) else compare,
             others=tuple(OtherPack(p.budget, p.tokens, p.inside) for p in packs if p.corpus is self.corpus),
         )
 

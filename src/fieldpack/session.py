@@ -4,12 +4,16 @@ Prompt caches of model providers reuse the longest unchanged prefix of a prompt.
 the last prompt showed has a price (`switching`, in log odds, in proportion to what a cache would lose; beside it the
 packer's `residue_weight` for the residue, which fades with its half-life), and `prompt` puts what was there before
 first, unchanged, and what is new behind it.
+
+With `FieldSettings(adaptive=True)` the packs open and close over turns: `boundary` starts at the packer's `enough`, or
+at that of the last turn that said one, and follows the resonance of what was packed (design text, 8.4). Off by default:
+a fixed boundary keeps more evidence for as many tokens (benchmarks/boundary_turns.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,15 +21,16 @@ from fieldpack import storage as store
 from fieldpack.checks import number
 from fieldpack.corpus.keys import values_of
 from fieldpack.errors import FieldpackError, InputError
+from fieldpack.field.boundary import LOWEST, Boundary
+from fieldpack.field.resonance import overall
 from fieldpack.field.state import FieldState
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
 from fieldpack.relevance.follow_up import read_after, weight_of_previous
-from fieldpack.request import Queries, Request, RequestOptions, checked_budget, checked_documents
+from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
-from fieldpack.types import Document
 
 if TYPE_CHECKING:
     from fieldpack.budget import TokenBudgetPlanner
@@ -42,7 +47,7 @@ class Session:
     `remember` and `recall`; by default with the packer's models. state: of a turn before. switching: log odds >= 0 that
     the first segment of the last prompt has over one that is new, later ones less, as less of a cached prefix hangs on
     them (benchmarks/results/memory.json shows what it buys and costs). asked: the last question that said enough, with
-    which a follow-up ("and for damaged goods?") is read.
+    which a follow-up ("and for damaged goods?") is read. boundary: of the next pack, None where it does not move.
     """
 
     packer: ContextPacker = field(default_factory=ContextPacker)
@@ -54,17 +59,26 @@ class Session:
     prompt: Prompt = field(default_factory=Prompt)
     turns: int = 0
     asked: str = ""
+    boundary: Boundary | None = None
 
     def __post_init__(self) -> None:
         number("switching", self.switching, 0, 50)
         if self.memory is None:
             recalls = replace(self.packer, unit="paragraph", titles=True, cite=False)
             self.memory = ContextMemoryManager(packer=recalls)
+        if self.boundary is None and self.packer.field.adaptive:
+            settings = self.packer.field
+            self.boundary = Boundary(
+                permeability=max(self.packer.enough, LOWEST),
+                gradient=settings.gradient,
+                scale=settings.resonance_scale,
+                highest=1.0,
+            )
 
     def turn(
         self,
         query: Queries | None,
-        documents: str | Document | Iterable[str | Document] | Index,
+        documents: Documents | Index,
         budget: int | None = None,
         **options: Unpack[RequestOptions],
     ) -> Result:
@@ -75,7 +89,7 @@ class Session:
         planner's. options: pins, scores, enough, as for ContextPacker.pack. Raises InputError without either, and what
         `pack` raises.
         """
-        request = Request.checked(self._in_turn(query), self._budget(budget), **options)
+        request = self._bounded(Request.checked(self._in_turn(query), self._budget(budget), **options))
         if isinstance(documents, Index):
             documents.check(self.packer)
             corpus, overview = documents.corpus, documents.overview
@@ -90,6 +104,9 @@ class Session:
         bias = self.switching * values_of(corpus, price) if price else None
         result = self.packer.pack_corpus(request, corpus, self.state, extras=Extras(bias, overview=overview))
         self.state = result.state
+        if self.boundary is not None and result.inside.any():
+            packed = result.corpus.vectors[result.corpus.paragraph[result.inside]]
+            self.boundary = self.boundary.step(min(1.0, max(-1.0, overall(packed))))
         self.prompt = self.prompt.following(result, self.packer)
         self.turns += 1
         if isinstance(query, str) and (not self.asked or weight_of_previous(query) == 0):
@@ -97,6 +114,16 @@ class Session:
         if self.planner is not None and budget is None:
             self.planner.track_usage(self.section, result.tokens)
         return result
+
+    def _bounded(self, request: Request) -> Request:
+        """The request with the share that the session's boundary lets in; one that says its own sets the boundary.
+        Without a query nothing is bounded: salience is no expected evidence."""
+        if self.boundary is None or not request.asks:
+            return request
+        if request.enough is not None:
+            self.boundary = replace(self.boundary, permeability=max(request.enough, LOWEST))
+            return request
+        return replace(request, enough=self.boundary.permeability)
 
     def remember(self, role: str, content: Any = None, id: str | None = None, **fields: Any) -> str:
         """Adds a message to the memory: see ContextMemoryManager.add_message."""
@@ -125,6 +152,7 @@ class Session:
             "switching": self.switching,
             "prompt": self.prompt.to_dict(),
             "asked": self.asked,
+            "boundary": None if self.boundary is None else asdict(self.boundary),
         }
         store.save(place, KIND, VERSION, facts=facts, files={}, arrays={})
 
@@ -157,6 +185,7 @@ class Session:
                 prompt=prompt,
                 turns=int(head["turns"]),
                 asked=str(head.get("asked", "")),
+                boundary=Boundary(**bounds) if (bounds := head.get("boundary")) else None,
             )
         except FieldpackError:
             raise

@@ -2,16 +2,17 @@
 
 A block of documents at a time is read as a corpus. Each query screens every paragraph by the rule that `pack` uses
 where there are many (`fieldpack.relevance.shortlist`): the idf of its words that the paragraph holds, and the cosine of
-its vector, both in standard deviations over all paragraphs so far. The sums that this takes (how often each two of the
-query's words meet in a paragraph) are kept, so that the rule is always that of the whole stream. Held are the documents
-with the best paragraphs, those beside the very best, those whose title the very best speak of, and what is pinned. At
-the end they are read as any documents are, with the document frequencies of the whole stream.
+its vector, both in standard deviations over all paragraphs so far. The sums that this takes are kept, so that the rule
+is always that of the whole stream. Held are the documents with the best paragraphs, those beside the very best, those
+whose title the very best speak of, and what is pinned. At the end they are read as any documents are, with the document
+frequencies of the whole stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,11 @@ from fieldpack.arrays import unit
 from fieldpack.corpus.build import CorpusReader
 from fieldpack.corpus.corpus import Corpus, unit_for
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary, idf
+from fieldpack.document_forms import document_of, is_document
 from fieldpack.embed.static import StaticEmbedder
 from fieldpack.errors import InputError
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.request import Request, checked_documents
+from fieldpack.request import Documents, Request, checked_documents
 from fieldpack.types import BoolArray, Document, FloatArray, IntArray
 from fieldpack.words import split, words_of
 
@@ -60,21 +62,18 @@ class Held:
     segments: int = 0
 
 
-def hold_documents(documents: Iterable[str | Document], request: Request, reader: CorpusReader, hold: Hold) -> Held:
+def hold_documents(documents: Documents, request: Request, reader: CorpusReader, hold: Hold) -> Held:
     """The documents of an iterator that can win. Raises InputError for bad documents, and for pins of documents that
     never came."""
     screen: _Screen | None = None
-    if isinstance(documents, str | Document):
-        documents = [documents]
-    for block, is_last in _blocks(documents, hold.block):
+    stream: Any = [documents] if is_document(documents) else documents
+    for block, is_last in _blocks(stream, hold.block):
         if screen is None:
             if is_last:  # a short stream is read like any documents
                 listed = checked_documents(block)
                 return Held(reader.read(listed, request.ranges(listed)))
             if not request.asks:
-                raise InputError(
-                    "a long stream holds what its query screens, and there is no query; give one, or pack the documents"
-                )
+                raise InputError("a long stream is screened by its query; give a query, or pack the documents")
             screen = _Screen(reader, request, hold.documents)
         screen.read(block)
         del block  # before the next block is made
@@ -83,17 +82,15 @@ def hold_documents(documents: Iterable[str | Document], request: Request, reader
     return screen.result()
 
 
-def _blocks(documents: Iterable[str | Document], most: int) -> Iterator[tuple[list[Document], bool]]:
+def _blocks(documents: Iterable[object], most: int) -> Iterator[tuple[list[Document], bool]]:
     """Documents by blocks, strings under their names doc-0, doc-1, ..., and whether a block is the last."""
     block: list[Document] = []
     chars = 0
-    for i, item in enumerate(documents):
-        if not isinstance(item, str | Document):
-            raise InputError(f"document {i} is a {type(item).__name__}; give strings or fieldpack.Document(id, text)")
+    for document in (document_of(item, i) for i, item in enumerate(documents)):
         if block and (len(block) >= most or chars >= _BLOCK_CHARS):
             yield block, False
             block, chars = [], 0
-        block.append(Document(f"doc-{i}", item) if isinstance(item, str) else item)
+        block.append(document)
         chars += len(block[-1].text) if isinstance(block[-1].text, str) else 0
     if block:
         yield block, True

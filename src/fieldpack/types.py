@@ -80,7 +80,9 @@ class Segments(FrozenArrays, Sequence[Segment]):
 
     `kind` holds indices into KINDS (int8). `context` is the segment of the same document that must be packed with each:
     its table's header row, enclosing key, log entry's first line or lead-in sentence; -1 for none. `heading` is the
-    segment of the heading that each stands under (of a heading, of the one above it); -1 for none.
+    segment of the heading that each stands under (of a heading, of the one above it); -1 for none. `row` counts the
+    rows of a table, the records of an array and the like from 0 (-1: elsewhere), `rows` says how many there are (0:
+    elsewhere).
     """
 
     doc: IntArray
@@ -91,11 +93,13 @@ class Segments(FrozenArrays, Sequence[Segment]):
     parent: IntArray
     context: IntArray = None  # type: ignore[assignment]
     heading: IntArray = None  # type: ignore[assignment]
+    row: IntArray = None  # type: ignore[assignment]
+    rows: IntArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        for name in ("context", "heading"):
+        for name, nothing in (("context", -1), ("heading", -1), ("row", -1), ("rows", 0)):
             if getattr(self, name) is None:
-                object.__setattr__(self, name, np.full(len(self.doc), -1, np.int64))
+                object.__setattr__(self, name, np.full(len(self.doc), nothing, np.int64))
         super().__post_init__()
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ ROWS = (
     "telemetry", "observe",
     "files", "text", "embed", "rerank", "field",
     "budget", "compress", "shell", "analysis", "value", "metrics", "templates", "experiment",
-    "corpus", "relevance", "request", "packing", "explain", "report", "scored", "citations",
+    "corpus", "relevance", "document_forms", "request", "packing", "explain", "report", "scored", "citations",
     "old_result_names", "result", "explored", "notes", "old_names", "async_packs", "parts", "index", "stream",
     "pipeline", "prompt", "summary",
     "plot", "parallel", "memory", "session", "tools", "adapters",

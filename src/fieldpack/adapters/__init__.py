@@ -1,4 +1,5 @@
-"""fieldpack inside other frameworks: `langchain`, `llamaindex`, `haystack`, each built on its core package alone.
+"""fieldpack inside other frameworks: documents and conversations in `langchain`, `llamaindex`, `haystack`; tool output
+of agents in `langchain_tools`, `pydantic_ai`, `openai_agents`, `adk`, `llamaindex_tools`, `haystack_tools`.
 
 Importing this package imports none of them; a module whose framework is not installed raises MissingExtraError.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,5 +58,34 @@ class HookOptions:
     ] = None
     budget: ToolBudget = 2000
     threshold: Threshold = 2000
+    store: Store = None
+    shadow: Shadow = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class McpOptions:
+    """Of `fieldpack mcp`."""
+
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND...", help="With --wrap: what starts the server."),
+    ] = None
+    root: Annotated[
+        list[Path] | None, typer.Option("--root", help="A folder that tools may read from; may be repeated.")
+    ] = None
+    transport: Annotated[str, typer.Option(help="stdio | http (127.0.0.1 only)")] = "stdio"
+    port: Annotated[int, typer.Option(help="Of http.")] = 8018
+    wrap: Annotated[bool, typer.Option("--wrap", help="Stand before the server that COMMAND starts.")] = False
+    wrap_url: Annotated[str | None, typer.Option("--wrap-url", help="Stand before the server at this URL.")] = None
+    header: Annotated[
+        list[str] | None, typer.Option("--header", help="NAME: VALUE for --wrap-url; may be repeated.")
+    ] = None
+    budget: ToolBudget = 2000
+    threshold: Threshold = 2000
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Offer every tool the argument _question: what the agent wants to know."),
+    ] = False
+    handle: Annotated[str, typer.Option(help="The name of the tool that gives back what was left out.")] = "expand"
     store: Store = None
     shadow: Shadow = False

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from fieldpack.cli import agents, packing, services, tools
+from fieldpack.cli.analyze import analyze
+from fieldpack.cli.evaluate import evaluate
 from fieldpack.errors import BudgetError, FieldpackError
 
 app = typer.Typer(
@@ -24,9 +26,10 @@ app.add_typer(tools.shell_app, name="shell")
 app.add_typer(agents.hook_app, name="hook")
 for _verb in (
     *(packing.pack, packing.batch, packing.index, tools.field, tools.demo, tools.plan, tools.compress, tools.models),
-    *(tools.calibrate, tools.bench, services.serve, services.mcp, agents.trim, agents.expand),
+    *(tools.calibrate, tools.bench, services.serve, agents.trim, agents.expand, analyze, evaluate),
 ):
     app.command()(_verb)
+app.command(context_settings={"allow_interspersed_args": False})(services.mcp)  # the rest is another command's
 
 
 def run(arguments: Sequence[str]) -> int:

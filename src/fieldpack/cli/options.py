@@ -74,6 +74,9 @@ class PackerOptions:
     unit: Unit = "auto"
     order: Annotated[str, typer.Option(help="source | edges | relevance")] = "source"
     cite: Annotated[bool, typer.Option("--cite", help="Head each source with its number, title and id.")] = False
+    render: Annotated[
+        str, typer.Option(help="text | json: what is kept of a JSON array or object as valid JSON, with counts.")
+    ] = "text"
     titles: Annotated[bool, typer.Option("--titles", help="Head each source with its bare title.")] = False
     min_relevance: Annotated[float, typer.Option(help="Leave out what is less probable, 0 to 1.")] = 0.0
     allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Cut the best segment when none fits.")] = False
@@ -120,6 +123,9 @@ class PackOptions(FileOptions, PackerOptions, Question):
         typer.Option("--sources/--no-sources", help="Name file and lines of each source; on where several are read."),
     ] = None
     report: Report = None
+    compare: Annotated[
+        str | None, typer.Option(metavar="WHAT", help="In the report: top-k (BM25), no-query, or another budget.")
+    ] = None
     index: Annotated[
         Path | None, typer.Option("--index", help="A folder of `fieldpack index`, in place of PATH...")
     ] = None
@@ -270,6 +276,7 @@ class ServeOptions:
     concurrency: Annotated[int, typer.Option(help="Requests worked on at once.")] = 2
     waiting: Annotated[int, typer.Option(help="Requests that may wait; more are answered 429.")] = 64
     max_sessions: Annotated[int, typer.Option(help="Sessions kept at once.")] = 64
+    tool_bytes: Annotated[int, typer.Option(help="Memory for what was left out of tools' outputs.")] = 64 << 20
     allow_model: Annotated[
         list[str] | None, typer.Option(help="A further folder, hub name or URL that clients may name; may be repeated.")
     ] = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fieldpack.cli import show
+from fieldpack.cli.compare import comparison_with
 from fieldpack.cli.decisions import DROPPED_IN_JSON, DROPPED_SHOWN
 from fieldpack.cli.inputs import (
     Query,
@@ -27,6 +28,7 @@ from fieldpack.cli.inputs import (
 )
 from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
 from fieldpack.errors import BudgetError, InputError
+from fieldpack.packing.enough import ENOUGH
 from fieldpack.protocols import Progress
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def pack(options: PackOptions) -> None:
     with show.Progress() as progress:
         result = _noted(_packed(options, progress), options)
     if options.report is not None:
-        write_text(options.report, result.to_html())
+        other = None if options.compare is None else comparison_with(result, options.compare)
+        write_text(options.report, result.to_html(compare=other))
     if options.as_json:
         typer.echo(json.dumps(result.to_dict(dropped=dropped), ensure_ascii=False, allow_nan=False))
     else:
@@ -178,6 +181,7 @@ def _packer(options: PackerOptions, progress: Progress | None) -> ContextPacker:
         order=options.order,
         cite=options.cite,
         titles=options.titles,
+        render=options.render,
         min_relevance=options.min_relevance,
         allow_cut=options.allow_cut,
         enough=options.enough,
@@ -193,10 +197,10 @@ def _request(options: PackOptions, packer: ContextPacker) -> _Request:
         from fieldpack.shell import configure, load
 
         configured = configure(packer, load(read_text(str(options.shell))))
-        floor = packer.min_relevance
+        floor, enough = packer.min_relevance, packer.enough
         packer = configured.packer if floor == 0 else replace(configured.packer, min_relevance=floor)
+        packer = packer if enough == ENOUGH else replace(packer, enough=enough)
         budget = budget if budget is not None else configured.budget
-        queries += configured.queries
     if budget is None:
         raise InputError("no budget: say --budget TOKENS (or give a --shell that has one)")
     return _Request(packer, queries or None, budget)
@@ -212,6 +216,8 @@ def _check_single(options: PackOptions) -> None:
         raise InputError("PATH... and --index FOLDER are both given; the index has its documents: say one of them")
     if options.index is not None and options.scores:
         raise InputError("--scores goes with PATH...: an index keeps no scores, which are of one query")
+    if options.compare is not None and options.report is None:
+        raise InputError("--compare goes with --report FILE, which shows both")
     if options.stream and (options.index is not None or (options.paths or ["-"]) != ["-"]):
         raise InputError("--stream reads standard input; leave out PATH... and --index")
 

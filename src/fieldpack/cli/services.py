@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from fieldpack.cli.agent_options import McpOptions
 from fieldpack.cli.options import ServeOptions, takes
+from fieldpack.errors import InputError
 
 
 @takes(ServeOptions)
@@ -28,17 +28,31 @@ def serve(options: ServeOptions) -> None:
     run_service(settings, lambda url: typer.echo(f"fieldpack listens on {url} (Ctrl-C stops it)", err=True))
 
 
-def mcp(
-    root: Annotated[
-        list[Path] | None, typer.Option("--root", help="A folder that tools may read from; may be repeated.")
-    ] = None,
-    transport: Annotated[str, typer.Option(help="stdio | http (127.0.0.1 only)")] = "stdio",
-    port: Annotated[int, typer.Option(help="Of http.")] = 8018,
-) -> None:
-    """Serve tools over the Model Context Protocol.
+@takes(McpOptions)
+def mcp(options: McpOptions) -> None:
+    """Serve tools over the Model Context Protocol, or trim the results of another server's tools.
 
-    The tools are pack_context, explore_field and plan_budget.
+    The tools are pack_context, explore_field and plan_budget. With --wrap (or --wrap-url) it stands before the server
+    that COMMAND starts, passes everything on, trims large results, and adds the tool expand.
     """
     from fieldpack.mcp import serve as serve_tools
+    from fieldpack.mcp import wrap
 
-    serve_tools(root or [], transport, port)
+    if options.command and not options.wrap:
+        raise InputError(f"what is {options.command[0]!r}? to stand before that server, say --wrap before it")
+    if not options.wrap and options.wrap_url is None:
+        serve_tools(options.root or [], options.transport, options.port)
+        return
+    if options.root or options.transport != "stdio":
+        raise InputError("--root and --transport are of fieldpack's own tools; a wrapped server has its own options")
+    wrap(
+        options.command or (),
+        options.wrap_url or "",
+        headers=options.header or (),
+        offer_question=options.ask,
+        budget=options.budget,
+        threshold=options.threshold,
+        store=options.store or "memory",
+        handle=options.handle,
+        shadow=options.shadow,
+    )

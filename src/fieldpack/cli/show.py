@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fieldpack.result import Result
 
 _WIDTH = 80
+_TABLES_NAMED = 3
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -95,6 +96,7 @@ def pack(result: Result, explain: bool, dropped: int | None = DROPPED_SHOWN) -> 
         sys.stdout.write((strip_control_characters(result.text) if on_terminal else result.text) + "\n")
     for note in result.notes:
         sys.stderr.write(f"fieldpack: {note}\n")
+    _left_out(result)
     if not (on_terminal or explain):
         return
     console = terminal.console(stderr=not on_terminal)
@@ -103,6 +105,16 @@ def pack(result: Result, explain: bool, dropped: int | None = DROPPED_SHOWN) -> 
     if explain:
         print_decisions(console, result, dropped=dropped)
     _summary(console, result)
+
+
+def _left_out(result: Result) -> None:
+    """Which rows of tables were packed, where the headers of the sources do not say it; of a few documents."""
+    if result.writer.layout.cite == "lines":
+        return
+    for text in result.left_out[:_TABLES_NAMED]:
+        line(text)
+    if (more := len(result.left_out) - _TABLES_NAMED) > 0:
+        line(f"and rows of {more} more documents")
 
 
 def batch(summary: Summary, as_json: bool) -> None:

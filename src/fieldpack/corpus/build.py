@@ -31,7 +31,7 @@ from fieldpack.types import Document, FloatArray, IntArray, Segments
 from fieldpack.words import Words, sums, words_of
 
 Embed = Callable[[Sequence[str]], FloatArray]
-_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading")
+_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading", "row", "rows")
 
 
 @lru_cache(maxsize=1)

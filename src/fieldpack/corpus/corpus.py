@@ -15,6 +15,7 @@ from fieldpack.corpus.kinds import are_short_passages, is_talk, title_runs
 from fieldpack.corpus.order import Order, code_documents, confirmed
 from fieldpack.corpus.sections import Sections, Texts, has_sections, sections_of
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
+from fieldpack.text.row_numbers import RowNumbers
 from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 Unit = Literal["paragraph", "sentence"]
@@ -253,6 +254,7 @@ def paragraphs_of(sentences: Segments) -> Segments:
     for g in np.flatnonzero((kind == KINDS.index("heading")) & (last > starts)):
         kind[g] = sentences.kind[starts[g] + 1]
     kind[kind == KINDS.index("sentence")] = KINDS.index("paragraph")
+    numbers = RowNumbers(sentences.row, sentences.rows).grouped(starts)
     return Segments(
         doc=sentences.doc[starts],
         start=sentences.start[starts],
@@ -261,6 +263,8 @@ def paragraphs_of(sentences: Segments) -> Segments:
         kind=kind,
         parent=np.arange(len(starts)),
         context=_paragraph_contexts(sentences, starts),
+        row=numbers.row,
+        rows=numbers.rows,
     )
 
 

@@ -45,7 +45,7 @@ def _split_row(sentences: Segments, row: int, text: str, at: int) -> Segments:
     right = end - len(text[at:end].lstrip())
     columns = {
         name: np.insert(getattr(sentences, name), row, getattr(sentences, name)[row])
-        for name in ("doc", "start", "end", "tokens", "kind", "parent")
+        for name in ("doc", "start", "end", "tokens", "kind", "parent", "row", "rows")
     }
     columns["end"][row] = left
     columns["start"][row + 1] = right
@@ -104,7 +104,7 @@ def part_of(corpus: Corpus, first: int, last: int) -> Corpus:
 
 def _level_part(level: Level, first: int, last: int) -> Level:
     low, high = np.searchsorted(level.spans.doc, [first, last])
-    columns = {name: getattr(level.spans, name)[low:high] for name in ("start", "end", "tokens", "kind")}
+    columns = {name: getattr(level.spans, name)[low:high] for name in ("start", "end", "tokens", "kind", "row", "rows")}
     doc, parent = level.spans.doc[low:high] - first, level.spans.parent[low:high]
     parent = parent - parent[0] if len(parent) else parent
     offsets = level.offsets[low : high + 1]

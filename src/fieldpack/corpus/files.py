@@ -24,7 +24,7 @@ from fieldpack.words import Words, sums
 
 _DERIVED = ("direction", "weight", "stem", "sentences_vectors", "paragraphs_vectors")
 """Arrays that the static table and the words give again, bit for bit: 29 of 33 bytes of an index."""
-_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading")
+_COLUMNS = ("doc", "start", "end", "tokens", "kind", "parent", "context", "heading", "row", "rows")
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ LOWEST, HIGHEST = 0.1, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """permeability in [0.1, 0.9]: share of incoming mass let in. gradient in [0, 1]: the largest step of a turn.
+    """permeability in [0.1, highest]: share of incoming mass let in. gradient in [0, 1]: the largest step of a turn.
 
     resonance: smoothed overall resonance, None before the first step. memory in [0, 1): share of the old resonance
     kept when it is smoothed. scale > 0: the change of resonance that moves the boundary by about 3/4 of the gradient.
+    highest: the upper clamp, 0.9 in the design text.
     """
 
     permeability: float = 0.7
@@ -31,9 +32,11 @@ class Boundary:
     resonance: float | None = None
     memory: float = 0.7
     scale: float = 0.1
+    highest: float = HIGHEST
 
     def __post_init__(self) -> None:
-        number("permeability", self.permeability, LOWEST, HIGHEST)
+        number("highest", self.highest, LOWEST, 1.0)
+        number("permeability", self.permeability, LOWEST, self.highest)
         number("gradient", self.gradient, 0.0, 1.0)
         number("memory", self.memory, 0.0, 0.999)
         number("scale", self.scale, 1e-6, 2.0)
@@ -49,7 +52,7 @@ class Boundary:
         moved = self.permeability + self.gradient * float(np.tanh(change / self.scale))
         return replace(
             self,
-            permeability=float(np.clip(moved, LOWEST, HIGHEST)),
+            permeability=float(np.clip(moved, LOWEST, self.highest)),
             resonance=float(self.memory * self.resonance + (1 - self.memory) * resonance),
         )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from fieldpack.errors import InputError
@@ -33,7 +34,8 @@ _IN_PYTHON = re.compile(rb"(?:[^\n]{0,200}\n)?[ \t\f]{0,99}#[^\n]{0,200}?coding[
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x08\x1b"))
 _TEXT_HINT = "give text: .txt .md .html .json or source code"
 _SAMPLE = 65_536  # bytes
-_LEAST_ZEROS = 4
+_FEW_BLOCKS = 4
+_SHORTEST = 8  # characters of a text that is recognised as UTF-16
 _LEAST_SURE = 0.03  # below this the detector's answer is no better than the most common one
 _MOST_COMMON = "cp1252"
 
@@ -110,15 +112,29 @@ def _strictly(place: str, data: bytes, charset: str, errors: str) -> str:
 
 
 def _without_mark(place: str, data: bytes) -> Decoded:
-    """UTF-16 without a byte order mark: in texts of most scripts nearly every second byte of ASCII blanks is NUL."""
+    """UTF-16 without a byte order mark: blanks, line breaks and digits of any script have a NUL, at one side only, and
+    the other bytes are letters."""
     for charset, start in (("utf-16-le", 1), ("utf-16-be", 0)):
         head = data[:4096]
-        zeros = head[start::2].count(0)
-        if zeros > max(_LEAST_ZEROS, 0.3 * len(head) / 2) and not head[1 - start :: 2].count(0):
+        if not len(data) % 2 and head[start::2].count(0) and not head[1 - start :: 2].count(0):
             text = _attempt(data, charset)
-            if text is not None and "\0" not in text:
+            if text is not None and "\0" not in text and _reads_as_text(text[:2048]):
                 return Decoded(text, charset, f"read as {_shown(charset)} (no byte order mark; detected)")
     raise BinaryFile(f"{place} is a binary file (NUL byte at offset {data.index(0)}); {_TEXT_HINT}")
+
+
+def _reads_as_text(text: str) -> bool:
+    """Whether characters are those of a text: no controls, none unassigned, mostly letters and ASCII, of few scripts.
+    Bytes that are no UTF-16 fall all over its 256 blocks of 256 characters."""
+    categories = [unicodedata.category(char) for char in text]
+    listed = list(zip(text, categories, strict=True))
+    if len(text) < _SHORTEST or any(kind in ("Cc", "Cn", "Co") and char not in "\t\n\v\f\r" for char, kind in listed):
+        return False
+    blocks = [ord(char) >> 8 for char, kind in listed if kind[0] in "LM"]
+    ideographs = sum(0x30 <= block < 0xD8 or block > 0xF8 for block in blocks)
+    few = len({block for block in blocks if block < 0x30}) <= _FEW_BLOCKS
+    likely = sum(char.isascii() or kind[0] in "LM" for char, kind in listed)
+    return 2 * likely >= len(text) and (few or 2 * ideographs > len(blocks))
 
 
 def _attempt(data: bytes, charset: str) -> str | None:

@@ -37,7 +37,7 @@ _NAMED_PARTS = (
     ("sidebar", r"(?<!has-)(?<!with-)(?<!no-)(?:side-?(?:bar|nav|menu|panel)|table-of-contents|page-?toc|localtoc)"),
     (
         "navigation",
-        r"(?:\A|[-_])(?:toc|nav-?bar|nav|nav(?:igation)?-?(?:tree|path|menu|links?)?|breadcrumbs?|main-?menu|menu"
+        r"(?:\A|[-_])(?:toc(?:-mobile)?|nav-?bar|nav|nav(?:igation)?-?(?:tree|path|menu|links?)?|breadcrumbs?|main-?menu|menu"
         r"|pagination|pager|prev-?next|skip-?(?:link|nav|to-content)|newsletter|share-?(?:bar|buttons)|social-?links"
         r"|cookie-?(?:banner|consent|notice)|advert(?:isement)?s?)",
     ),

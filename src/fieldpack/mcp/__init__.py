@@ -1,11 +1,14 @@
-"""fieldpack as tools of the Model Context Protocol: `serve([folder])` runs them, `server(Roots([folder]))` makes it."""
+"""fieldpack as tools of the Model Context Protocol: `serve([folder])` runs them, `server(Roots([folder]))` makes it.
+
+`wrap(command)` stands before another server and trims the results of its tools.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fieldpack.errors import InputError, MissingExtraError
 from fieldpack.mcp.roots import Roots as Roots
@@ -18,9 +21,7 @@ TRANSPORTS = ("stdio", "http")
 
 def server(roots: Roots | None = None) -> MCPServer:
     """The server with its three tools. Raises MissingExtraError."""
-    for package in ("mcp", "pydantic"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, "mcp")
+    _require()
     from fieldpack.mcp.tools import build
 
     return build(roots or Roots(()))
@@ -48,3 +49,30 @@ def serve(roots: Sequence[str | Path] = (), transport: str = "stdio", port: int 
     hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
     built.run("streamable-http", host="127.0.0.1", port=port, transport_security=security)
+
+
+def wrap(command: Sequence[str] = (), url: str = "", *, headers: Sequence[str] = (), **options: Any) -> None:
+    """Stands before another MCP server, over stdio, until the host closes its side: its tools' results are trimmed.
+
+    command, url: of the server, one of both. headers: "NAME: VALUE" for a URL. options: `offer_question`, and those of
+    ToolTrimmer. Raises InputError when the server cannot be started or ends, SettingsError for an option out of range,
+    and MissingExtraError.
+    """
+    if bool(command) == bool(url):
+        raise InputError("give the command of the server to wrap, or its URL: one of both")
+    if url and not url.lower().startswith(("http://", "https://")):
+        raise InputError(f"the URL to wrap is {url[:100]!r}; give http:// or https://")
+    _require()
+    from fieldpack.mcp.relay import Target, headers_of, relayed
+    from fieldpack.mcp.results import ResultTrimmer
+    from fieldpack.tools import ToolTrimmer
+
+    offer_question = bool(options.pop("offer_question", False))
+    target = Target(tuple(command), url, headers_of(headers))
+    relayed(target, ResultTrimmer(ToolTrimmer(**options), offer_question))
+
+
+def _require() -> None:
+    for package in ("mcp", "pydantic"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "mcp")

@@ -35,13 +35,14 @@ _ABOUT = (
 
 
 class Given(BaseModel):
-    """A text with a name. score: of a retriever, any scale, the higher the better."""
+    """A text with a name. score: of a retriever, any scale, the higher the better. metadata: the caller's own."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
     id: str
     text: str
     title: str = ""
     score: float | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class Passage(BaseModel):
@@ -243,7 +244,7 @@ class Tools:
         if paths is None and documents is None:
             raise InputError("nothing to read; give paths below a root, or documents")
         read, skipped = self.roots.read(paths) if paths else ((), ())
-        return (*read, *(Document(d.id, d.text, d.title, score=d.score) for d in documents or ())), skipped
+        return (*read, *(Document(d.id, d.text, d.title, d.metadata, d.score) for d in documents or ())), skipped
 
 
 def _answer(lines: Sequence[str], body: dict[str, Any], text: str = "") -> CallToolResult:

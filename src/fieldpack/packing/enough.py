@@ -18,13 +18,15 @@ ENOUGH = 0.98
 and 97.8)."""
 GUARD = 0.9
 """Share of all relevance that the budget must hold before a pack may end early; it is also the least that is kept, so
-that a larger budget never holds less than a smaller one, which was filled."""
+that a larger budget never holds less than a smaller one, which was filled. A share below it is its own guard: then
+`enough` is the permeability of the boundary, the share of all expected evidence at which the pack ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stop:
-    """share in (0, 1]: of the relevance that fits, what is enough. relevance (n,) in [0, 1]: of the problem's rows.
-    total: the relevance of all rows that may be packed, those that the problem leaves out included."""
+    """share in (0, 1]: of the relevance that fits, what is enough; below GUARD, of all relevance. relevance (n,) in
+    [0, 1]: of the problem's rows. total: the relevance of all rows that may be packed, those that the problem leaves
+    out included."""
 
     share: float
     relevance: FloatArray
@@ -34,9 +36,10 @@ class Stop:
         """How many of the chosen rows, in order of choice, are enough. brought (n,): rows that came along with the row
         after them; a pack does not end between the two."""
         reached = np.cumsum(self.relevance[chosen], dtype=np.float64)
-        if self.share >= 1 or not len(chosen) or self.total <= 0 or reached[-1] < GUARD * self.total:
+        least = min(GUARD, self.share) * self.total
+        if self.share >= 1 or not len(chosen) or self.total <= 0 or reached[-1] < least:
             return len(chosen)
-        target = max(self.share * float(reached[-1]), GUARD * self.total)
+        target = max(self.share * float(reached[-1]), least)
         count = min(int(np.searchsorted(reached, target * (1 - 1e-6))) + 1, len(chosen))
         while count < len(chosen) and brought[chosen[count - 1]]:
             count += 1

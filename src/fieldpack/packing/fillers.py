@@ -12,12 +12,15 @@ _LONGEST = 160
 _MARK = r"(?:[-*+•–]|\(?\w{1,3}[.)])[ \t]+"
 _LABEL = re.compile(rf"(?:{_MARK})?(?:(?P<stars>\*\*|__|\*|_|`)[^\n]{{0,60}}?(?P=stars)[.:]?|[^\n|=]{{1,60}}:)")
 _CONTENTS = re.compile(
-    rf"(?:{_MARK})?(?:\[[^\]\n]*\]\(#[^)\n]*\)|[^\n]{{1,120}}?(?:[ \t]*\.){{4,}}[ \t]*\d*|:(?:doc|ref):`[^`\n]*`)"
+    rf"(?:{_MARK})?(?:\[[^\]\n]*\]\(#[^)\n]*\)|[^\n]{{1,120}}?(?:[ \t]*\.){{4,}}[ \t]*\d*|:(?:doc|ref):`[^`\n]*`"
+    r"|\.\. contents::[^\n]*)"
 )
+_NUMBERED = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){0,3}\.?|[IVX]{1,5}\.|§[ ]?\d{1,4})[ \t]+[^\W\d_][^\n.!?;:,]{0,60}")
+_BLANK_BELOW = re.compile(r"[ \t\r]*\n[ \t\r]*\n\s*+(?!\d{1,3}[.)][ \t])")
 _WORD = re.compile(r"\w")
 _PAGE = re.compile(r"\d{1,4}")
 _PROSE = (KINDS.index("paragraph"), KINDS.index("sentence"))
-_HEADING, _CODE, _TABLE = (KINDS.index(kind) for kind in ("heading", "code", "table"))
+_HEADING, _CODE, _TABLE, _LIST = (KINDS.index(kind) for kind in ("heading", "code", "table", "list"))
 
 
 def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: int) -> bool:
@@ -33,4 +36,17 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
         return True
     if kind in _PROSE and _PAGE.fullmatch(text):  # what is left of a line of contents
         return True
+    if _NUMBERED.fullmatch(text) and _BLANK_BELOW.match(document, end):  # "8. Pets", with the section below it
+        return True
     return _LABEL.fullmatch(text) is not None or _CONTENTS.fullmatch(text) is not None
+
+
+def names_others(documents: Sequence[Document], segments: Segments, row: int) -> bool:
+    """Whether a row that others go with only names them: a header, the first field of a record, a section, a key."""
+    if segments.kind[row] == _TABLE:
+        return True
+    start, end = int(segments.start[row]), int(segments.end[row])
+    if segments.kind[row] != _LIST or end - start > _LONGEST:
+        return False
+    text = documents[int(segments.doc[row])].text[start:end]
+    return text.endswith((":", "{", "[", "(")) or (text.startswith("[") and text.endswith("]"))

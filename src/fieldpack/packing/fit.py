@@ -14,6 +14,8 @@ import numpy as np
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
 from fieldpack.packing.fillers import says_nothing_alone
+from fieldpack.packing.json_form import Form, with_json
+from fieldpack.packing.lone import Place, lone_keys, lone_labels
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best
@@ -22,6 +24,8 @@ from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 _ROUNDS = 4
+_UNLIKELY = -2.0
+"""Log odds below which a key alone, without a row below it, is not worth its tokens."""
 _SCRAP = 0.01
 """Share of the budget that is not worth filling: only scraps ("Example:") fit there."""
 
@@ -30,13 +34,14 @@ _SCRAP = 0.01
 class Layout:
     """How a pack is written. order: "source", "edges" or "relevance"; cite, titles: what heads a document's pieces.
     fill: whether what the budget has left is filled, the best first. allow_cut: whether the best row is cut when not
-    even that fits."""
+    even that fits. form: of documents that are JSON."""
 
     order: Order = "source"
     cite: Cite = False
     titles: bool = False
     fill: bool = True
     allow_cut: bool = False
+    form: Form = "text"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +70,7 @@ class Writer:
     def render(self, rows: IntArray) -> Rendered:
         """The same without its count."""
         layout = self.layout
-        return render(
+        rendered = render(
             self.documents,
             self.segments,
             rows,
@@ -74,6 +79,11 @@ class Writer:
             cite=layout.cite,
             titles=layout.titles,
         )
+        return with_json(rendered, self.documents, self.segments) if layout.form == "json" else rendered
+
+    def as_text(self) -> Writer:
+        """The same with every piece as it stands, JSON too."""
+        return replace(self, layout=replace(self.layout, form="text"))
 
     def in_source_order(self) -> Writer:
         """The same in the order of the documents."""
@@ -89,9 +99,8 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fitted(FrozenArrays):
-    """inside (n,): rows of the text; filled (n,): those added to fill what was left. brought
-    (n,): those that others need. cut: the one row that was cut, if
-    any. reordered: whether the order asked for did not fit."""
+    """inside (n,): rows of the text; filled (n,): those added to fill what was left. brought (n,): those that others
+    need. cut: the one row that was cut, if any. reordered: whether the order asked for did not fit."""
 
     inside: BoolArray
     filled: BoolArray
@@ -148,6 +157,7 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
     if reordered:
         fitting = replace(fitting, writer=writer.in_source_order())
         text = fitting.drop_until_fits(inside, [])
+    text = fitting.drop_lone_keys(inside, text)
     filled = np.zeros(len(problem), np.bool_)
     if writer.layout.fill and not packing.ended:
         text = fitting.fill(packing, inside, filled, text)
@@ -178,6 +188,10 @@ class _Fitting:
     budget: int
     brought: BoolArray
 
+    @property
+    def _place(self) -> Place:
+        return Place(self.problem, self.rows, self.writer.documents, self.writer.segments)
+
     def drop_until_fits(self, inside: BoolArray, removable: list[int]) -> Text:
         """Takes rows of `removable` out of `inside`, the last first, until the text fits; both change in place."""
         while True:
@@ -190,6 +204,16 @@ class _Fitting:
                 inside[row] = False
                 excess -= int(self.problem.cost[row])
             self._drop_needless(inside)
+
+    def drop_lone_keys(self, inside: BoolArray, text: Text) -> Text:
+        """Takes out keys, sections and headers that nothing below them came in for and that are hardly relevant."""
+        unlikely = inside & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
+        lone = unlikely & (lone_keys(self._place, inside) | lone_labels(self._place, unlikely & ~self.brought, inside))
+        if not lone.any() or not (inside & ~lone).any():
+            return text
+        inside &= ~lone
+        self._drop_needless(inside)
+        return self.writer.write(self.rows[inside])
 
     def _drop_needless(self, inside: BoolArray) -> None:
         """Takes out rows that miss what they need, and rows that came along and that nothing needs any more."""
@@ -210,7 +234,8 @@ class _Fitting:
         for _ in range(_ROUNDS):
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
-            closed = inside | refused | ~problem.eligible | self._lone_headings(inside) | copies_of(problem, inside)
+            closed = inside | refused | ~problem.eligible | copies_of(problem, inside)
+            closed = closed | self._lone_headings(inside) | lone_keys(self._place, inside)
             more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
                 break
@@ -263,7 +288,7 @@ class _Fitting:
 def _cut_to_fit(fitted: Fitted, problem: Problem, rows: IntArray, writer: Writer, budget: int) -> Fitted:
     """The beginning of the best row, where none fits whole."""
     row = int(rows[first_of_best(np.where(problem.eligible, problem.logit, -np.inf))])
-    whole = writer.render(np.array([row]))
+    whole = writer.as_text().render(np.array([row]))  # JSON that is cut is not valid anyway
     span = whole.spans[0]
     text = whole.text[: longest_prefix(writer.tokenizer, whole.text, budget)]
     # White space at the end says nothing, unless the tokenizer counts more without it.

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from fieldpack.packing.left_out import rows_of
 from fieldpack.types import KINDS, Document, FloatArray, IntArray, Segments
 from fieldpack.words import distinct
 
@@ -105,7 +106,7 @@ def render(
     for place, (first, last) in enumerate(blocks):
         doc = int(segments.doc[first])
         if previous is None or int(segments.doc[previous[1]]) != doc:
-            lines = _lines(documents[doc].text, segments, blocks[place:]) if cite == "lines" else ""
+            lines = _lines(documents[doc], segments, blocks[place:]) if cite == "lines" else ""
             head = header(documents[doc], numbers[doc], bool(cite), titles, lines)
             put((BETWEEN_DOCUMENTS if previous else "") + head)
         else:
@@ -144,8 +145,10 @@ def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[in
 _WHITE = re.compile(r"\s+")
 
 
-def _lines(text: str, segments: Segments, blocks: list[tuple[int, int]]) -> str:
-    """The lines, from 1, of the leading runs that are of one document: "120-131,140"."""
+def _lines(document: Document, segments: Segments, blocks: list[tuple[int, int]]) -> str:
+    """The lines, from 1, of the leading runs that are of one document: "120-131,140", and which rows of its tables they
+    are where rows are left out: "1,4,119 (rows 3, 118 of 400)"."""
+    text = document.text
     doc = segments.doc[blocks[0][0]]
     same = list(itertools.takewhile(lambda block: segments.doc[block[0]] == doc, blocks))
     ranges: list[tuple[int, int]] = []
@@ -159,7 +162,10 @@ def _lines(text: str, segments: Segments, blocks: list[tuple[int, int]]) -> str:
             ranges.append((top, bottom))
     if len(ranges) > _RANGES_NAMED:
         ranges = [(min(top for top, _ in ranges), max(bottom for _, bottom in ranges))]
-    return ",".join(f"{top}" if top == bottom else f"{top}-{bottom}" for top, bottom in ranges)
+    lines = ",".join(f"{top}" if top == bottom else f"{top}-{bottom}" for top, bottom in ranges)
+    inside = np.concatenate([np.arange(first, last + 1) for first, last in sorted(same)])
+    rows = rows_of(document, segments, inside)
+    return f"{lines} ({rows})" if rows else lines
 
 
 def header(document: Document, number: int, cite: bool, titles: bool, lines: str = "") -> str:

@@ -6,7 +6,7 @@ import functools
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from fieldpack.parallel.shards import MOST_BATCH, Output
 from fieldpack.parallel.spec import PackerSpec, gpu_use, made_with
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.protocols import Progress
-from fieldpack.request import checked_documents
+from fieldpack.request import Documents, checked_documents
 from fieldpack.text.tokens import check_text
 from fieldpack.types import Document
 
@@ -33,7 +33,7 @@ PARTS = "parts"
 
 def index_corpus(
     packer: ContextPacker,
-    documents: str | Document | Iterable[str | Document],
+    documents: Documents,
     output: str | Path,
     *,
     ray: str | None = None,

@@ -28,7 +28,7 @@ from fieldpack.relevance.signals import Signals
 from fieldpack.text.structure.diffs import is_diff
 from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
 
-_TABLE, _LIST, _CODE = (KINDS.index(kind) for kind in ("table", "list", "code"))
+_TABLE, _LIST, _CODE, _HEADING = (KINDS.index(kind) for kind in ("table", "list", "code", "heading"))
 _LINES, _ROWS = 0.6, 0.3
 """Shares of the rows of a file of lines: table, list or code; and table or list alone."""
 _FEWEST, _LISTED = 5, 200
@@ -52,7 +52,8 @@ _TRUE = frozenset(["yes", "true", "enabled", "active"])
 
 def line_rows(corpus: Corpus) -> BoolArray:
     """(n,) sentences that are rows, records, entries or lines of a file of lines: all of a document that holds little
-    else, and of other documents the tables. The items of a list in prose are none."""
+    else, and of other documents the tables. The items of a list in prose are none. Documentation in sections has files
+    of lines only where a file has no headings: a manual page is half lists, and the section layer reads them better."""
     spans = corpus.sentences.spans
     kind, document, count = spans.kind, spans.doc, len(corpus.documents)
     size = np.bincount(document, minlength=count)
@@ -64,6 +65,9 @@ def line_rows(corpus: Corpus) -> BoolArray:
         lines[number] = not _is_prose_list(corpus, number)
     for number in np.flatnonzero((code >= _LINES) & (rows < _ROWS)).tolist():
         lines[number] = is_diff(corpus.documents[number].text[:_SAMPLE])
+    if corpus.sections is not None:
+        headed = np.bincount(document, kind == _HEADING, count) > 0
+        return np.asarray((lines & ~headed)[document], np.bool_)
     return np.asarray(lines[document] | (kind == _TABLE), np.bool_)
 
 

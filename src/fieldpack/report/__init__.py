@@ -5,16 +5,19 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from fieldpack.report.compare import comparison_of
 from fieldpack.report.packs import at_other_budgets
 from fieldpack.report.page import field_page, pack_page
 from fieldpack.report.snippets import pack_snippet
-from fieldpack.report.view import FieldView, OtherPack, PackView, field_view
+from fieldpack.report.view import Comparison, FieldView, OtherPack, PackView, field_view
 
 __all__ = [
+    "Comparison",
     "FieldView",
     "OtherPack",
     "PackView",
     "at_other_budgets",
+    "comparison_of",
     "field_page",
     "field_view",
     "pack_page",

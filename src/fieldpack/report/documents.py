@@ -33,12 +33,20 @@ class Body:
 
 
 def body(
-    field: FieldView, inside: BoolArray, first: BoolArray, value: FloatArray, cut: tuple[int, int] | None = None
+    field: FieldView,
+    inside: BoolArray,
+    first: BoolArray,
+    value: FloatArray,
+    *,
+    cut: tuple[int, int] | None = None,
+    opened: BoolArray | None = None,
 ) -> Body:
     """inside (n,): what is lit; first (n,): what is shown before all else; value (n,): then the highest.
 
-    cut: (row, end) of a row that is lit up to a character only.
+    cut: (row, end) of a row that is lit up to a character only. opened (n,): segments whose documents stand open,
+    default those that are lit.
     """
+    opened = inside if opened is None else opened
     rows, pieces = _chosen(field, first, value, cut)
     bounds = np.searchsorted(field.rows.doc, np.arange(len(field.documents) + 1))
     at = np.searchsorted(rows, bounds)
@@ -50,7 +58,7 @@ def body(
             blocks = _blocks(
                 _Shown(field, document, inside, pieces), rows[numbers.start : numbers.stop], numbers, whole
             )
-            out.append(_document(document, d, blocks, lit=bool(inside[whole.start : whole.stop].any())))
+            out.append(_document(document, d, blocks, is_open=bool(opened[whole.start : whole.stop].any())))
         elif document.text.strip():
             bare.append(document)
     return Body("".join(out) + _bare(bare), rows, len(field.rows) - len(rows))
@@ -117,11 +125,11 @@ def _blocks(shown: _Shown, rows: IntArray, numbers: range, whole: range) -> list
     return blocks
 
 
-def _document(document: Document, number: int, blocks: Sequence[str], lit: bool) -> str:
+def _document(document: Document, number: int, blocks: Sequence[str], is_open: bool) -> str:
     title = document.title if document.title and document.title != document.id else ""
     name = f'<b dir="auto">{text(title)}</b> ' if title else ""
     return (
-        f'<details class="doc" data-d="{number}"{" open" if lit else ""}><summary>'
+        f'<details class="doc" data-d="{number}"{" open" if is_open else ""}><summary>'
         f'<span class="name">{name}<code>{text(document.id[:120])}</code></span>'
         f'<span class="count"></span><span class="strip" aria-hidden="true"></span></summary>'
         f'<div class="body">{"".join(blocks)}</div></details>\n'

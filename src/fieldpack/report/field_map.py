@@ -29,7 +29,7 @@ def sampled(order: IntArray, first: BoolArray, most: int) -> IntArray:
     lead, rest = order[first[order]][: most // 2], order[~first[order]]
     left = most - len(lead)
     sample = rest[np.arange(left) * len(rest) // left] if len(rest) > left else rest
-    chosen = np.zeros(len(order), np.bool_)
+    chosen = np.zeros(len(first), np.bool_)  # `order` may leave rows out, such as those without a word
     chosen[lead] = chosen[sample] = True
     return order[chosen[order]]
 

@@ -24,17 +24,70 @@ const base = Math.max(D.packs.findIndex((p) => p.base), 0);
 const sets = D.packs.map((p) => new Set(p.rows));
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
+/* ---- tables: rows with bars, tabs or commas become cells; their text stays what it was ---- */
+function tableRow(line, mark) {
+  const row = make("i", "row"), parts = line.split(mark), bare = parts.filter((p) => p.trim());
+  if (bare.length && bare.every((p) => /^\s*:?-+:?\s*$/.test(p))) { row.className = "rule"; row.textContent = line; return row; }
+  parts.forEach((part, n) => {
+    if (n) row.append(make("i", "bar", mark));
+    const edge = mark === "|" && (n === 0 || n === parts.length - 1) && !part.trim();
+    if (part || !edge) row.append(make("i", edge ? "bar" : "cell", part));
+  });
+  return row;
+}
+function asTable(p) {
+  const rows = Array.from(p.querySelectorAll(".s")), lines = rows.flatMap((s) => s.textContent.split("\n")).filter((l) => l.trim());
+  if (rows.some((s) => s.childElementCount) || !lines.length) return;
+  const even = (mark) => lines.every((l) => l.split(mark).length > 2 && l.split(mark).length === lines[0].split(mark).length);
+  const mark = lines.every((l) => l.includes("|")) ? "|" : lines.every((l) => l.includes("\t")) ? "\t" : even(",") && !lines.some((l) => l.includes('"')) ? "," : "";
+  if (!mark) return;
+  rows.forEach((s) => {
+    const parts = s.textContent.split("\n"), out = [];
+    parts.forEach((l, n) => { if (n) out.push(make("i", "bar", "\n")); if (l) out.push(l.trim() ? tableRow(l, mark) : make("i", "bar", l)); });
+    s.replaceChildren(...out);
+  });
+  p.classList.add("grid");
+  const ruled = p.querySelector(".rule");
+  if (ruled && p.querySelector(".row")) p.querySelector(".row").classList.add("head");
+}
+document.querySelectorAll("p.table").forEach(asTable);
+/* A sentence that ends in the head of a table: the head becomes cells, the sentence stays a sentence. */
+function headIn(s) {
+  if (s.childElementCount || s.closest(".grid")) return;
+  const lines = s.textContent.split("\n"), row = (l) => /^\s*\|.*\|\s*$/.test(l);
+  let first = lines.length;
+  while (first > 0 && row(lines[first - 1])) first--;
+  if (lines.length - first < 2) return;
+  const out = make("i", "cells");
+  lines.slice(first).forEach((l, n) => { if (n) out.append(make("i", "bar", "\n")); out.append(tableRow(l, "|")); });
+  const top = out.querySelector(".row");
+  if (top && out.querySelector(".rule")) top.classList.add("head");
+  s.replaceChildren(document.createTextNode(lines.slice(0, first).join("\n") + (first ? "\n" : "")), out);
+}
+segs.forEach((s) => { if (s.textContent.includes("|")) headIn(s); });
+/* Rows of one table that are paragraphs of their own share the widths of their columns. */
+document.querySelectorAll("p.grid").forEach((p) => {
+  const before = p.previousElementSibling, own = p.querySelector(".row");
+  const last = before && (before.classList.contains("grid") || before.querySelector(".s:last-child > .cells")) ? [...before.querySelectorAll(".row")].pop() : null;
+  if (!last || !own || last.querySelectorAll(".cell").length !== own.querySelectorAll(".cell").length) return;
+  for (const part of [p, before]) (part.querySelector(".cells") || part).classList.add("aligned");
+  p.classList.add("goes-on");
+});
 let now = base, held = -1, focus = 0;
 
 /* ---- what is in and what is out, at the budget chosen ---- */
+const X = D.compare, theirs = new Set(X ? X.rows : []);
 const inside = (i) => D.type === "field" || sets[now].has(i);
+const before = (i) => D.type === "field" || (X ? theirs : sets[base]).has(i); // what a passage is compared with
+const either = (i) => inside(i) || (X !== null && theirs.has(i));
+const shownBy = { near: either, kept: either, differs: (i) => inside(i) !== before(i) };
 function draw() {
   segs.forEach((s, i) => {
-    const k = inside(i), was = D.type === "field" || sets[base].has(i);
+    const k = inside(i), was = before(i);
     s.classList.toggle("k", k);
     s.classList.toggle("new", k && !was);
     s.classList.toggle("gone", !k && was);
-    s.setAttribute("aria-description", D.type === "field" ? "" : k ? "kept" : "dropped");
+    s.setAttribute("aria-description", D.type === "field" ? "" : k ? (X && !was ? "kept by this pack only" : "kept") : X && was ? "kept by the other only" : "dropped");
     if (D.type === "field") s.classList.add(colour(C.basin[i]));
   });
   dots.forEach((c, g) => c.classList.toggle("k", (groups.get(g) || []).some(inside) || D.type === "field"));
@@ -47,34 +100,104 @@ function draw() {
 const rowsOf = new Map();
 C.doc.forEach((d, i) => { if (!rowsOf.has(d)) rowsOf.set(d, []); rowsOf.get(d).push(i); });
 function drawView() {
-  const view = $("view") ? $("view").value : "all", reach = view === "near" ? 2 : 0;
+  const view = $("view") ? $("view").value : "all", reach = view === "near" ? 2 : 0, lit = shownBy[view] || either;
   $("docs").classList.toggle("some", view !== "all");
   rowsOf.forEach((rows) => {
     let last = -9;
-    const far = rows.map((i, n) => { if (inside(i)) last = n; return n - last > reach; });
+    const far = rows.map((i, n) => { if (lit(i)) last = n; return n - last > reach; });
     last = rows.length + 9;
-    for (let n = rows.length - 1; n >= 0; n--) { if (inside(rows[n])) last = n; if (last - n <= reach) far[n] = false; }
+    for (let n = rows.length - 1; n >= 0; n--) { if (lit(rows[n])) last = n; if (last - n <= reach) far[n] = false; }
     rows.forEach((i, n) => {
       segs[i].classList.toggle("far", far[n]);
       segs[i].classList.toggle("far-first", far[n] && (n === 0 || !far[n - 1]));
     });
   });
+  if ($("only")) $("only").setAttribute("aria-pressed", String(view === "kept"));
+  foldAll();
+  drawPlace();
+}
+/* Long documents are folded: a body that is taller than the window shows its beginning until somebody opens it. */
+const unfolded = new WeakSet();
+function fold(doc) {
+  const body = doc.querySelector(".body");
+  if (!doc.open || unfolded.has(body)) return;
+  body.classList.remove("folded");
+  if (body.scrollHeight <= Math.max(420, window.innerHeight * 0.82) * 1.25) return;
+  if (!body.querySelector(".unfold")) {
+    const button = make("button", "unfold", "Show the rest of this document ▾");
+    button.type = "button";
+    button.addEventListener("click", () => unfold(body));
+    body.append(button);
+  }
+  body.classList.add("folded");
+}
+function unfold(body) { unfolded.add(body); body.classList.remove("folded"); body.scrollTop = 0; }
+function foldAll() { docs.forEach(fold); }
+docs.forEach((d) => d.addEventListener("toggle", () => fold(d)));
+function reveal(i) {
+  const d = segs[i].closest("details"), body = segs[i].closest(".body");
+  if (d) d.open = true;
+  unhide(i);
+  if (d && d.offsetParent === null) listAll();
+  if (!body || !body.classList.contains("folded")) { if (d && !unfolded.has(body)) fold(d); }
+  if (body && body.classList.contains("folded") && segs[i].getBoundingClientRect().bottom > body.getBoundingClientRect().bottom - 60) unfold(body);
+}
+/* From one kept passage to the next. Neighbours that are kept count as one stop. */
+let cursor = -1;
+function stops() {
+  const lit = shownBy[$("view") ? $("view").value : "near"] || either, out = [];
+  let last = -9;
+  for (let i = 0; i < segs.length; i++) if (lit(i)) { if (i !== last + 1 || C.doc[i] !== C.doc[i - 1]) out.push(i); last = i; }
+  return out;
+}
+function drawPlace() {
+  if (!$("steps")) return;
+  const all = stops(), n = all.filter((i) => i <= cursor).length;
+  $("steps").hidden = all.length === 0;
+  $("place").textContent = (n ? "place " + n : many(all.length)) + (n ? " of " + many(all.length) : all.length === 1 ? " place" : " places");
+}
+const narrow = window.matchMedia("(max-width: 900px)");
+function step(by) {
+  const all = stops();
+  if (!all.length) return;
+  const next = by > 0 ? all.find((i) => i > cursor) : all.findLast((i) => i < cursor);
+  cursor = next ?? all[by > 0 ? 0 : all.length - 1];
+  reveal(cursor);
+  if (narrow.matches) { release(); mark(cursor); rove(cursor); } else { held = cursor; show(cursor); rove(cursor); }
+  segs[cursor].scrollIntoView({ block: "center" });
+  drawPlace();
+}
+function openAtFirst() {
+  let height = 0;
+  const all = stops(), first = all.length ? segs[all[0]].closest("details") : null;
+  docs.forEach((d) => { // never taller than a few screens: what follows stays closed until somebody opens it
+    if (!d.open) return;
+    if (height > 3 * window.innerHeight && d !== first) d.open = false;
+    else height += d.getBoundingClientRect().height;
+  });
+  if (!all.length || D.type === "field") return;
+  cursor = all[0];
+  reveal(cursor);
+  const box = segs[cursor].getBoundingClientRect();
+  if (Math.min(box.bottom, box.top + 80) > window.innerHeight - 20) segs[cursor].scrollIntoView({ block: "center" });
+  drawPlace();
 }
 function unhide(i) {
-  if (!$("view") || (!segs[i].classList.contains("far") && !segs[i].closest(".none"))) return;
+  if (!$("view") || $("view").value === "all") return;
+  if (!segs[i].classList.contains("far") && !segs[i].closest(".none")) return;
   $("view").value = "all";
   drawView();
 }
 function drawDocument(e) {
   const d = Number(e.dataset.d), all = D.segments[d], rows = rowsOf.get(d) || [];
-  const kept = D.packs.length ? D.packs[now].kept[d] || 0 : all;
-  e.querySelector(".count").textContent = D.packs.length ? kept + " of " + many(all) + " kept" : many(all) + " segments";
-  e.classList.toggle("none", kept === 0);
+  const kept = D.packs.length ? D.packs[now].kept[d] || 0 : all, other = X ? X.kept[d] || 0 : 0;
+  e.querySelector(".count").textContent = X ? kept + " here, " + other + " there, of " + many(all) : D.packs.length ? kept + " of " + many(all) + " kept" : many(all) + " segments";
+  e.classList.toggle("none", kept === 0 && other === 0);
   const strip = e.querySelector(".strip"), first = C.start[rows[0]], last = C.end[rows[rows.length - 1]];
   const stops = [], at = (p) => (((p - first) / Math.max(last - first, 1)) * 100).toFixed(2) + "%";
   let from = null, own = "";
-  const paint = (i) => !inside(i) ? "" : D.type === "field" ? "var(--" + (C.basin[i] < 0 ? "none" : colour(C.basin[i])) + ")"
-    : sets[base].has(i) ? "var(--lit-edge)" : "var(--in-edge)";
+  const paint = (i) => !inside(i) ? (X && before(i) ? "var(--out-edge)" : "") : D.type === "field" ? "var(--" + (C.basin[i] < 0 ? "none" : colour(C.basin[i])) + ")"
+    : before(i) ? "var(--lit-edge)" : "var(--in-edge)";
   const flush = (to) => { if (own) stops.push("transparent " + at(from), own + " " + at(from), own + " " + at(to), "transparent " + at(to)); };
   rows.forEach((i, n) => {
     const c = paint(i);
@@ -112,18 +235,22 @@ function drawBudget() {
   const stat = { tokens: many(p.tokens), segments: many(p.count) };
   for (const k in stat) if ($("stat-" + k)) $("stat-" + k).textContent = stat[k];
   const label = $("stat-tokens");
-  if (label) label.parentNode.querySelector("dt").textContent = "of " + many(p.budget) + " tokens";
+  if (label) (label.parentNode.querySelector("dt abbr") || label.parentNode.querySelector("dt")).textContent = "of " + many(p.budget) + " tokens";
 }
 
 /* ---- one passage, in numbers ---- */
-const span = (v) => { let a = Infinity, b = -Infinity; for (const x of v) { if (x < a) a = x; if (x > b) b = x; } return [a, b]; };
-const spans = Q ? Q.parts.map((p) => span(p.values)) : [];
+/* A bar starts at zero and is as long as its number: of 1, or where numbers are larger of a round number above all. */
+const scales = (Q ? Q.parts : []).map((p) => {
+  let most = 1;
+  for (const v of p.values) most = Math.max(most, Math.ceil(Math.abs(v)));
+  return { most };
+});
 const pinned = new Set(Q ? Q.pinned : []), filled = new Set(Q ? Q.filled : []);
 function facts(rows) {
   const dl = make("dl", "facts");
   for (const [name, value, help] of rows) {
     const box = make("div"), dt = make("dt", "", name);
-    if (help) dt.title = help;
+    dt.title = help || D.measures[name] || "";
     box.append(dt, make("dd", "", value));
     dl.append(box);
   }
@@ -149,12 +276,12 @@ function show(i) {
   }
   const basin = C.basin[i], list = [];
   if (Q) list.push(["relevance", Q.score[i].toFixed(2), "calibrated probability of holding evidence"]);
-  list.push(["tokens", many(C.tokens[i])], ["bits per token", C.density[i].toFixed(1), "information density: what the text tells beyond the rest of the field"]);
+  list.push(["tokens", many(C.tokens[i])], ["bits per token", C.density[i].toFixed(1)]);
   if (C.unique) list.push(["unique", C.unique[i].toFixed(2), "1 minus the similarity to the most similar other segment"]);
   if (Q) list.push(["gain", Q.gain[i].toFixed(2), "what it adds to the pack, when it was chosen or at the end"]);
   if (Q && Q.link[i] >= 0.05) list.push(["called for", "+" + Q.link[i].toFixed(1), "log odds that links to packed text add"]);
   if (Q && Q.duplicate[i] >= 0.05) list.push(["repeats", "−" + Q.duplicate[i].toFixed(1), "log odds that copies in the pack take away"]);
-  list.push(["resonance", C.resonance[i].toFixed(2), "mean similarity to all others"], ["attraction", C.attraction[i].toFixed(2), "pull of the attractors"]);
+  list.push(["resonance", C.resonance[i].toFixed(2)], ["attraction", C.attraction[i].toFixed(2)]);
   if (!Q) list.push(["unexplained", C.unexplained[i].toFixed(2), "the part outside the span of the attractors"]);
   if (C.residue[i] >= 0.05) list.push(["residue", C.residue[i].toFixed(2), "how much it says again what earlier turns carry"]);
   out.push(facts(list));
@@ -184,12 +311,14 @@ function show(i) {
     out.push(make("div", "small", "Score parts"));
     const grid = make("div", "parts");
     Q.parts.forEach((p, n) => {
-      const [low, high] = spans[n], track = make("span", "track"), fill = make("i"), name = make("span", "label-text", p.label);
+      const scale = scales[n], track = make("span", "track"), fill = make("i"), name = make("span", "label-text", p.label);
+      const v = p.values[i], share = Math.min(Math.abs(v) / scale.most, 1) * 100;
       name.title = p.name + ": " + p.help;
-      fill.style.width = (high > low ? ((p.values[i] - low) / (high - low)) * 100 : 0).toFixed(1) + "%";
+      fill.style.width = share.toFixed(1) + "%";
+      if (v < 0) fill.className = "minus";
       track.append(fill);
-      track.title = "from " + low + " to " + high + " on this page";
-      grid.append(name, track, make("span", "value", p.values[i].toFixed(2)));
+      track.title = "the bar is the number, of " + scale.most + (v < 0 ? "; red is below zero" : "");
+      grid.append(name, track, make("span", "value", v.toFixed(2) + (scale.most > 1 ? " of " + scale.most : "")));
     });
     out.push(grid);
   }
@@ -207,8 +336,8 @@ function mark(i) {
 function hold(i, scroll) {
   held = i;
   show(i);
-  const d = segs[i].closest("details");
-  if (scroll) { if (d) d.open = true; unhide(i); segs[i].scrollIntoView({ block: "center", behavior: "smooth" }); }
+  if (either(i)) { cursor = i; drawPlace(); }
+  if (scroll) { reveal(i); segs[i].scrollIntoView({ block: "center", behavior: "smooth" }); }
   rove(i);
 }
 function release() {
@@ -245,7 +374,23 @@ area.addEventListener("keydown", (e) => {
   segs[to].focus();
   show(to);
 });
-document.addEventListener("keydown", (e) => { if (e.key === "Escape") release(); });
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Escape") release();
+  if (e.ctrlKey || e.metaKey || e.altKey || !$("steps") || (e.target.closest && e.target.closest("input, select, textarea"))) return;
+  if (e.key === "n") step(1);
+  if (e.key === "p") step(-1);
+  if (e.key === "k") onlyKept();
+});
+function onlyKept() {
+  $("view").value = $("view").value === "kept" ? "near" : "kept";
+  drawView();
+  if (cursor >= 0) { reveal(cursor); segs[cursor].scrollIntoView({ block: "center" }); }
+}
+if ($("steps")) {
+  $("next").addEventListener("click", () => step(1));
+  $("before").addEventListener("click", () => step(-1));
+  $("only").addEventListener("click", onlyKept);
+}
 document.querySelectorAll(".p").forEach((c) => {
   const rows = groups.get(Number(c.dataset.g)) || [];
   const best = () => rows.find((i) => inside(i) && D.packs.length) ?? rows[0];
@@ -361,6 +506,17 @@ if (copy && navigator.clipboard) {
   copy.hidden = false;
   copy.addEventListener("click", () => navigator.clipboard.writeText($("packed").textContent).then(() => { copy.textContent = "Copied"; }, () => {}));
 }
+/* A list of thousands of names is cut after eighty, until somebody wants it whole. */
+function listAll() { $("docs").classList.remove("many"); if ($("more-docs")) $("more-docs").remove(); }
+if (docs.length > 120) {
+  const more = make("button", "", "List all " + many(docs.length) + " documents");
+  more.id = "more-docs";
+  more.type = "button";
+  more.addEventListener("click", listAll);
+  $("docs").classList.add("many");
+  $("docs").after(more);
+}
 draw();
+openAtFirst();
 document.documentElement.dataset.ready = "yes";
 })();

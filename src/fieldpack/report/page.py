@@ -11,8 +11,12 @@ import numpy as np
 
 from fieldpack.html import escape as text
 from fieldpack.report import field_map, numbers, packs
+from fieldpack.report.compare import comparison_facts, comparison_table
 from fieldpack.report.documents import Body, body
+from fieldpack.report.legend import field_legend, pack_legend
+from fieldpack.report.measures import MEASURES, defined
 from fieldpack.report.safe import data, digest
+from fieldpack.report.topic_list import topic_list
 from fieldpack.report.view import FieldView, PackView
 from fieldpack.types import BoolArray, FloatArray
 
@@ -33,7 +37,9 @@ def pack_page(view: PackView) -> str:
     """
     field = view.field
     kept = packs.kept_anywhere(view.packs)
-    shown = body(field, view.inside, kept, np.asarray(view.log_odds, np.float32), view.cut)
+    other = view.inside if view.compared is None else view.compared.inside
+    kept, either = kept | other, view.inside | other
+    shown = body(field, view.inside, kept, np.asarray(view.log_odds, np.float32), cut=view.cut, opened=either)
     lit, ever = field.paragraphs_of(view.inside), field.paragraphs_of(kept)
     picture, facts = _field(field, view.query_vectors, ever, lit)
     facts |= {
@@ -41,13 +47,15 @@ def pack_page(view: PackView) -> str:
         **_common(field, shown),
         "query": numbers.query_columns(view, shown.rows),
         "packs": packs.pack_columns(view, shown.rows),
+        "compare": comparison_facts(view, shown.rows),
     }
     stats = [
         (f"{view.tokens:,}", f"of {view.budget:,} tokens", "tokens"),
         (f"{int(view.inside.sum()):,}", f"of {len(field.rows):,} segments kept", "segments"),
         (f"{len(field.documents):,}", "documents" if len(field.documents) != 1 else "document", ""),
     ]
-    main = _budget(view) + _notes([*view.notes, *_hidden(shown)]) + _columns(shown, picture, _packed(view))
+    main = _budget(view) + comparison_table(view) + pack_legend(view) + _notes([*view.notes, *_hidden(shown)])
+    main += _columns(shown, picture, packed=_packed(view), compared=view.compared is not None)
     title = " · ".join(" ".join(q.split()) for q in view.queries) or _UNASKED
     head = _head("Query" if view.queries else "No query", view.queries or (_UNASKED,), stats)
     return _page(f"fieldpack: {title}", head, main, facts, _how(view))
@@ -56,10 +64,12 @@ def pack_page(view: PackView) -> str:
 def field_page(field: FieldView) -> str:
     """HTML of a field without a query: its attractors on a map, the resonance matrix, the documents by basin."""
     none = np.zeros(len(field.rows), np.bool_)
-    shown = body(field, ~none, none, np.asarray(field.attraction, np.float32))
+    topics = topic_list(field, numbers.topics(field))
+    closed = none if topics else ~none
+    shown = body(field, ~none, none, np.asarray(field.attraction, np.float32), opened=closed)
     whole = np.ones(len(field.first), np.bool_)
     picture, facts = _field(field, None, ~whole, whole)
-    facts |= {"type": "field", **_common(field, shown), "query": None, "packs": []}
+    facts |= {"type": "field", **_common(field, shown), "query": None, "packs": [], "compare": None}
     stats = [
         (f"{len(field.rows):,}", "segments", ""),
         (f"{len(field.documents):,}", "documents" if len(field.documents) != 1 else "document", ""),
@@ -70,7 +80,7 @@ def field_page(field: FieldView) -> str:
     one = field.documents[0]
     title = f"{len(field.documents):,} documents" if len(field.documents) > 1 else one.title or one.id
     title = f"The field of {title}"
-    main = _notes(_hidden(shown)) + _columns(shown, picture, "")
+    main = field_legend() + _notes(_hidden(shown)) + _columns(shown, picture, lead=topics)
     return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, "")
 
 
@@ -82,6 +92,7 @@ def _common(field: FieldView, shown: Body) -> dict[str, Any]:
         "segments": segments.tolist(),
         "columns": numbers.columns(field, shown.rows),
         "permeability": round(field.permeability, 4),
+        "measures": MEASURES,
     }
 
 
@@ -135,7 +146,8 @@ def _attractors(field: FieldView, topics: Sequence[Sequence[str]]) -> str:
     )
     return (
         '<div class="wide"><table><thead><tr><th scope="col"><abbr title="attractor">#</abbr></th><th scope="col">words'
-        '</th><th scope="col">size</th><th scope="col">strength</th><th scope="col">demand</th></tr></thead>'
+        f'</th><th scope="col">{defined("size")}</th><th scope="col">{defined("strength")}</th>'
+        f'<th scope="col">{defined("demand")}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -143,9 +155,9 @@ def _attractors(field: FieldView, topics: Sequence[Sequence[str]]) -> str:
 def _head(kind: str, lines: Sequence[str], stats: Sequence[tuple[str, str, str]]) -> str:
     many = "".join(f'<h1 dir="auto">{text(" ".join(line.split())[:600])}</h1>' for line in lines[:8])
     many += f'<p class="about">and {len(lines) - 8} more</p>' if len(lines) > 8 else ""
+    identified = [(value, label, name, f' id="stat-{name}"' if name else "") for value, label, name in stats]
     facts = "".join(
-        f"<div><dt>{label}</dt><dd{f' id={chr(34)}stat-{name}{chr(34)}' if name else ''}>{value}</dd></div>"
-        for value, label, name in stats
+        f"<div><dt>{defined(label, name)}</dt><dd{place}>{value}</dd></div>" for value, label, name, place in identified
     )
     return (
         f'<header class="top"><div class="line"><span class="brand">fieldpack</span><span class="kind">{kind}</span>'
@@ -164,7 +176,11 @@ aria-label="{view.tokens:,} of {view.budget:,} tokens used"><rect class="rest" w
 <div class="slide" hidden><label for="slider">Budget</label>
 <input id="slider" type="range" min="0" max="0" value="0" step="1">
 <output id="chosen" for="slider"></output><span id="change" aria-live="polite"></span>
-<button id="back" type="button" hidden>Back to {view.budget:,}</button></div></section>"""
+<button id="back" type="button" hidden>Back to {view.budget:,}</button></div>
+<div class="steps" id="steps" hidden><button id="before" type="button">↑ Previous</button>
+<button id="next" type="button">↓ Next</button><span id="place" aria-live="polite"></span>
+<button id="only" type="button" aria-pressed="false">Only kept</button>
+<span class="keys"><kbd>n</kbd> <kbd>p</kbd> next, previous; <kbd>k</kbd> only what is kept</span></div></section>"""
 
 
 def _packed(view: PackView) -> str:
@@ -192,15 +208,22 @@ def _hidden(shown: Body) -> list[str]:
     ]
 
 
-def _columns(shown: Body, field: str, packed: str) -> str:
+def _columns(shown: Body, field: str, *, packed: str = "", lead: str = "", compared: bool = False) -> str:
+    """The documents, with `lead` before and the packed text after them, and beside them the field."""
     choices = {"all": "all text", "near": "what is kept, and around it", "kept": "only what is kept"}
+    if compared:
+        choices |= {
+            "near": "what either keeps, and around it",
+            "kept": "only what either keeps",
+            "differs": "differences",
+        }
     start = "near" if shown.hidden or len(shown.rows) > _LONG else "all"
     options = "".join(
         f'<option value="{k}"{" selected" if k == start else ""}>{name}</option>' for k, name in choices.items()
     )
     view = f'<label class="view" hidden>Show <select id="view">{options}</select></label>' if packed else ""
     why = " and why it was kept or dropped" if packed else ""
-    return f"""<main><section class="documents" aria-labelledby="documents-title">
+    return f"""<main><section class="documents" aria-labelledby="documents-title">{lead}
 <div class="line"><h2 id="documents-title">Documents</h2>{view}</div>
 <p class="about" id="hint">Choose a passage to see its numbers{why}.
 <span class="keys">With the keyboard: Tab into the text, arrow keys to move, Enter to hold, Escape to let go.</span></p>
@@ -225,7 +248,7 @@ def _how(view: PackView) -> str:
 
 
 def _page(title: str, head: str, main: str, facts: dict[str, Any], foot: str) -> str:
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("look.css") + _asset("page.css"), _asset("page.js")
     own = f"script-src {digest(script)}; style-src {digest(style)}"
     policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
     return f"""<!doctype html>
@@ -234,7 +257,7 @@ def _page(title: str, head: str, main: str, facts: dict[str, Any], foot: str) ->
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer"><meta name="generator" content="fieldpack">
 <title>{text(title[:200])}</title>
-<style>{style}</style></head><body class="{facts["type"]}">
+<style>{style}</style></head><body class="{facts["type"]}{" compare" if facts["compare"] else ""}">
 {head}
 {main}
 <footer>{foot}<p>Made by fieldpack. Everything on this page is in this file; it loads nothing.</p></footer>

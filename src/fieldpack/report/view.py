@@ -73,6 +73,17 @@ class OtherPack:
 
 
 @dataclass(frozen=True, eq=False)
+class Comparison:
+    """What another way keeps of the same documents. name: of that way; tokens: of its text, headers included; inside
+    (n,): the segments of this pack that it keeps; outside: characters it keeps of documents that this pack has not."""
+
+    name: str
+    tokens: int
+    inside: BoolArray
+    outside: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class PackView:
     """A pack over a field of n segments.
 
@@ -81,6 +92,7 @@ class PackView:
     queries, with their weights (w,) and their best match (w, n) in each segment. gain, link, duplicate (n,): what the
     packer made of each segment. pinned, filled (n,). reasons: a line for each segment. value, bound: the pack's worth,
     and the worth that no pack of this budget can pass. timings: milliseconds by stage. others: for the slider.
+    compared: another way, shown beside this pack.
     """
 
     field: FieldView
@@ -108,6 +120,7 @@ class PackView:
     notes: tuple[str, ...]
     timings: Mapping[str, float]
     others: tuple[OtherPack, ...] = ()
+    compared: Comparison | None = None
 
     @property
     def packs(self) -> list[OtherPack]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fieldpack.errors import AssetError, FieldpackError
-from fieldpack.server import rerank, schemas
+from fieldpack.server import guardrail, rerank, schemas, tools
 from fieldpack.server.limits import Guard
 from fieldpack.server.openapi import EVENT, PROBLEMS, described
 from fieldpack.server.problems import Problem, log, problem_of
@@ -76,6 +76,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     add("GET", "/v1/models", "models", h.models, rerank.ModelsOut, route_class_override=small)
     add("POST", "/v1/plan", "plan", h.plan, schemas.PlanOut, route_class_override=small)
     add("POST", "/v1/field", "field", h.field, schemas.FieldOut, route_class_override=work)
+    add("POST", "/v1/tools/trim", "trim", service.tools.trim, tools.TrimOut, route_class_override=work)
+    add("POST", "/v1/tools/expand", "expand", service.tools.expand, tools.ExpandOut, route_class_override=work)
+    add("POST", guardrail.ADDRESS, "guardrail", service.guardrail, guardrail.GuardrailOut, route_class_override=work)
     sessions = "/v1/sessions"
     add("POST", sessions, "openSession", h.open_session, schemas.SessionOut, route_class_override=work, status_code=201)
     one = sessions + "/{id}"
@@ -126,7 +129,9 @@ async def _http_problem(request: Request, error: Exception) -> Response:
 
 @lru_cache(maxsize=8)
 def _asset(name: str) -> bytes:
-    return resources.files("fieldpack.server").joinpath(name).read_bytes()
+    """A file of the page; its style begins with the palette and type of the report, so that both look alike."""
+    raw = resources.files("fieldpack.server").joinpath(name).read_bytes()
+    return resources.files("fieldpack.report").joinpath("look.css").read_bytes() + raw if name == "page.css" else raw
 
 
 async def page(name: str, media: str, request: Request) -> Response:

@@ -2,6 +2,7 @@
 // The page of a fieldpack service. Text of documents reaches the page through textContent alone.
 
 const $ = (id) => document.getElementById(id);
+const MANY = 120; // passages from which only what is kept, and what stands around it, is shown at first
 const MOST_SHOWN = 8000; // passages drawn; more would make the page slow
 const EXAMPLE = [
   ["tides.md", "# Tides\n\nTides are the rise and fall of the sea. They are caused by the gravity of the Moon and, to a lesser extent, of the Sun. The Earth's rotation carries each coast through the bulges that this gravity raises.\n\n## Spring and neap\n\nAt new and full moon the Sun and the Moon pull along one line, and the tides are highest: these are spring tides. At the quarters they pull at right angles, and the tides are lowest: these are neap tides.\n\n## Harbours\n\nThe shape of a bay can raise a tide far above the mean. In the Bay of Fundy the range reaches 16 metres."],
@@ -131,6 +132,7 @@ function clear(message) {
   complain("");
   document.body.classList.remove("has", "busy");
   $("documents").replaceChildren();
+  $("steps").hidden = true;
   $("notes").hidden = true;
   $("empty").hidden = false;
   $("facts").textContent = message;
@@ -156,12 +158,17 @@ function show(result, documents) {
   facts.sort((a, b) => number.get(a.doc_id) - number.get(b.doc_id) || a.start - b.start);
   state.facts = facts;
   const shape = JSON.stringify([documents.map((d) => [d.id, d.text.length]), facts.map((s) => [s.start, s.end])]);
-  if (shape !== state.shown) { draw(facts, documents); state.shown = shape; }
+  if (shape !== state.shown) {
+    draw(facts, documents);
+    state.shown = shape;
+    $("shown").value = facts.length > MANY ? "near" : "all";
+  }
   state.spans.forEach((span, i) => {
-    span.className = "passage " + (facts[i].kept ? "lit" : "dim") + (i === state.chosen ? " chosen" : "");
+    span.className = "passage " + (facts[i].kept ? "lit" : "dim") + (i === state.chosen ? " chosen" : "") + (coded(span.textContent) ? " code" : "");
     span.setAttribute("aria-label", (facts[i].kept ? "Kept: " : "Dropped: ") + span.textContent);
   });
   summary(result, facts);
+  near();
   if (state.chosen >= 0 && state.chosen < facts.length) explain(state.chosen);
 }
 
@@ -174,7 +181,7 @@ function draw(facts, documents) {
     const mine = shown.filter((s) => s.doc_id === d.id), at = units(d.text), body = make("div", undefined, "document");
     let end = 0;
     for (const s of mine) {
-      body.append(d.text.slice(end, at(s.start)));
+      if (at(s.start) > end) body.append(make("span", d.text.slice(end, at(s.start)), "w"));
       const span = make("span", d.text.slice(at(s.start), at(s.end)), "passage");
       span.tabIndex = state.spans.length ? -1 : 0;
       span.setAttribute("role", "button");
@@ -184,10 +191,93 @@ function draw(facts, documents) {
       end = at(s.end);
     }
     if (shown.length === facts.length) body.append(d.text.slice(end));
-    view.append(make("h3", d.id), body);
+    const box = make("details", undefined, "doc"), head = make("summary");
+    head.append(make("span", d.id, "name"), make("span", "", "count"), make("span", undefined, "strip"));
+    box.append(head, body);
+    box.addEventListener("toggle", () => fold(box));
+    view.append(box);
   }
   if (shown.length < facts.length) view.append(make("p", (facts.length - shown.length) + " further passages are not drawn."));
   $("documents").replaceChildren(view);
+}
+
+// Code is shown as code: lines that begin with white space and end in its marks, or a fence.
+function coded(text) { return text.startsWith("```") || (text.match(/^(\t| {2,}).*$|[{};]$|\)\s*[:{]$/gm) || []).length > 1; }
+
+// What stands near kept text, where in each document it is, and which documents are open.
+function near() {
+  const boxes = [...document.querySelectorAll(".doc")], spans = state.spans;
+  $("documents").className = $("shown").value;
+  for (const box of boxes) {
+    const mine = [...box.querySelectorAll(".passage")], kept = mine.filter((s) => s.classList.contains("lit")).length;
+    let last = -9;
+    const far = mine.map((s, n) => { if (s.classList.contains("lit")) last = n; return n - last > 2; });
+    last = mine.length + 9;
+    for (let n = mine.length - 1; n >= 0; n--) { if (mine[n].classList.contains("lit")) last = n; if (last - n <= 2) far[n] = false; }
+    mine.forEach((s, n) => { s.classList.toggle("far", far[n]); s.classList.toggle("first", far[n] && (n === 0 || !far[n - 1])); });
+    box.classList.toggle("none", !kept);
+    box.open = kept > 0 || spans.length <= MANY;
+    box.querySelector(".count").textContent = kept + " of " + mine.length + " kept";
+    strip(box.querySelector(".strip"), mine);
+    fold(box);
+  }
+  let height = 0; // never taller than a few screens: what follows stays closed until somebody opens it
+  for (const box of boxes) {
+    if (spans.length > MANY && height > 3 * innerHeight) box.open = false;
+    height += box.offsetHeight;
+  }
+  place();
+}
+
+function strip(line, mine) {
+  const sizes = mine.map((s) => s.textContent.length), whole = Math.max(1, sizes.reduce((a, b) => a + b, 0)), stops = [];
+  let at = 0;
+  mine.forEach((s, n) => {
+    const from = 100 * at / whole, to = 100 * (at += sizes[n]) / whole;
+    if (s.classList.contains("lit")) stops.push("transparent " + from + "%", "var(--lit-edge) " + from + "% " + to + "%", "transparent " + to + "%");
+  });
+  line.style.backgroundImage = stops.length ? "linear-gradient(90deg," + stops.join(",") + ")" : "none";
+}
+
+function fold(box) {
+  const body = box.querySelector(".document");
+  if (!box.open || body.dataset.whole) return;
+  body.classList.remove("folded");
+  const old = box.querySelector(".unfold");
+  if (old) old.remove();
+  if (body.scrollHeight <= Math.max(416, innerHeight * 0.75) * 1.3) return;
+  const button = make("button", "Show the rest of this document ▾", "unfold");
+  button.type = "button";
+  button.addEventListener("click", () => unfold(body));
+  body.classList.add("folded");
+  box.append(button);
+}
+
+function unfold(body) {
+  body.dataset.whole = "yes";
+  body.classList.remove("folded");
+  const button = body.parentNode.querySelector(".unfold");
+  if (button) button.remove();
+}
+
+function stops() { return state.spans.map((s, i) => i).filter((i) => state.facts[i].kept && !(state.facts[i - 1] || {}).kept); }
+
+function place() {
+  const all = stops(), n = all.filter((i) => i <= state.chosen).length;
+  $("steps").hidden = !all.length;
+  $("place").textContent = (n ? "place " + n + " of " : "") + all.length + (n || all.length === 1 ? "" : " places");
+}
+
+function step(by) {
+  const all = stops();
+  if (!all.length) return;
+  const next = by > 0 ? all.find((i) => i > state.chosen) : all.findLast((i) => i < state.chosen);
+  const to = next ?? all[by > 0 ? 0 : all.length - 1], span = state.spans[to], body = span.closest(".document");
+  body.parentNode.open = true;
+  if (body.classList.contains("folded") && span.getBoundingClientRect().bottom > body.getBoundingClientRect().bottom - 20) unfold(body);
+  explain(to);
+  span.scrollIntoView({ block: "center" });
+  place();
 }
 
 function summary(result, facts) {
@@ -248,7 +338,9 @@ function keys(event) {
   const to = event.key === "Home" ? 0 : event.key === "End" ? last : step ? now + step : -1;
   if (Number.isNaN(now) || to < 0 || to > last) return;
   event.preventDefault();
-  state.spans[to].focus();
+  let open = to;
+  while (state.spans[open] && state.spans[open].offsetParent === null) open += event.key === "End" ? -1 : step || 1;
+  if (state.spans[open]) state.spans[open].focus();
 }
 
 function listen() {
@@ -279,6 +371,19 @@ function listen() {
     });
   }
   view.addEventListener("keydown", keys);
+  view.addEventListener("click", (event) => { if (event.target.closest(".passage")) document.body.classList.add("asked"); });
+  $("close").addEventListener("click", () => document.body.classList.remove("asked"));
+  $("ask").addEventListener("focusin", () => document.body.classList.remove("asked"));
+  $("next").addEventListener("click", () => step(1));
+  $("before").addEventListener("click", () => step(-1));
+  $("shown").addEventListener("change", near);
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+    if (event.key === "Escape") document.body.classList.remove("asked");
+    if (event.key === "n") step(1);
+    if (event.key === "p") step(-1);
+    if (event.key === "k" && state.result) { $("shown").value = $("shown").value === "only" ? "near" : "only"; near(); }
+  });
   addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("over"); });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); });
   addEventListener("drop", (event) => {

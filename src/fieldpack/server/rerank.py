@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fieldpack.pipeline import ContextPacker
 from fieldpack.request import Request
+from fieldpack.scored import LazyReading
 from fieldpack.server.base import WHOLE, Model, Number, Text
 from fieldpack.server.schemas import In, Query
 from fieldpack.types import Document
@@ -72,7 +73,8 @@ def scores_of(packer: ContextPacker, query: str, texts: Sequence[str]) -> list[f
     if any(text.strip() for text in texts):
         request = Request.checked(query, 1)
         corpus = packer.embedded(packer.read(documents))
-        relevance = packer.relevance(request, corpus, packer.query_vectors(request.queries, corpus))
+        vectors = packer.query_vectors(request.queries, corpus)
+        relevance = packer.relevance(request, corpus, LazyReading(corpus, vectors, None, packer.field))
         np.maximum.at(out, corpus.rows.doc, relevance.total)
     return [round(float(x), 6) for x in out]
 

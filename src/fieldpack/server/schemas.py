@@ -25,12 +25,13 @@ class In(BaseModel):
 
 
 class DocumentIn(In):
-    """A text with a name. score: of a retriever, any scale, the higher the better."""
+    """A text with a name. score: of a retriever, any scale, the higher the better. metadata: the caller's own."""
 
     id: Id
     text: Text
     title: Title = ""
     score: Number | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 def _not_blank(query: str) -> str:

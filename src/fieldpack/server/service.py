@@ -12,6 +12,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import Response
 
+from fieldpack.pipeline import ContextPacker
+from fieldpack.server import guardrail
 from fieldpack.server.batching import Batcher
 from fieldpack.server.bodies import BodyReader
 from fieldpack.server.handlers import Handlers
@@ -19,6 +21,7 @@ from fieldpack.server.metrics import MEDIA as METRICS_MEDIA
 from fieldpack.server.metrics import Metrics
 from fieldpack.server.problems import Problem
 from fieldpack.server.settings import Settings
+from fieldpack.server.tools import ToolOutputs
 from fieldpack.server.work_limiter import WorkLimiter
 from fieldpack.version import __version__
 
@@ -37,6 +40,7 @@ class Service:
         self.settings = settings
         self.handlers = Handlers(settings)
         self.metrics = Metrics()
+        self.tools = ToolOutputs(settings, self._tool_packer, self.metrics.trimmed)
         self.bodies = BodyReader(settings)
         queue = _QUEUES * (settings.waiting + 1)
         self.packs = WorkLimiter(settings.concurrency, settings.waiting, settings.timeout)
@@ -63,6 +67,13 @@ class Service:
         if batcher.waiting >= _QUEUES * (self.settings.waiting + 1):
             raise Problem("busy", "too many requests wait for vectors; ask again later", self.vectors.retry_after())
         return batcher
+
+    def guardrail(self, request: guardrail.GuardrailIn) -> dict[str, Any]:
+        """Trim the tool outputs of a request that LiteLLM's proxy sends to a model."""
+        return guardrail.answer(self.tools, request)
+
+    def _tool_packer(self) -> ContextPacker:
+        return ContextPacker(embedder=self.handlers.service("static"))
 
     def check_unsent(self) -> None:
         """Raises Problem "overloaded" while clients leave too many bytes of their answers untaken."""

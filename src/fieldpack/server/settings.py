@@ -17,7 +17,7 @@ LEAST_KEY = 16
 """Characters of a key, at least: a shorter one can be guessed over a network."""
 _COUNTS = (
     *("max_body", "max_buffered", "concurrency", "waiting", "max_connections", "max_documents", "batch_texts"),
-    *("max_sessions", "session_bytes"),
+    *("max_sessions", "session_bytes", "tool_bytes"),
 )
 _HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 _SECONDS = ("head_timeout", "body_timeout", "timeout", "session_idle", "grace", "batch_wait", "write_timeout")
@@ -39,6 +39,7 @@ class Settings:
     model_key: sent to URLs in allow_models and nowhere else. allow_hosts: further names in the Host header.
     batch_wait: how long a request for vectors waits for others. batch_texts: texts of one batch.
     max_sessions, session_idle, session_bytes: of conversations kept; the bytes are the memory that all hold together.
+    tool_bytes: of what was left out of tools' outputs and waits to be expanded; the oldest go first.
     write_timeout: over so long a client has to take 16 KiB of its answer a second.
     grace: for requests at work when the service is stopped. access_log: whether `serve` logs every request.
     """
@@ -64,6 +65,7 @@ class Settings:
     max_sessions: int = 64
     session_idle: float = 1800.0
     session_bytes: int = 512 << 20
+    tool_bytes: int = 64 << 20
     write_timeout: float = 20.0
     grace: float = 20.0
     access_log: bool = False

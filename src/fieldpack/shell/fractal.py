@@ -67,11 +67,15 @@ class FractalSettings:
     """
 
     version: str
-    description: str
     depth: int
     nodes: tuple[FractalNode, ...]
     settings: ShellSettings
     notes: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What the file is for, in its own words: the intent of the settings, which `fieldpack shell run` shows."""
+        return self.settings.intent
 
     def packer_options(self) -> dict[str, Any]:
         """See ShellSettings.packer_options."""
@@ -121,7 +125,6 @@ def _build(value: Any) -> FractalSettings:
     )
     return FractalSettings(
         version=manager.get("version", ""),
-        description=manager.get("description", ""),
         depth=depth,
         nodes=nodes,
         settings=_settings(manager, nodes),
@@ -206,6 +209,9 @@ def _notes(manager: Mapping[str, Any], nodes: tuple[FractalNode, ...]) -> Iterat
         yield f"field.resonance: target {resonance['target']:g} has no effect without amplification"
     if resonance.get("amplification") and "target" not in resonance:
         yield "field.resonance: amplification has no effect without a target"
+    boundaries = manager.get("field", {}).get("boundaries", {})
+    if boundaries.get("adaptive") is False and boundaries.get("gradient"):
+        yield f"field.boundaries: gradient {boundaries['gradient']:g} has no effect where adaptive is false"
     attractors = manager.get("field", {}).get("attractors", {})
     if "influence" in attractors and not attractors.get("seeds"):
         yield f"field.attractors: influence {attractors['influence']:g} has no effect without seeds"
@@ -238,7 +244,7 @@ def _field(field: Mapping[str, Any]) -> FieldShellSettings:
             detection=attractors.get("detection"),
             influence=attractors.get("influence"),
             permeability=boundaries.get("permeability"),
-            gradient=boundaries.get("gradient", 0.0 if boundaries.get("adaptive") is False else None),
+            gradient=0.0 if boundaries.get("adaptive") is False else boundaries.get("gradient"),
             rules=tuple(rules),
             residue_tracking=residue.get("tracking"),
             residue_strategy=residue.get("preservation_strategy"),

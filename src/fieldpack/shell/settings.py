@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as record_field
 from fractions import Fraction
 from typing import Any
@@ -71,7 +71,7 @@ class BudgetSettings:
 
 @dataclass(frozen=True)
 class AttractorSettings:
-    """A subject that the field is to keep: its strength in [0, 1] weighs it beside the query."""
+    """A subject that the field is to keep: its strength in [0, 1] weighs its pull on what is packed."""
 
     name: str
     strength: float = 1.0
@@ -110,6 +110,13 @@ class FieldShellSettings:
         return 0 if self.detection is False else self.top_n
 
     @property
+    def moves(self) -> bool | None:
+        """Whether the boundary moves over the turns of a session: a gradient or a rule says how."""
+        if self.gradient is not None:
+            return self.gradient > 0
+        return True if any(rule.action == "boundary.adapt" for rule in self.rules) else None
+
+    @property
     def keeps_residue(self) -> bool:
         """Whether pieces of earlier packs are carried to the next turn."""
         return self.residue_tracking is not False and self.residue_strategy != "discard"
@@ -128,20 +135,19 @@ class ShellSettings:
     def packer_options(self) -> dict[str, Any]:
         """Settings for a packer as JSON values; None (or []) where the shell has no such key. `configure` obeys all.
 
-        budget: tokens. attractors: [(text, weight)], queries beside the caller's. min_relevance in [0, 1].
-        permeability, gradient, resonance_change: of the boundary. top_n_attractors: detected at most. resonance_target:
-        pull of the query on the attractors, in [0, 1]. residue_fragments, residue_half_life, residue_min_strength: what
-        is carried to the next turn, at most, how long, and how weak. residue_weight: log odds that it adds.
+        budget: tokens. attractors: [(text, weight)], what the packer is drawn to. min_relevance in [0, 1].
+        permeability: the packer's `enough`. gradient, resonance_change: how it moves over turns. top_n_attractors:
+        detected at most. resonance_target: the agreement that is wanted, in [0, 1]. residue_fragments,
+        residue_half_life, residue_min_strength: what is carried to the next turn, at most, how long, and how weak.
+        residue_weight: log odds that it adds.
         """
         field = self.field or FieldShellSettings()
-        chosen = sorted(field.attractors, key=lambda a: -a.strength)[: field.top_n]
-        influence = 1.0 if field.influence is None else field.influence
         return {
             "budget": self.budget.total_tokens if self.budget else None,
             "permeability": field.permeability,
             "gradient": field.gradient,
             "resonance_change": field.resonance_change,
-            "attractors": [(a.text, a.strength * influence) for a in chosen],
+            "attractors": [(a.text, a.strength) for a in self.named_attractors],
             "min_relevance": field.min_score if field.min_score is not None else self._threshold(),
             "top_n_attractors": field.most_attractors,
             "resonance_target": field.resonance_target,
@@ -150,6 +156,14 @@ class ShellSettings:
             "residue_min_strength": field.residue_min_strength,
             "residue_weight": RESIDUE_WEIGHTS[field.residue_priority] if field.residue_priority else None,
         }
+
+    @property
+    def named_attractors(self) -> tuple[AttractorSettings, ...]:
+        """The strongest `top_n` attractors, their strength times the influence that fractal.json gives them."""
+        field = self.field or FieldShellSettings()
+        influence = 1.0 if field.influence is None else field.influence
+        chosen = sorted(field.attractors, key=lambda a: -a.strength)[: field.top_n]
+        return tuple(replace(a, strength=a.strength * influence) for a in chosen)
 
     def _threshold(self) -> float | None:
         """The least relevance that a step on the input or the context asks for."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.errors import SettingsError
+from fieldpack.text.row_numbers import RowNumbers
 from fieldpack.text.structure.builder import MAX_CHARS
 from fieldpack.text.structure.detect import format_of, names_a_document
 from fieldpack.text.structure.model import BLOCK, CODE, HEADING, LEAD, MARK, PARAGRAPH, SENTENCE, Structure
@@ -65,6 +66,7 @@ def segment(
     parent = _paragraphs(structure, max_chars)
     first = _first_atoms(structure, parent, unit)
     last = np.append(first, len(structure))[1:] - 1
+    numbers = RowNumbers(structure.row, structure.rows).grouped(first)
     return Segments(
         doc=structure.document[first],
         start=structure.start[first],
@@ -74,6 +76,8 @@ def segment(
         parent=parent[first],
         context=_rows_named(structure.context, first),
         heading=_rows_named(structure.section, first),
+        row=numbers.row,
+        rows=numbers.rows,
     )
 
 

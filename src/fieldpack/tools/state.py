@@ -95,6 +95,23 @@ class TrimState:
         return state
 
 
+class DecisionState(TrimState):
+    """A conversation of which the decisions are kept and the texts are not: its notices name no id."""
+
+    def __init__(self, decisions: Store, conversation: str) -> None:
+        super().__init__(None, conversation)
+        self._decided_in = decisions
+
+    def decision(self, key: str) -> Decision | None:
+        """How the block went out, or None."""
+        known = self._decided_in.decided(self.conversation, key)
+        return None if known is None else Decision.from_json(known)
+
+    def freeze(self, key: str, decision: Decision) -> Decision:
+        """Keeps the decision of a block, unless there is one; the one that stands."""
+        return Decision.from_json(self._decided_in.decide(self.conversation, key, decision.to_json()))
+
+
 def key_of(call: ToolCall, texts: Sequence[str]) -> str:
     """What a block is known by: 64 hexadecimal digits."""
     head = json.dumps([call.id, call.name, call.arguments], sort_keys=True, default=str)

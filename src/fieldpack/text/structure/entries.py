@@ -28,12 +28,21 @@ _FRAME = re.compile(r"at |File \"|\.{3} \d+ more|\d+: 0x|#\d+ |goroutine |\w+\.g
 _CAUSE = re.compile(
     r"Caused by|Suppressed|During handling|The above exception|[\w.$]+(?:Error|Exception|Warning|Interrupt)\b"
 )
+_GO_TRACE = re.compile(
+    r"goroutine \d+ \[|created by [\w./]+|exit status \d+$|\[signal |"
+    r"[\w./*()-]+\.[\w.*()\[\]-]+\((?:0x|\.\.\.|\{0x|\)$)"
+)
+"""Lines at the margin that follow a panic: "main.pick(0xc0000140a0, 0x3)"."""
 _RAISED = re.compile(r"E(?:   |$)", re.M)
 
 
 def is_cause(line: str) -> bool:
     """Whether a line at the margin belongs to a stack trace."""
-    return _CAUSE.match(line) is not None or line.startswith("Traceback (most recent call last)")
+    return (
+        _CAUSE.match(line) is not None
+        or line.startswith("Traceback (most recent call last)")
+        or _GO_TRACE.match(line) is not None
+    )
 
 
 def starts_entry(line: str) -> bool:

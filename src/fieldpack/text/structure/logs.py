@@ -21,7 +21,7 @@ STAMP = re.compile(
 """A date or a time at the start of a line, as logs, access logs and chats write it."""
 _LEVEL = re.compile(
     r"[\[<(]?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|ERR|CRIT|trace|debug|info|notice|warn|"
-    r"warning|error|fatal|critical)[\])>]?(?:[ :|\t]|$)|[IWEF]\d{4} "
+    r"warning|error|fatal|critical)[\])>]?(?:[ :|\t]|$)|[IWEF]\d{4} |panic: |fatal error: "
 )
 _ACCESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3} \S+ \S+ \[|level=|ts=|time=\"?\d|\[ *\d+\.\d+\] ")
 _ENTRY_SHARE = 0.6

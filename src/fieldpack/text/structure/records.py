@@ -19,11 +19,12 @@ UNIT_CHARS = 1600
 """Characters up to which an object is one paragraph."""
 DEEPEST = 64
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
-_TOKEN = re.compile(
-    rf"(?P<key>{_STRING}\s*+:\s*+)?+(?:(?P<open>[{{\[])|(?P<value>{_STRING}|[^\s{{}}\[\],:\"]++))"
-    r"|(?P<close>[}\]])|(?P<comma>,)|(?P<other>\S)",
-    re.S,
-)
+_REST = rf"(?:(?P<open>[{{\[])|(?P<value>{_STRING}|[^\s{{}}\[\],:\"]++))|(?P<close>[}}\]])|(?P<comma>,)|(?P<other>\S)"
+_KEYED = rf"(?P<key>{_STRING}\s*+:\s*+)?+"
+_INNER = r'(?:[^{}\[\]"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+'
+_TOKEN = re.compile(_KEYED + _REST, re.S)
+# An object or array without another in it is one token: most of them are short, and become one atom anyway.
+_TOKEN_OR_FLAT = re.compile(rf"{_KEYED}(?:(?P<flat>\{{(?=\s*+\"){_INNER}\}}|\[(?!\s*+\]){_INNER}\])|{_REST})", re.S)
 
 
 @dataclass(slots=True)
@@ -53,20 +54,39 @@ class JsonReader:
 
     def read(self, low: int, high: int) -> None:
         """Reads the range [low, high)."""
-        for token in _TOKEN.finditer(self.text, low, high):
-            kind = token.lastgroup
-            if kind == "comma":
-                self._extend(token.end())
-            elif kind == "close":
-                self._close(token.start())
-            elif kind == "open":
-                self._open(token)
-            else:
-                self._value(token.start(), token.end(), bool(token["key"]))
+        for token in _TOKEN_OR_FLAT.finditer(self.text, low, high):
+            if token.lastgroup != "flat":
+                self._token(token)
+            elif not self._flat(token.start(), token.end()):
+                for part in _TOKEN.finditer(self.text, token.start(), token.end()):
+                    self._token(part)
         while self.levels:
             self._leave(self.builder.span(self.builder.count - 1)[1] if self.builder.count else low)
         if self.pending >= 0:
             self._add(self.pending, high, KEY)
+
+    def _token(self, token: re.Match[str]) -> None:
+        kind = token.lastgroup
+        if kind == "comma":
+            self._extend(token.end())
+        elif kind == "close":
+            self._close(token.start())
+        elif kind == "open":
+            self._open(token)
+        else:
+            self._value(token.start(), token.end(), bool(token["key"]))
+
+    def _flat(self, start: int, end: int) -> bool:
+        """Adds a small object or array that holds no other as one atom; False where it is not small."""
+        low = self.pending if self.pending >= 0 else start
+        if end - low > min(SMALL, self.builder.max_chars) or len(self.levels) >= DEEPEST:
+            return False
+        outer = self.builder.number
+        self._number()
+        self.builder.atom(low, end, TABLE, 0, self._context())
+        self.builder.number = outer
+        self.pending = self.scalar = -1
+        return True
 
     def _context(self) -> int:
         if not self.levels:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from fieldpack.text.structure.builder import Builder
+from fieldpack.text.structure.heredocs import heredocs
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.model import ATOMIC, BODY, BOILERPLATE, CODE, SIGNATURE, UNIT
 from fieldpack.text.structure.statements import WHOLE_LINES, pieces
@@ -96,11 +97,14 @@ def _other_cuts(text: str, lines: Lines) -> list[int]:
     """Lines after a blank one that stand at the margin and close nothing, outside long strings and comments."""
     inside: list[tuple[int, int]] = [m.span() for m in _SKIPPED.finditer(text) if m.lastgroup]
     ends = [b for _, b in inside]
+    documents = heredocs(text, lines.begin[0], lines.end[-1])
+    closed = [b for _, b in documents]
     cuts = []
     for k in range(1, len(lines)):
         at = lines.ink[k]
         if lines.gap[k] and at == lines.begin[k] and text[at] not in ")]}":
             n = bisect_left(ends, at + 1)
-            if n == len(inside) or inside[n][0] >= at:
+            here = bisect_left(closed, at + 1)
+            if (n == len(inside) or inside[n][0] >= at) and (here == len(documents) or documents[here][0] >= at):
                 cuts.append(k)
     return cuts

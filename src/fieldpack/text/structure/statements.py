@@ -8,9 +8,11 @@ its pieces are one atomic block, which the packer splits only where it does not 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import NamedTuple
 
 from fieldpack.text.cuts import cut_block, trim
+from fieldpack.text.structure.heredocs import heredocs
 from fieldpack.text.structure.lines import Lines
 
 WHOLE_LINES = 40
@@ -69,6 +71,9 @@ def inside_lines(text: str, lines: Lines, i: int, j: int, python: bool) -> list[
     while k < j:
         out[k - i] = depth > 0
         k += 1
+    for start, stop in heredocs(text, ink[i], lines.end[j - 1]) if i < j and not python else ():
+        for n in range(bisect_right(ink, start, i, j), bisect_right(ink, stop, i, j)):
+            out[n - i] = True
     if depth > 0 and all(out[1:]):  # a bracket that is never closed: not a call
         return [False] * (j - i)
     return out

@@ -1,0 +1,45 @@
+"""Rows that stand in a pack without what they name: keys, sections, headers, labels, names of sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldpack.arrays import mask_of
+from fieldpack.packing.fillers import names_others, says_nothing_alone
+from fieldpack.packing.problem import Problem
+from fieldpack.types import BoolArray, Document, IntArray, Segments
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The n rows of a problem among the segments of documents. rows (n,): which segments they are."""
+
+    problem: Problem
+    rows: IntArray
+    documents: Sequence[Document]
+    segments: Segments
+
+
+def lone_keys(place: Place, inside: BoolArray) -> BoolArray:
+    """(n,) rows of tables, records and settings that name the rows below them (a header, a section, an enclosing key),
+    where none of those is among the rows `inside` (n,)."""
+    problem = place.problem
+    if problem.context is None:
+        return np.zeros(len(problem), np.bool_)
+    below = np.flatnonzero((problem.context >= 0) & (problem.context < np.arange(len(problem))))
+    names = mask_of(problem.context[below], len(problem))
+    wanted = mask_of(problem.context[below[inside[below]]], len(problem))
+    rows = np.flatnonzero(names & ~wanted).tolist()
+    keys = [row for row in rows if names_others(place.documents, place.segments, int(place.rows[row]))]
+    return mask_of(np.array(keys, np.int64), len(problem))
+
+
+def lone_labels(place: Place, unlikely: BoolArray, inside: BoolArray) -> BoolArray:
+    """(n,) headings, labels and rules among the `unlikely` rows (n,), where the row below is not `inside` (n,)."""
+    followed = np.append(inside[1:] & (np.diff(place.rows) == 1), False)
+    rows = np.flatnonzero(unlikely & ~followed).tolist()
+    lone = [row for row in rows if says_nothing_alone(place.documents, place.segments, int(place.rows[row]))]
+    return mask_of(np.array(lone, np.int64), len(inside))

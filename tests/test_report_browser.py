@@ -1,0 +1,160 @@
+"""The report in a headless browser, as a reader meets it: desktop and phone, light and dark.
+
+The references in data/looks are small pictures that were looked at. To make them anew, after looking:
+python tests/test_report_browser.py
+"""
+
+import base64
+import io
+from pathlib import Path
+
+import browser
+import pytest
+
+import fieldpack as fp
+from fieldpack.report import field_page, field_view
+
+image = pytest.importorskip("PIL.Image")
+LOOKS = Path(__file__).parent / "data" / "looks"
+FAR = 14.0
+"""Mean difference of grey levels, of 255, from which a page no longer looks as it did; other fonts make about 4."""
+
+PARTS = {
+    "brewing": "A kettle brings the water to ninety-four degrees. Coffee is ground just before it is brewed.",
+    "refunds": "Refunds are paid within fourteen days of the return. They go to the card that was charged.",
+    "shipping": "Parcels are shipped from the warehouse in Leipzig. Shipping takes two to four working days.",
+    "gardens": "Roses are pruned in the last weeks of winter. Hedges are cut when the young birds have flown.",
+}
+TABLE = "| item | days |\n|---|---|\n| refund | 14 |\n| parcel | 4 |\n| exchange | 21 |"
+CODE = "```python\ndef refund(order):\n    return order.paid - order.used\n```"
+
+
+def documents():
+    """Long documents of four subjects; what is asked for stands far below the first screen of each."""
+    out = []
+    for d, (name, text) in enumerate(PARTS.items()):
+        filler = [f"{other} Note {k} of {name} {d}." for k in range(40) for n, other in PARTS.items() if n == "gardens"]
+        out.append(fp.Document(f"{name}.md", "\n\n".join([f"# {name.title()}", *filler, text, TABLE, CODE, *filler])))
+    return out
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder, packer = tmp_path_factory.mktemp("pages"), fp.ContextPacker(enough=1.0)
+    result = packer.pack("When are refunds paid, and to which card?", documents(), 160)
+    explored = packer.explore(documents())
+    htmls = {
+        "pack": result.to_html(),
+        "compare": result.to_html(compare=result.repack(60)),
+        "field": field_page(field_view(explored.corpus, explored.reading)),
+    }
+    for name, html in htmls.items():
+        (folder / f"{name}.html").write_text(html, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    if browser.found() is None:
+        pytest.skip("no Chromium")
+    with browser.Browser(tmp_path_factory.mktemp("profile")) as b:
+        yield b
+
+
+def opened(tab, pages, name, width=1400, height=900, theme="light"):
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    tab.open((pages / f"{name}.html").as_uri(), width=width, height=height)
+    tab.until("document.documentElement.dataset.ready === 'yes'")
+
+
+SEEN = """(() => { const k = document.querySelector('#docs .s.k').getBoundingClientRect();
+  const bar = document.querySelector('.budget').getBoundingClientRect();
+  return k.top >= (bar.top <= 1 ? bar.bottom : 0) - 1 && k.top < innerHeight; })()"""
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (390, 844)], ids=["desktop", "phone"])
+def test_it_opens_at_the_first_kept_passage_without_errors(tab, pages, size):
+    opened(tab, pages, "pack", *size)
+    assert tab.value(SEEN), "the first kept passage is on the screen, and not under the bar"
+    assert tab.value("document.documentElement.scrollHeight") < 9 * size[1], "long documents are folded"
+    assert tab.value("document.documentElement.scrollWidth") <= size[0], "nothing is wider than the window"
+    assert tab.errors == []
+
+
+def test_keys_go_from_one_kept_passage_to_the_next_and_hide_the_rest(tab, pages):
+    opened(tab, pages, "pack")
+    key = "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'WHICH'}))"
+    places = "document.getElementById('place').textContent"
+    assert tab.value(places).startswith("place 1 of ")
+    tab.value(key.replace("WHICH", "n"))
+    assert tab.value(places).startswith("place 2 of ")
+    tab.value(key.replace("WHICH", "p"))
+    assert tab.value(places).startswith("place 1 of ")
+    tab.value(key.replace("WHICH", "k"))
+    dropped = "[...document.querySelectorAll('#docs .s:not(.k)')].filter(s => s.offsetParent && s.textContent.trim()"
+    assert tab.value(dropped + " && getComputedStyle(s).fontSize !== '0px').length") == 0
+    assert tab.errors == []
+
+
+def test_a_folded_document_opens_and_a_table_has_cells(tab, pages):
+    opened(tab, pages, "pack")
+    tab.value("document.getElementById('view').value = 'all'")
+    tab.value("document.getElementById('view').dispatchEvent(new Event('change'))")
+    body = "document.querySelector('details[open] .body')"
+    assert tab.value(f"{body}.classList.contains('folded') && {body}.clientHeight <= innerHeight")
+    tab.value(f"{body}.querySelector('.unfold').click()")
+    assert tab.value(f"{body}.clientHeight > 1.5 * innerHeight")
+    assert tab.value("document.querySelectorAll('.grid .cell').length") >= 8
+    text = "[...document.querySelectorAll('.grid .s')].map(s => s.textContent).join('')"
+    assert "| refund | 14 |" in tab.value(text), "cells hold the text as it was"
+
+
+def test_a_bar_is_as_long_as_its_number(tab, pages):
+    opened(tab, pages, "pack")
+    tab.value("document.querySelector('#docs .s.k').click()")
+    rows = tab.value(
+        "[...document.querySelectorAll('.parts .track')].map(t => [parseFloat(t.firstChild.style.width),"
+        " t.nextSibling.textContent])"
+    )
+    assert len(rows) > 5
+    for width, value in rows:
+        number, _, most = value.partition(" of ")
+        assert width == pytest.approx(100 * abs(float(number)) / float(most or 1), abs=0.6)
+
+
+LOOK_OF = {
+    "pack-desktop-light": ("pack", 1400, 900, "light"),
+    "pack-phone-dark": ("pack", 390, 844, "dark"),
+    "compare-desktop-light": ("compare", 1400, 900, "light"),
+    "field-desktop-dark": ("field", 1400, 900, "dark"),
+}
+
+
+def picture(tab, pages, name):
+    """The page as 70 x 45 (phone: 39 x 84) grey levels: where things stand, not how letters look."""
+    page, width, height, theme = LOOK_OF[name]
+    opened(tab, pages, page, width, height, theme)
+    png = base64.b64decode(tab.call("Page.captureScreenshot", format="png")["data"])
+    small = (width // 20, height // 20) if width > 500 else (width // 10, height // 10)
+    return image.open(io.BytesIO(png)).convert("L").resize(small, image.Resampling.BOX)
+
+
+@pytest.mark.parametrize("name", LOOK_OF)
+def test_a_page_looks_as_it_did_when_somebody_looked(tab, pages, name):
+    now, then = picture(tab, pages, name), image.open(LOOKS / f"{name}.png")
+    assert now.size == then.size
+    pairs = list(zip(now.tobytes(), then.tobytes(), strict=True))
+    assert sum(abs(a - b) for a, b in pairs) / len(pairs) < FAR
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    class Folders:
+        def mktemp(self, name):
+            return Path(tempfile.mkdtemp(name))
+
+    folder = pages.__wrapped__(Folders())
+    with browser.Browser(Folders().mktemp("profile")) as one:
+        for name in LOOK_OF:
+            picture(one, folder, name).save(LOOKS / f"{name}.png", optimize=True)
