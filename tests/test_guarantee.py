@@ -169,10 +169,10 @@ def test_lone_surrogates_are_refused(query, document, says):
     ("change", "says"),
     [
         ({"documents": None}, "list of strings"),
-        ({"documents": {"id": "text"}}, "documents is a dict"),
+        ({"documents": {"id": "text"}}, "a dict with text, id, title, metadata, score"),
         ({"documents": b"text"}, "documents is a bytes"),
         ({"documents": [fp.Document("a", "text", "", None)]}, "metadata"),
-        ({"query": None}, "give a string"),
+        ({"query": 3}, "give a string"),
         ({"pins": [("doc-0", 1)]}, "neither a document id"),
         ({"pins": [3]}, "neither a document id"),
         ({"pins": [(["x"], 0, 1)]}, "no document id"),

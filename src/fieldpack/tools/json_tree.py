@@ -83,7 +83,7 @@ class _Cuts:
 
 @dataclass(frozen=True)
 class Pruned:
-    """text: valid JSON. kept, total, path: of the largest array that lost items ("" when none did). fields: whether
+    """text: valid JSON. kept, total, path: of the outermost array that lost items ("" when none did). fields: whether
     members of objects were left out too."""
 
     text: str
@@ -109,7 +109,8 @@ class Pruner:
         start = _skip(self.text, 0)
         end = _DECODER.raw_decode(self.text, start)[1]
         body = self._value(start, end, "", notice)
-        arrays = sorted(self._cuts.arrays, key=lambda c: -(c[2] - c[1]))
+        # The outermost array is what a reader counts: "1 of 4 orders", not "5 of 15 tags" of the one that is left.
+        arrays = sorted(self._cuts.arrays, key=lambda c: (c[0].count(".") + c[0].count("["), c[1] - c[2]))
         path, kept, total = arrays[0] if arrays else ("", 0, 0)
         return Pruned(body or "", path, kept, total, self._cuts.objects > 0)
 
