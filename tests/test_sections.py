@@ -180,3 +180,13 @@ def test_a_pin_inside_a_section_changes_no_heading() -> None:
     rows = result.corpus.sentences.spans
     named = rows.heading[rows.heading >= 0]
     assert (rows.kind[named] == KINDS.index("heading")).all()
+
+
+def test_the_default_fills_the_budget_of_a_folder_and_another_value_ends_the_pack() -> None:
+    """`enough` is .98 by default; the long tail of a folder holds more than its probabilities say."""
+    query, documents, budget = "How far is the lilac valve opened?", folder(), 1500
+    result = ContextPacker().pack(query, documents, budget)
+    assert result.corpus.sections is not None
+    assert result.text == ContextPacker().pack(query, documents, budget, enough=1.0).text
+    early = ContextPacker(enough=0.2).pack(query, documents, budget)
+    assert early.tokens < result.tokens and early.enough.ended

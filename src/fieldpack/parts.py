@@ -216,10 +216,11 @@ class PackerParts(AsyncPacks):
         return replace(out, bias=scores if out.bias is None else out.bias + scores)
 
     def stop(self, request: Request, scored: Scored, rows: IntArray) -> Stop:
-        """When a pack of these rows has enough. Only where the request says so: without a query, because salience is no
+        """When a pack of these rows has enough. The default fills the budget without a query, because salience is no
         probability, and in documentation in sections, whose long tail holds more evidence than its probabilities say
         (pydantic's folder at 1,000 to 4,000 tokens: .68 of the evidence with the default, .72 without)."""
-        default = self.enough if request.asks and scored.corpus.sections is None else 1.0
+        fills = self.enough == ENOUGH and scored.corpus.sections is not None
+        default = 1.0 if fills or not request.asks else self.enough
         enough = default if request.enough is None else request.enough
         admitted = np.where(scored.problem.eligible, scored.relevance.total, 0)
         return Stop(enough, admitted[rows], float(admitted.sum(dtype=np.float64)))
