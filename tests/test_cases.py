@@ -185,7 +185,7 @@ def test_statements_that_differ_in_a_denial_or_a_date_are_no_copies():
 
 
 def test_labels_rules_and_lines_of_contents_are_no_filling():
-    lines = ["- **Rooms.**", "- [Rooms](#rooms)", "Rooms ........ 4", "Notes:"]
+    lines = ["- **Rooms.**", "- [Rooms](#rooms)", "Rooms ........ 4", "Notes:", "::: hotel.Rooms"]
     text = "\n\n".join(
         ["Tea is served at four in the green room.", *lines, "-----", "Cakes are baked by Ann each day."]
     )
