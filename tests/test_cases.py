@@ -243,3 +243,12 @@ def test_a_pack_of_a_markdown_table_is_a_table_of_its_rows(rows, budget):
 
 def test_a_query_without_a_word_of_the_table_still_fills_the_budget():
     assert packed("?", "\n".join(table(",")), 100) and packed("zzzz", "\n".join(table("\t")), 100)
+
+
+def test_where_a_row_fits_only_without_its_header_the_note_says_what_is_enough():
+    row = "| --copies | How often the copy is tried again, five times. | 1.7 |"
+    table = f"| Option | Meaning | Since |\n| --- | --- | --- |\n{row}\n"
+    result = PACKER.pack("how often is --copies tried", [fp.Document("t.md", table)], 22)
+    assert not result.text and "with what must go with it" in result.notes[0]
+    needed = int(result.notes[0].partition("about ")[2].split()[0])
+    assert "--copies" in result.repack(needed + 2).text

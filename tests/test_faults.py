@@ -40,7 +40,7 @@ def state_answer(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> dict[str, Path]:
     place = tmp_path_factory.mktemp("saved")
-    fp.ContextPacker().index(DOCUMENTS).save(place / "index")
+    fp.ContextPacker().index(DOCUMENTS).save(place / "index", vectors=True)
     session = Session()
     session.remember("user", "My boat is called Ragna.", id="boat")
     session.turn(QUERY, DOCUMENTS, budget=20).state.save(place / "state")

@@ -82,7 +82,7 @@ def place(tmp_path_factory):
     write(folder / "tasks.jsonl", [*tasks(20), *BAD.values(), *tasks(40)[20:]])
     labelled = [{"id": t["id"], "query": t["query"], "passages": t["documents"], "gold": ["d0"]} for t in tasks(12)]
     write(folder / "tides.jsonl", labelled)
-    fp.ContextPacker().index(corpus()).save(folder / "index")
+    fp.ContextPacker().index(corpus()).save(folder / "index", vectors=True)
     write(folder / "asked.jsonl", [{"id": k, "query": f"the {w}"} for k, w in enumerate(["tide", "pilot", "rope"])])
     return folder
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fieldpack.explain import shown
 from fieldpack.packing.fit import Fitted
+from fieldpack.packing.problem import missing_contexts
 from fieldpack.scored import Scored
 
 _UNKNOWN_LANGUAGE = 0.65
@@ -43,7 +44,9 @@ def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
             f"nothing is relevant enough: the best segment has relevance {shown(float(best.max()))}, "
             f"the boundary is at {shown(min_relevance)}"
         )
-    least = int(problem.cost[problem.eligible].min()) - 1
-    return (
-        f"nothing fits: the smallest segment takes {least} tokens and the budget is {budget}; raise it or allow a cut"
-    )
+    likeliest = int(np.where(problem.eligible, problem.logit, -np.inf).argmax())
+    needed = int(problem.cost[likeliest]) - 1
+    outside = np.zeros(len(problem), np.bool_)
+    along = 0 if problem.context is None else int(missing_contexts(problem, outside)[likeliest])
+    takes = f"{needed + along} tokens with what must go with it (a header, a key)" if along else f"{needed} tokens"
+    return f"nothing fits: the best segment takes about {takes} and the budget is {budget}; raise it or allow a cut"

@@ -23,9 +23,8 @@ from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
-_ROUNDS = 4
-_UNLIKELY = -2.0
-"""Log odds below which a key alone, without a row below it, is not worth its tokens."""
+_ROUNDS, _UNLIKELY = 4, -2.0
+"""Rounds of filling; log odds below which a key alone, without a row below it, is not worth its tokens."""
 _SCRAP = 0.01
 """Share of the budget that is not worth filling: only scraps ("Example:") fit there."""
 
@@ -206,12 +205,13 @@ class _Fitting:
             self._drop_needless(inside)
 
     def drop_lone_keys(self, inside: BoolArray, text: Text) -> Text:
-        """Takes out keys, sections and headers that nothing below them came in for and that are hardly relevant."""
+        """Takes out keys, sections and headers without what they name; lone headings too, unless they are all."""
         unlikely = inside & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
-        lone = unlikely & (lone_keys(self._place, inside) | lone_labels(self._place, unlikely & ~self.brought, inside))
-        if not lone.any() or not (inside & ~lone).any():
+        keys = unlikely & lone_keys(self._place, inside)
+        lone = keys | unlikely & lone_labels(self._place, unlikely & ~self.brought, inside)
+        if not lone.any():
             return text
-        inside &= ~lone
+        inside &= ~lone if (inside & ~lone).any() else ~keys
         self._drop_needless(inside)
         return self.writer.write(self.rows[inside])
 
