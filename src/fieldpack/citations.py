@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fieldpack.packing.render import Rendered
+from fieldpack.packing.render import Rendered, line_range
 from fieldpack.types import Document, Segments
 
 
@@ -39,9 +39,7 @@ def citations_of(
         number = numbers.setdefault(doc, len(numbers) + 1)
         start = int(segments.start[span.first])
         end = int(segments.end[span.last]) if cut_end is None else cut_end
-        text = documents[doc].text
-        first_line = text.count("\n", 0, start) + 1
-        last_line = first_line + text.count("\n", start, end)
+        first_line, last_line = line_range(documents[doc].text, start, end)
         out.append(
             Citation(
                 number=number,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fieldpack.cli.terminal import bar, beginning, escaped, one_line, shortened, two_digits
+from fieldpack.packing.render import line_range
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,8 +44,7 @@ def print_decisions(console: Console, result: Result, *, kept: int | None = None
 
 def place_in_lines(doc_id: str, text: str, *, start: int, end: int) -> str:
     """Where a range of a document stands: `docs/a.md:120-131`, lines counted from 1."""
-    first = text.count("\n", 0, start) + 1
-    last = first + text.count("\n", start, end)
+    first, last = line_range(text, start, end)
     return f"{doc_id}:{first}" if first == last else f"{doc_id}:{first}-{last}"
 
 

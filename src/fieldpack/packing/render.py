@@ -145,6 +145,12 @@ def _gap(text: str, segments: Segments, before: tuple[int, int], after: tuple[in
 _WHITE = re.compile(r"\s+")
 
 
+def line_range(text: str, start: int, end: int) -> tuple[int, int]:
+    """The first and the last line, from 1, of the characters `start` to `end`."""
+    first = text.count("\n", 0, start) + 1
+    return first, first + text.count("\n", start, end)
+
+
 def _lines(document: Document, segments: Segments, blocks: list[tuple[int, int]]) -> str:
     """The lines, from 1, of the leading runs that are of one document: "120-131,140", and which rows of its tables they
     are where rows are left out: "1,4,119 (rows 3, 118 of 400)"."""
@@ -153,9 +159,7 @@ def _lines(document: Document, segments: Segments, blocks: list[tuple[int, int]]
     same = list(itertools.takewhile(lambda block: segments.doc[block[0]] == doc, blocks))
     ranges: list[tuple[int, int]] = []
     for first, last in same:
-        start, end = int(segments.start[first]), int(segments.end[last])
-        top = text.count("\n", 0, start) + 1
-        bottom = top + text.count("\n", start, end)
+        top, bottom = line_range(text, int(segments.start[first]), int(segments.end[last]))
         if ranges and ranges[-1][0] <= top <= ranges[-1][1] + 1:
             ranges[-1] = (ranges[-1][0], max(bottom, ranges[-1][1]))
         else:

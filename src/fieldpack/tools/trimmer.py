@@ -99,9 +99,7 @@ class ToolTrimmer:
             return self._done(task, start)
         try:
             outcome = await self._limited.arun(lambda deadline: self._worker.decide(task, deadline))
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
+        except Exception as error:  # a cancelled call is none: asyncio's CancelledError is a BaseException
             return self._done(self._failed(task, error), start)
         return self._done(self._settled(task, outcome), start)
 
