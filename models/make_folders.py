@@ -4,9 +4,12 @@
 
 FOLDER holds, unpacked: the sdists Django 4.2.16 and celery 5.4.0, and under `debian/` the Debian 12 packages nodejs-doc
 and, for manual pages, btrfs-progs, cryptsetup-bin, dpkg, e2fsprogs, iproute2, lvm2, mdadm, nftables, openssl, passwd,
-podman, util-linux (`dpkg -x`). Needs man, groff and col. The questions stand in folder_questions/, written for this,
-before anything was trained: `question ||| part ;; part`, each part `text // text`, of which any is the answer;
-`text@file` only in that file. None of these packages is one that fieldpack is measured on.
+podman, util-linux (`dpkg -x`). For the second set also the sdists hatch 1.18.2, pytest 8.3.5 and buildbot 4.1.0, the npm package
+bun-types 1.4.5 (as `bun-types-1.4.5/`), and under `debian2/` the Debian 12 package vim-runtime and those that hold the
+pages of MORE_PAGES. Needs man, groff and col. The questions stand in folder_questions/, written for this, before
+anything was trained: `question ||| part ;; part`, each part `text // text`, of which any is the answer; `text@file` only
+in that file; `first words ... last words` is the span from the first to the last. None of these packages is one that
+fieldpack is measured on. `--only NAME` writes some of the folders.
 """
 
 import argparse
@@ -20,11 +23,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SKIPPED = re.compile(r"^(ip-route|ss|useradd|fstab|mount|flock|unshare)\.")
 """Pages of the folder `man` that fieldpack is measured on."""
+MORE_PAGES = """
+PAGES
+""".split()
 LONGEST, MORE, LEAST_CHARS, MOST_PLACES = 60, 120, 1500, 12
+LONGEST_SPAN = 1200
 
 
-def tree(root, ending):
-    paths = sorted(p for p in root.rglob(f"*{ending}") if p.is_file())
+def tree(root, ending, without="\0"):
+    paths = sorted(p for p in root.rglob(f"*{ending}") if p.is_file() and without not in p.as_posix())
     return [(p.relative_to(root).as_posix(), p.read_bytes().decode("utf-8", "replace")) for p in paths]
 
 
@@ -35,15 +42,19 @@ def unzipped(root):
     return [(p.name.removesuffix(".gz"), read(p).decode()) for p in sorted(root.glob("*.md*"))]
 
 
+def manual_page(path):
+    command = f"MANWIDTH=100 man -E utf-8 -l {path} | col -bx"
+    shown = subprocess.run(command, shell=True, capture_output=True, check=True)
+    return path.name.removesuffix(".gz") + ".txt", shown.stdout.decode("utf-8", "replace")
+
+
+def named_pages(root, names):
+    return [manual_page(root / f"man{re.search(r'[.]([0-9])', name)[1]}" / f"{name}.gz") for name in sorted(names)]
+
+
 def manual_pages(root):
-    pages = []
-    for path in sorted(root.glob("man*/*.gz")):
-        if path.is_symlink() or SKIPPED.match(path.name):
-            continue
-        shown = subprocess.run(
-            f"MANWIDTH=100 man -E utf-8 -l {path} | col -bx", shell=True, capture_output=True, check=True
-        )
-        pages.append((path.name.removesuffix(".gz") + ".txt", shown.stdout.decode("utf-8", "replace")))
+    paths = [p for p in sorted(root.glob("man*/*.gz")) if not p.is_symlink() and not SKIPPED.match(p.name)]
+    pages = [manual_page(path) for path in paths]
     pages = [page for page in pages if len(page[1]) > LEAST_CHARS]
     random.Random(1).shuffle(pages)
     return sorted(dict(sorted(pages, key=lambda p: -len(p[1]))[:LONGEST] + pages[LONGEST : LONGEST + MORE]).items())
@@ -59,13 +70,19 @@ def questions(name, documents):
     return out
 
 
+def spelt(wanted):
+    """The pattern of a text: runs of white space may differ, ` ... ` stands for anything up to the last words."""
+    ends = [r"\s+".join(map(re.escape, end.split())) for end in wanted.split(" ... ")]
+    return re.compile(f".{{0,{LONGEST_SPAN}}}?".join(ends), (re.IGNORECASE if len(wanted) > 25 else 0) | re.DOTALL)
+
+
 def places(part, documents):
     """Where the texts of one part stand."""
     out = []
     for text in part.split(" // "):
         named = re.match(r"(.*)@([\w/.-]+)$", text)
         wanted, file = (named[1], named[2]) if named else (text, "")
-        pattern = re.compile(r"\s+".join(map(re.escape, wanted.split())), re.IGNORECASE if len(wanted) > 25 else 0)
+        pattern = spelt(wanted)
         for name, body in documents:
             if file in name:
                 found = list(pattern.finditer(body))[:2]
@@ -78,20 +95,32 @@ def write(path, rows):
         file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
+def readers(sources):
+    share, share2 = sources / "debian" / "usr" / "share", sources / "debian2" / "usr" / "share"
+    return {
+        "django": lambda: tree(sources / "Django-4.2.16" / "docs", ".txt"),
+        "celery": lambda: tree(sources / "celery-5.4.0" / "docs", ".rst"),
+        "node": lambda: unzipped(share / "doc" / "nodejs" / "api"),
+        "manx": lambda: manual_pages(share / "man"),
+        "bun": lambda: tree(sources / "bun-types-1.4.5" / "docs", ".mdx", without="/lint/"),
+        "hatch": lambda: tree(sources / "hatch-1.18.2" / "docs", ".md"),
+        "pytest": lambda: tree(sources / "pytest-8.3.5" / "doc" / "en", ".rst"),
+        "buildbot": lambda: tree(sources / "buildbot-4.1.0" / "docs", ".rst"),
+        "many": lambda: named_pages(share2 / "man", MORE_PAGES),
+        "vim": lambda: tree(share2 / "vim" / "vim90" / "doc", ".txt"),
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="folders to write (all)")
     options = parser.parse_args()
-    debian = options.sources / "debian" / "usr" / "share"
-    folders = {
-        "django": lambda: tree(options.sources / "Django-4.2.16" / "docs", ".txt"),
-        "celery": lambda: tree(options.sources / "celery-5.4.0" / "docs", ".rst"),
-        "node": lambda: unzipped(debian / "doc" / "nodejs" / "api"),
-        "manx": lambda: manual_pages(debian / "man"),
-    }
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, read in folders.items():
+    for name, read in readers(options.sources).items():
+        if options.only and name not in options.only:
+            continue
         documents = read()
         write(options.out / f"{name}.folder.jsonl.gz", [{"id": i, "text": t} for i, t in documents])
         write(options.out / f"{name}.folder.queries.jsonl.gz", questions(name, documents))
