@@ -4,7 +4,7 @@
 
 FOLDER holds, unpacked: the sdists Django 4.2.16 and celery 5.4.0, and under `debian/` the Debian 12 packages nodejs-doc
 and, for manual pages, btrfs-progs, cryptsetup-bin, dpkg, e2fsprogs, iproute2, lvm2, mdadm, nftables, openssl, passwd,
-podman, util-linux (`dpkg -x`). For the second set also the sdists hatch 1.18.2, pytest 8.3.5 and buildbot 4.1.0, the npm package
+podman, util-linux (`dpkg -x`). For the second set also the sdists hatch 1.18.2, pytest 8.3.5 and ansible-base 2.10.17, the npm package
 bun-types 1.4.5 (as `bun-types-1.4.5/`), and under `debian2/` the Debian 12 package vim-runtime and those that hold the
 pages of MORE_PAGES. Needs man, groff and col. The questions stand in folder_questions/, written for this, before
 anything was trained: `question ||| part ;; part`, each part `text // text`, of which any is the answer; `text@file` only
@@ -105,7 +105,7 @@ def readers(sources):
         "bun": lambda: tree(sources / "bun-types-1.4.5" / "docs", ".mdx", without="/lint/"),
         "hatch": lambda: tree(sources / "hatch-1.18.2" / "docs", ".md"),
         "pytest": lambda: tree(sources / "pytest-8.3.5" / "doc" / "en", ".rst"),
-        "buildbot": lambda: tree(sources / "buildbot-4.1.0" / "docs", ".rst"),
+        "ansible": lambda: tree(sources / "ansible-base-2.10.17" / "docs" / "docsite" / "rst", ".rst"),
         "many": lambda: named_pages(share2 / "man", MORE_PAGES),
         "vim": lambda: tree(share2 / "vim" / "vim90" / "doc", ".txt"),
     }
