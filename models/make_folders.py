@@ -25,16 +25,16 @@ SKIPPED = re.compile(r"^(ip-route|ss|useradd|fstab|mount|flock|unshare)\.")
 """Pages of the folder `man` that fieldpack is measured on."""
 MORE_PAGES = """
 NetworkManager.conf.5 access.5 acl.5 adduser.8 aliases.5 apt-cache.8 apt-mark.8 apt-secure.8 apt.conf.5 auto.master.5
-autofs.5 borg-check.1 borg-compact.1 borg-create.1 borg-extract.1 borg-init.1 borg-mount.1 borg-patterns.1 borg-
-prune.1 borg-recreate.1 borg.1 chrony.conf.5 chronyc.1 cron.8 dnsmasq.8 dnssec-keygen.1 edquota.8 ethtool.8 exportfs.8
-exports.5 fail2ban-client.1 fail2ban-regex.1 firewall-cmd.1 firewalld.richlanguage.5 firewalld.zone.5 free.1 getfacl.1
-haproxy.1 hdparm.8 header_checks.5 ipset.8 iptables-extensions.8 iptables.8 jail.conf.5 lftp.1 local.8postfix master.5
-mkfs.xfs.8 mosh.1 msmtp.1 net.8 nfs.5 nm-settings.5 nmap.1 nmcli-examples.7 nmcli.1 openvpn.8 parallel.1 parted.8
-pdbedit.8 postconf.1 postconf.5 postqueue.1 postsuper.1 quotacheck.8 rdiff-backup.1 restic-backup.1 restic-check.1
-restic-forget.1 restic-prune.1 restic-restore.1 restic.1 rndc.8 rsyslog.conf.5 rsyslogd.8 screen.1 setfacl.1
-smartctl.8 smartd.conf.5 smb.conf.5 smbpasswd.8 smtp.8postfix smtpd.8postfix socat.1 sources.list.5 sqlite3.1
-tcpdump.8 testparm.1 top.1 transport.5 unattended-upgrade.8 virsh.1 virtual.5 vmstat.8 watch.1 wg-quick.8 wg.8
-xfs_growfs.8 xfs_quota.8 xfs_repair.8
+autofs.5 borg-check.1 borg-compact.1 borg-create.1 borg-extract.1 borg-init.1 borg-mount.1 borg-patterns.1
+borg-prune.1 borg-recreate.1 borg.1 chrony.conf.5 chronyc.1 cron.8 dnsmasq.8 dnssec-keygen.1 edquota.8 ethtool.8
+exportfs.8 exports.5 fail2ban-client.1 fail2ban-regex.1 firewall-cmd.1 firewalld.richlanguage.5 firewalld.zone.5
+free.1 getfacl.1 haproxy.1 hdparm.8 header_checks.5 ipset.8 iptables-extensions.8 iptables.8 jail.conf.5 lftp.1
+local.8postfix master.5 mkfs.xfs.8 mosh.1 msmtp.1 net.8 nfs.5 nm-settings.5 nmap.1 nmcli-examples.7 nmcli.1 openvpn.8
+parallel.1 parted.8 pdbedit.8 postconf.1 postconf.5 postqueue.1 postsuper.1 quotacheck.8 rdiff-backup.1
+restic-backup.1 restic-check.1 restic-forget.1 restic-prune.1 restic-restore.1 restic.1 rndc.8 rsyslog.conf.5
+rsyslogd.8 screen.1 setfacl.1 smartctl.8 smartd.conf.5 smb.conf.5 smbpasswd.8 smtp.8postfix smtpd.8postfix socat.1
+sources.list.5 sqlite3.1 tcpdump.8 testparm.1 top.1 transport.5 unattended-upgrade.8 virsh.1 virtual.5 vmstat.8
+watch.1 wg-quick.8 wg.8 xfs_growfs.8 xfs_quota.8 xfs_repair.8
 """.split()
 LONGEST, MORE, LEAST_CHARS, MOST_PLACES = 60, 120, 1500, 12
 LONGEST_SPAN = 1200
