@@ -5,11 +5,13 @@
 FOLDER holds, unpacked: the sdists Django 4.2.16 and celery 5.4.0, and under `debian/` the Debian 12 packages nodejs-doc
 and, for manual pages, btrfs-progs, cryptsetup-bin, dpkg, e2fsprogs, iproute2, lvm2, mdadm, nftables, openssl, passwd,
 podman, util-linux (`dpkg -x`). For the second set also the sdists hatch 1.18.2, pytest 8.3.5 and ansible-base 2.10.17,
-the npm package bun-types 1.4.5 (as `bun-types-1.4.5/`), and under `debian2/` the Debian 12 package vim-runtime and those
-that hold the pages of MORE_PAGES. Needs man, groff and col. The questions stand in folder_questions/, written for this,
-before anything was trained: `question ||| part ;; part`, each part `text // text`, of which any is the answer;
-`text@file` only in that file; `first words ... last words` is the span from the first to the last. None of these
-packages is one that fieldpack is measured on. `--only NAME` writes some of the folders.
+the npm package bun-types 1.4.5 (as `bun-types-1.4.5/`), and under `debian2/` the Debian 12 packages vim-runtime and
+those that hold the pages named in folder_questions/many.pages. Needs man, groff and col.
+
+The questions stand in folder_questions/, written for this, before anything was trained: `question ||| part ;; part`,
+each part `text // text`, of which any is the answer; `text@file` only in that file; `first words ... last words` is the
+span from the first words to the last, which follow within 1,200 characters. None of these packages is one that
+fieldpack is measured on. `--only NAME` writes some of the folders.
 """
 
 import argparse
@@ -23,21 +25,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SKIPPED = re.compile(r"^(ip-route|ss|useradd|fstab|mount|flock|unshare)\.")
 """Pages of the folder `man` that fieldpack is measured on."""
-MORE_PAGES = """
-NetworkManager.conf.5 access.5 acl.5 adduser.8 aliases.5 apt-cache.8 apt-mark.8 apt-secure.8 apt.conf.5 auto.master.5
-autofs.5 borg-check.1 borg-compact.1 borg-create.1 borg-extract.1 borg-init.1 borg-mount.1 borg-patterns.1
-borg-prune.1 borg-recreate.1 borg.1 chrony.conf.5 chronyc.1 cron.8 dnsmasq.8 dnssec-keygen.1 edquota.8 ethtool.8
-exportfs.8 exports.5 fail2ban-client.1 fail2ban-regex.1 firewall-cmd.1 firewalld.richlanguage.5 firewalld.zone.5
-free.1 getfacl.1 haproxy.1 hdparm.8 header_checks.5 ipset.8 iptables-extensions.8 iptables.8 jail.conf.5 lftp.1
-local.8postfix master.5 mkfs.xfs.8 mosh.1 msmtp.1 net.8 nfs.5 nm-settings.5 nmap.1 nmcli-examples.7 nmcli.1 openvpn.8
-parallel.1 parted.8 pdbedit.8 postconf.1 postconf.5 postqueue.1 postsuper.1 quotacheck.8 rdiff-backup.1
-restic-backup.1 restic-check.1 restic-forget.1 restic-prune.1 restic-restore.1 restic.1 rndc.8 rsyslog.conf.5
-rsyslogd.8 screen.1 setfacl.1 smartctl.8 smartd.conf.5 smb.conf.5 smbpasswd.8 smtp.8postfix smtpd.8postfix socat.1
-sources.list.5 sqlite3.1 tcpdump.8 testparm.1 top.1 transport.5 unattended-upgrade.8 virsh.1 virtual.5 vmstat.8
-watch.1 wg-quick.8 wg.8 xfs_growfs.8 xfs_quota.8 xfs_repair.8
-""".split()
 LONGEST, MORE, LEAST_CHARS, MOST_PLACES = 60, 120, 1500, 12
-LONGEST_SPAN = 1200
+WITHIN = 1200
+"""The most characters between the first and the last words of a span that is given by both."""
 
 
 def tree(root, ending, without="\0"):
@@ -58,7 +48,8 @@ def manual_page(path):
     return path.name.removesuffix(".gz") + ".txt", shown.stdout.decode("utf-8", "replace")
 
 
-def named_pages(root, names):
+def named_pages(root):
+    names = (HERE / "folder_questions" / "many.pages").read_text("utf-8").split()
     return [manual_page(root / f"man{re.search(r'[.]([0-9])', name)[1]}" / f"{name}.gz") for name in sorted(names)]
 
 
@@ -83,7 +74,7 @@ def questions(name, documents):
 def spelt(wanted):
     """The pattern of a text: runs of white space may differ, ` ... ` stands for anything up to the last words."""
     ends = [r"\s+".join(map(re.escape, end.split())) for end in wanted.split(" ... ")]
-    return re.compile(f".{{0,{LONGEST_SPAN}}}?".join(ends), (re.IGNORECASE if len(wanted) > 25 else 0) | re.DOTALL)
+    return re.compile(f".{{0,{WITHIN}}}?".join(ends), (re.IGNORECASE if len(wanted) > 25 else 0) | re.DOTALL)
 
 
 def places(part, documents):
@@ -116,7 +107,7 @@ def readers(sources):
         "hatch": lambda: tree(sources / "hatch-1.18.2" / "docs", ".md"),
         "pytest": lambda: tree(sources / "pytest-8.3.5" / "doc" / "en", ".rst"),
         "ansible": lambda: tree(sources / "ansible-base-2.10.17" / "docs" / "docsite" / "rst", ".rst"),
-        "many": lambda: named_pages(share2 / "man", MORE_PAGES),
+        "many": lambda: named_pages(share2 / "man"),
         "vim": lambda: tree(share2 / "vim" / "vim90" / "doc", ".txt"),
     }
 
