@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import pairwise
 
 Span = tuple[int, int]
 
@@ -26,6 +27,10 @@ _END_ANY = re.compile(
     rf"|[{_SPACED}]*+[{_ANYWHERE}][{_SPACED}{_ANYWHERE}]*+[{_CLOSERS}]*+(\s*+))"
 )
 _WORD = re.compile(r"[^\W_]")
+# Thai, Lao and Khmer have a blank at the end of a phrase or a sentence, and often no sign.
+_PHRASED = "\u0e01-\u0e4e\u0e81-\u0ede\u1780-\u17d3"
+_PHRASE_GAP = re.compile(rf"(?<=[{_PHRASED}]) +(?=[{_PHRASED}])")
+_LONG_PHRASE, _SHORT_PHRASE = 120, 40
 _HAS_ANYWHERE = re.compile(f"[{_ANYWHERE}]")
 
 
@@ -230,7 +235,23 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
             starts.append(low)
     if lines:
         starts = sorted({*starts, *lines})
+    if not text.isascii() and _PHRASE_GAP.search(text, start, end):
+        starts = _with_phrases(text, start, end, starts)
     return _with_words(text, start, end, starts)
+
+
+def _with_phrases(text: str, start: int, end: int, starts: list[int]) -> list[int]:
+    """The starts with those of phrases, in sentences of more than 120 characters of a script without stops."""
+    out: list[int] = []
+    for low, high in pairwise([start, *starts, end]):
+        if low > start:
+            out.append(low)
+        if high - low > _LONG_PHRASE:
+            for gap in _PHRASE_GAP.finditer(text, low, high):
+                if gap.end() - low >= _SHORT_PHRASE and high - gap.end() >= _SHORT_PHRASE:
+                    low = gap.end()
+                    out.append(low)
+    return out
 
 
 def _with_words(text: str, start: int, end: int, starts: list[int]) -> list[Span]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fieldpack.text.cuts import cut_prose, pack_spans
+from fieldpack.text.cuts import Span, cut_prose, pack_spans, trim
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.text.structure.model import (
     ATOM_WIDTH,
@@ -113,10 +113,20 @@ class Builder:
         if end - start <= self.line_chars:
             return self.atom(start, end, kind, context=context, row=number)
         first = -1
-        for low, high in cut_prose(self.text, start, end, self.line_chars):
+        for low, high in self._pieces(start, end):
             at = self.atom(low, high, kind, context=context if first < 0 else first, row=number)
             first = at if first < 0 else first
         return first
+
+    def _pieces(self, start: int, end: int) -> list[Span]:
+        """A long line as pieces of some sentences each; of a value in quotes or tags the first sentence alone, for the
+        others go with it."""
+        spans = cut_prose(self.text, start, end, self.line_chars)
+        head = sentence_spans(self.text, *spans[0])[0] if self.text[start] in '"<' else spans[0]
+        if head == spans[0]:
+            return spans
+        rest, _ = trim(self.text, head[1], end)
+        return [head, *cut_prose(self.text, rest, end, self.line_chars)]
 
     def sentences(self, start: int, end: int, kind: int = SENTENCE, context: int = -2) -> int:
         """Adds the sentences of a trimmed range and returns the first."""
@@ -164,6 +174,12 @@ class Builder:
     def set_context(self, atom: int, context: int) -> None:
         """Changes what an atom goes with."""
         self._atoms[atom * ATOM_WIDTH + 5] = context
+
+    def number_rows(self, first: int, last: int, row: int) -> None:
+        """Gives those of the atoms [first, last) that have no number yet one."""
+        for at in range(first * ATOM_WIDTH + 6, last * ATOM_WIDTH, ATOM_WIDTH):
+            if self._atoms[at] < 0:
+                self._atoms[at] = row
 
     def set_end(self, atom: int, end: int) -> None:
         """Changes where an atom ends."""

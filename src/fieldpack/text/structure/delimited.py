@@ -13,6 +13,7 @@ SEPARATORS = ",\t;|"
 _SAMPLE = 20
 # A row: line ends inside quotes that open a cell belong to it. Possessive: linear on any text.
 _ROW = re.compile(r'(?:[^"\n]++|(?<![^,;\t|\n])"[^"]*+(?:""[^"]*+)*+"|")*+(?:\n|\Z)')
+_PAIR = re.compile(r"(?![^\n]*\d,\d)\w[^,;(){}\[\]=:\n]{0,60}[,;](?! )[^,;(){}\[\]=:\n]{0,60}(?<![.!?…,; ])")
 _QUOTED = re.compile(r'"[^"]*"')
 _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 
@@ -51,7 +52,8 @@ def is_delimited(head: str) -> bool:
         lines.pop(0)
     if len(lines) < 3:
         return False
-    separator = _separator(rows[: _SAMPLE + 5], 1 if "\t" in head else 2, len(head) > 20_000)
+    least = 1 if "\t" in head or _are_pairs(lines) else 2
+    separator = _separator(rows[: _SAMPLE + 5], least, len(head) > 20_000)
     if not separator or separator == "|" or "```" in head:
         return False
     if _outside_quotes(lines[0]).count(separator) != _outside_quotes(lines[1]).count(separator):
@@ -61,6 +63,11 @@ def is_delimited(head: str) -> bool:
         return False
     blanks = sum(line.count(separator + " ") for line in sample)
     return blanks <= 0.2 * sum(line.count(separator) for line in sample) and _is_header(sample, separator, False)
+
+
+def _are_pairs(lines: list[str]) -> bool:
+    """Whether five lines and more are two short cells each, without a sign of prose, numbers or code."""
+    return len(lines) >= 5 and all(_PAIR.fullmatch(line) for line in lines[:_SAMPLE])
 
 
 def _is_header(lines: list[str], separator: str, default: bool) -> bool:

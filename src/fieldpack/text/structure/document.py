@@ -49,6 +49,14 @@ _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
     **dict.fromkeys("•‣◦·–—●▪○■", (lists.read_list,)),
     **dict.fromkeys("┌╔╭┏│║┃├", (tables.box_table,)),
 }
+_ANYWHERE: tuple[Handler, ...] = (
+    headings.sub_heading,
+    headings.underlined,
+    lists.defined,
+    chunks.read_chunk,
+    headings.alone,
+    lists.hanging,
+)
 
 
 class BlockReader(DocumentReader):
@@ -102,7 +110,7 @@ class BlockReader(DocumentReader):
             k = handler(self, i, j)
             if k > i:
                 return k
-        for handler in (headings.sub_heading, headings.underlined, chunks.read_chunk, headings.alone, lists.hanging):
+        for handler in _ANYWHERE:
             k = handler(self, i, j)
             if k > i:
                 return k

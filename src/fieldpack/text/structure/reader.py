@@ -12,12 +12,14 @@ from fieldpack.text.structure import (
     delimited,
     detect,
     diffs,
+    fields,
     logs,
     pages,
     records,
     samples,
     source,
     transcripts,
+    xml,
 )
 from fieldpack.text.structure.builder import MAX_CHARS, Builder, joined
 from fieldpack.text.structure.document import read_document
@@ -26,7 +28,7 @@ from fieldpack.text.structure.model import LIST, UNIT, Structure
 
 _CRUMB_CHARS = 240
 
-_DATA = ("json", "jsonl", "csv", "config", "log", "diff", "transcript", "html")
+_DATA = ("json", "jsonl", "csv", "config", "log", "diff", "transcript", "html", "xml")
 
 Reader = Callable[[Builder, int, int], None]
 """Reads the range [low, high) of the builder's text; low stands at the start of a line."""
@@ -43,7 +45,10 @@ def _data_reader(text: str) -> Reader | None:
 
 def _config(builder: Builder, low: int, high: int) -> None:
     lines = read_lines(builder.text, low, high)
-    config.outline(builder, lines, 0, len(lines), builder.owner)
+    if fields.are_records(builder.text[low : min(high, low + samples.SAMPLE_CHARS)]):
+        fields.read_records(builder, lines)
+    else:
+        config.outline(builder, lines, 0, len(lines), builder.owner)
 
 
 READERS: dict[str, Reader] = {
@@ -53,6 +58,7 @@ READERS: dict[str, Reader] = {
     "asciidoc": partial(_document, dialect="asciidoc"),
     "man": partial(_document, dialect="man"),
     "html": pages.read_page,
+    "xml": xml.read_xml,
     "json": records.read_json,
     "jsonl": records.read_json_lines,
     "csv": delimited.read_delimited,
