@@ -32,6 +32,8 @@ MAX_CHARS = 1600
 """Characters of an atom at most: a longer sentence or line is cut at white space."""
 LINE_CHARS = 400
 """Characters up to which a row, a turn or an entry's line is one atom; a longer one is cut at its sentences."""
+VALUE_CHARS = 200
+"""Characters of a piece of a longer value of JSON or XML, after its first sentence."""
 SMALL_LIST = 1600
 """Characters up to which a list or a table is one paragraph."""
 _CRUMB, _MANY = 16, 50_000
@@ -126,7 +128,7 @@ class Builder:
         if head == spans[0]:
             return spans
         rest, _ = trim(self.text, head[1], end)
-        return [head, *cut_prose(self.text, rest, end, self.line_chars)]
+        return [head, *cut_prose(self.text, rest, end, min(VALUE_CHARS, self.max_chars))]
 
     def sentences(self, start: int, end: int, kind: int = SENTENCE, context: int = -2) -> int:
         """Adds the sentences of a trimmed range and returns the first."""

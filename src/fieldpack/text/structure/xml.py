@@ -37,7 +37,7 @@ def is_xml(head: str) -> bool:
     if root is None or root["name"].lower() in _OF_PAGES:
         return False
     closed = _CLOSING.findall(head)
-    return len(closed) >= 3 and sum(name.lower() in _OF_PAGES for name in closed) <= 0.2 * len(closed)
+    return len(closed) >= 3 and sum(name.lower() in _OF_PAGES for name in closed) <= 0.5 * len(closed)
 
 
 @dataclass(slots=True)
