@@ -97,6 +97,10 @@ _BULLETS = frozenset("-*+•‣◦·([0123456789")
 _LISTED = re.compile(r"(?:[-*+•‣◦·]|\(?\d{1,3}[.)]|\[?\d{1,4}[-/:.]\d)\S*\s")
 
 
+_LONGEST_NUMERAL = 5
+_SHORTENED = _TITLES | _NUMBERED | _MAYBE
+
+
 def has_word(text: str, start: int, end: int) -> bool:
     """True when the range holds a letter or a digit."""
     return text[start].isalnum() or _WORD.search(text, start, end) is not None
@@ -137,6 +141,9 @@ def _single_letter(text: str, low: int, stop: int, after: int, following: str) -
 
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     """True when the full stop at `stop` belongs to a shortened word and the sentence goes on at `after`."""
+    last = text[max(low, stop - 24) : stop].rpartition(" ")[2]
+    if len(last) > _LONGEST_NUMERAL and last.isalpha() and last.lower() not in _SHORTENED:
+        return False  # most words
     word, alone = _last_word(text, low, stop)
     if not word or len(word) > 12:
         return False
@@ -166,6 +173,8 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     after = stop.end()
     first = text[stop.start()]
     following = text[after]
+    if first in "?!" and "A" <= following <= "Z" and stop.lastindex == 1:  # many sentences
+        return True
     if following in _NEVER_FIRST:  # ". . ." is one ellipsis
         return False
     if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と", "“…。”他说。")
@@ -218,7 +227,10 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     low, seen = start, 0
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
-    lines = _new_lines(text, start, end) if text.find("\n", start, end) >= 0 else []
+    broken = text.find("\n", start, end) >= 0
+    if not broken and pattern.search(text, start, end) is None and (text.isascii() or end - start <= _LONG_PHRASE):
+        return [(start, end)]
+    lines = _new_lines(text, start, end) if broken else []
     inside = [m.span() for m in _ENCLOSED.finditer(text, start, end)] if unspaced else []
     bracket = 0
     for stop in pattern.finditer(text, start, end):

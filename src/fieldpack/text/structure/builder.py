@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,8 +23,6 @@ from fieldpack.text.structure.model import (
     SENTENCE,
     TITLE,
     UNIT,
-    Blocks,
-    Structure,
 )
 from fieldpack.types import IntArray
 
@@ -110,6 +108,26 @@ class Builder:
         self._stack.pop()
         return first
 
+    def rows(self, start: IntArray, end: IntArray, kind: int, context: int, number: int, block: str = "row") -> None:
+        """`row` for many lines (n,), numbered from `number` on: much faster where they are short."""
+        long = np.flatnonzero(end - start > self.line_chars).tolist()
+        for low, high in pairwise([-1, *long, len(start)]):
+            self._short_rows(start[low + 1 : high], end[low + 1 : high], (kind, context, number + low + 1), block)
+            if high < len(start):
+                self.row(int(start[high]), int(end[high]), kind, context, number + high, block)
+
+    def _short_rows(self, start: IntArray, end: IntArray, what: tuple[int, int, int], block: str) -> None:
+        kind, context, number = what
+        blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
+        blocks[:] = BLOCK[block], self.current, self.heading, ATOMIC | UNIT, 0
+        atoms = np.empty((len(start), ATOM_WIDTH), np.int64)
+        atoms[:] = 0, 0, kind, BODY, self.blocks, context, number
+        atoms[:, 0], atoms[:, 1] = start, end
+        atoms[:, [4, 6]] += np.arange(len(start))[:, None]
+        self._blocks.frombytes(blocks.tobytes())
+        self._atoms.frombytes(atoms.tobytes())
+        self.count += len(start)
+
     def line(self, start: int, end: int, kind: int, context: int, number: int = -2) -> int:
         """Adds the atoms of a line: those after the first go with it. Returns the first."""
         if end - start <= self.line_chars:
@@ -133,12 +151,15 @@ class Builder:
     def sentences(self, start: int, end: int, kind: int = SENTENCE, context: int = -2) -> int:
         """Adds the sentences of a trimmed range and returns the first."""
         first = self.count
+        context = self.owner if context == -2 else context
+        block, number, atoms = self.current, self.number, self._atoms
         for low, high in cut_prose(self.text, start, end, self.max_chars):
             spans = sentence_spans(self.text, low, high)
             if len(spans) > _CRUMB and high - low < _CRUMB * len(spans) and len(self.text) > _CRUMB * _MANY:
                 spans = pack_spans(spans, 4 * _CRUMB)  # a megabyte of one-word sentences says nothing one by one
             for a, b in spans:
-                self.atom(a, b, kind, BODY, context)
+                atoms.extend((a, b, kind, BODY, block, context, number))
+            self.count += len(spans)
         return first
 
     def mark(self, start: int, end: int, kind: int = SENTENCE) -> int:
@@ -187,6 +208,13 @@ class Builder:
         """Changes where an atom ends."""
         self._atoms[atom * ATOM_WIDTH + 1] = end
 
+    def reach(self, end: int, longest: int) -> bool:
+        """Lets the last atom reach to `end`, where it is at most `longest` characters then. Whether it does."""
+        if end - self._atoms[-ATOM_WIDTH] > longest:
+            return False
+        self._atoms[1 - ATOM_WIDTH] = end
+        return True
+
     def span(self, atom: int) -> tuple[int, int]:
         """The range of an atom."""
         at = atom * ATOM_WIDTH
@@ -228,49 +256,8 @@ class Builder:
         self.set_role(last, LEAD)
         return last
 
-    def done(self, name: str) -> Structure:
-        """The structure of everything added; `name` is the format."""
-        return joined([self], name)
-
     def columns(self) -> tuple[array[int], array[int]]:
         """The atoms and the blocks, one row after another, after closing what is open."""
         while self._stack:
             self.close()
         return self._atoms, self._blocks
-
-
-def joined(builders: Iterable[Builder], name: str = "") -> Structure:
-    """The structure of texts one after another: each has a root block, and ranges are those in its own text."""
-    atoms, blocks = array("q"), array("q")
-    sizes = [(0, 0)]
-    for builder in builders:
-        own_atoms, own_blocks = builder.columns()
-        atoms.extend(own_atoms)
-        blocks.extend(own_blocks)
-        sizes.append((len(own_atoms) // ATOM_WIDTH, len(own_blocks) // BLOCK_WIDTH))
-    counts = np.array(sizes)
-    before = np.cumsum(counts, axis=0)[:-1]
-    start, end, kind, role, block, context, row = np.frombuffer(atoms, np.int64).reshape(-1, ATOM_WIDTH).T.copy()
-    block_kind, parent, section, flags, rows = np.frombuffer(blocks, np.int64).reshape(-1, BLOCK_WIDTH).T.copy()
-    if len(before) > 1:
-        atoms_before, blocks_before = before.T
-        block = block + np.repeat(blocks_before, counts[1:, 0])
-        context = _moved(context, np.repeat(atoms_before, counts[1:, 0]))
-        parent = _moved(parent, np.repeat(blocks_before, counts[1:, 1]))
-        section = _moved(section, np.repeat(atoms_before, counts[1:, 1]))
-    return Structure(
-        start=start,
-        end=end,
-        kind=kind.astype(np.int8),
-        role=role.astype(np.int8),
-        block=block,
-        context=context,
-        row=row,
-        blocks=Blocks(block_kind, parent, section, flags, rows),
-        format=name,
-    )
-
-
-def _moved(numbers: IntArray, by: IntArray) -> IntArray:
-    """Numbers of atoms or blocks after `by` others; -1 stays what it is."""
-    return np.where(numbers >= 0, numbers + by, -1)

@@ -83,7 +83,9 @@ def pieces(text: str, lines: Lines, i: int, j: int, python: bool) -> list[Piece]
     """Lines [i, j) of code as pieces in reading order; a signature stands before the pieces that go with it."""
     if i >= j:
         return []
-    parted = any(lines.gap[i + 1 : j]) or j - i > _LONG_PIECE
+    parted = j - i > _LONG_PIECE or any(lines.gap[i + 1 : j])
+    if not parted and lines.end[j - 1] - lines.ink[i] <= LONGEST:  # most blocks
+        return [Piece(lines.ink[i], lines.end[j - 1], -1, False)]
     cutter = _Cutter(text, lines, i, inside_lines(text, lines, i, j, python) if parted else [False] * (j - i))
     cutter.cut(i, j, -1, 0)
     return cutter.pieces
