@@ -252,3 +252,230 @@ def test_where_a_row_fits_only_without_its_header_the_note_says_what_is_enough()
     assert not result.text and "with what must go with it" in result.notes[0]
     needed = int(result.notes[0].partition("about ")[2].split()[0])
     assert "--copies" in result.repack(needed + 2).text
+
+
+WOODS = (
+    "ash",
+    "beech",
+    "cork",
+    "ebony",
+    "fir",
+    "hazel",
+    "iroko",
+    "juniper",
+    "laurel",
+    "mango",
+    "oak",
+    "poplar",
+    "teak",
+)
+NUMBERED = list(enumerate(WOODS, 1))
+
+
+def each(template: str, between: str = "") -> str:
+    """The template for every wood: w its name, n its number."""
+    return between.join(template.format(w=w, n=n, W=w.upper(), T=w.title()) for n, w in NUMBERED)
+
+
+DATA = {
+    "pairs of cells": (
+        "town;code\n" + each("{T};{n}0\n"),
+        "code of Hazel",
+        30,
+        ["town;code", "Hazel;60"],
+    ),
+    "a quoted cell over two lines": (
+        "id,remark,weight\n" + each('P{n},"first of {w}\nsecond; of {w}",{n} kg\n'),
+        "What is the weight of P7?",
+        60,
+        ["id,remark,weight", "second; of iroko", "7 kg"],
+    ),
+    "a map of many members beside another": (
+        json.dumps({"tools": {w: f"^{n}.0.1" for n, w in NUMBERED}, "toolsDev": {f"{w}-dev": "~0.1" for w in WOODS}}),
+        "Which version of laurel is among the tools?",
+        60,
+        ['"tools": {', '"laurel": "^9.0.1"'],
+    ),
+    "a long value of a JSON line": (
+        "\n".join(
+            json.dumps({"id": n, "title": f"Case {n}", "body": "It was a wet day. " * 40 + f"Judged: {w}."})
+            for n, w in NUMBERED
+        ),
+        "What was judged in Case 8?",
+        120,
+        ['"title": "Case 8"', "Judged: juniper."],
+    ),
+    "records parted by blank lines": (
+        each("Name: {T} House\nRooms: {n}\nGarden: yes\nRent: {n}00 EUR\n", "\n"),
+        "What is the rent of Hazel House?",
+        40,
+        ["Name: Hazel House\n", "Rent: 600 EUR"],
+    ),
+    "contacts": (
+        each("BEGIN:VCARD\nVERSION:3.0\nFN:{T} Stone\nTEL;TYPE=home:+49 30 10{n}\nEND:VCARD\n"),
+        "phone number of Oak Stone",
+        60,
+        ["FN:Oak Stone", "+49 30 1011"],
+    ),
+    "records of many lines": (
+        each("title: The {w} book\nauthor: A. {T}\nprinted at: Press of the {w} tree, in the town of {T}burg\n"
+             "pages: {n}50\nprice: {n} EUR\nowner of the only copy: The {w} library of the old town\n", "\n"),
+        "How many pages has the teak book?",
+        40,
+        ["title: The teak book", "pages: 1350"],
+    ),
+    "records in Chinese": (
+        each("姓名：{w}\n部门：第{n}部\n电话：555-10{n}\n", "\n"),
+        "mango的电话是多少",
+        40,
+        ["姓名：mango", "电话：555-1010"],
+    ),
+    "lists of tables in TOML": (
+        each('[[package]]\nname = "{w}"\nversion = "0.{n}.3"\ndependencies = [\n "d{n}",\n]\n', "\n"),
+        "Which version of juniper is locked?",
+        60,
+        ['name = "juniper"', 'version = "0.8.3"'],
+    ),
+    "text blocks in YAML": (
+        each("{w}:\n  script: |\n    set -e\n    make {w}\n    ./deploy {w} --to zone{n}\n  when: nightly\n"),
+        "To which zone is oak deployed?",
+        50,
+        ["oak:", "./deploy oak --to zone11"],
+    ),
+    "blocks of keys and values without a sign": (
+        each("Host {w}\n    HostName {w}.example.org\n    Port 22{n:02d}\n    User u{n}\n", "\n"),
+        "Which port does host fir use?",
+        40,
+        ["Host fir", "Port 2205"],
+    ),
+    "lines of as many words under a comment": (
+        "# m h dom mon dow command\n" + each("{n} {n} * * * /opt/jobs/{w}.sh\n"),
+        "When does mango.sh run?",
+        50,
+        ["# m h dom mon dow command", "10 10 * * * /opt/jobs/mango.sh"],
+    ),
+    "columns that do not align": (
+        "CONTAINER ID   IMAGE   COMMAND   STATUS   PORTS   NAMES\n"
+        + each('{n:012x}   {w}:1.{n}   "run {w}"   Up {n} hours   0.0.0.0:80{n:02d}->80/tcp   {w}_c\n'),
+        "Which port does laurel_c publish?",
+        90,
+        ["CONTAINER ID", "0.0.0.0:8009->80/tcp"],
+    ),
+    "calls of a trace": (
+        each('openat(AT_FDCWD, "/etc/{w}.conf", O_RDONLY) = {n}\n') + 'openat(AT_FDCWD, "/etc/pine.conf", O_RDONLY) '
+        "= -1 ENOENT (No such file)\n",
+        "Which file could not be opened (ENOENT)?",
+        60,
+        ["/etc/pine.conf"],
+    ),
+    "commits": (
+        each("commit {n:040x}\nAuthor: {T} Lee <{w}@example.org>\nDate:   Tue Mar {n} 10:00:00 2025 +0100\n\n"
+             "    Paint the {w} door\n\n"),
+        "Who painted the poplar door?",
+        120,
+        ["Author: Poplar Lee", "Paint the poplar door"],
+    ),
+    "XML": (
+        "<shop>\n" + each('  <item id="i{n}">\n    <title>{T} board of the best quality from the north</title>\n'
+                           "    <made>by the oldest workshop of the whole country</made>\n    <price>{n}.50</price>\n"
+                           "  </item>\n") + "</shop>\n",
+        "What is the price of the Hazel board?",
+        60,
+        ['<item id="i6">', "Hazel board", "<price>6.50</price>"],
+    ),
+    "words with marks in XML": (
+        "<book>\n" + each("<chapter><title>{T}</title><para>A table takes time. One of <b>{w}</b> needs {n} bolts, "
+                           "which hold for years. Then it is waxed.</para></chapter>\n") + "</book>\n",
+        "How many bolts does a table of ebony need?",
+        60,
+        ["One of <b>ebony</b> needs 4 bolts, which hold for years."],
+    ),
+}  # fmt: skip
+PROSE = {
+    "questions and answers": (
+        each("Q: How do I open the {w} box?\nA: Press here and there. Turn it {n} times.\n", "\n"),
+        "How do I open the beech box?",
+        50,
+        ["Q: How do I open the beech box?", "Turn it 2 times."],
+    ),
+    "an answer that says nothing of its question": (
+        each("HOST: What of the {w} trade?\n\nDR. VALE: Slow, and dear.\n", "\n")
+        + "\nHOST: When did the dam break?\n\nDR. VALE: In spring of 1931, after rain.\n",
+        "When did the dam break?",
+        50,
+        ["When did the dam break?", "In spring of 1931"],
+    ),
+    "terms with what is indented under them": (
+        each("tool.{w}::\n\tThe way to set what is done with {w} wherever it may\n\tbe. Defaults to {n}0.\n", "\n"),
+        "default of tool.mango",
+        60,
+        ["tool.mango::", "Defaults to 100."],
+    ),
+    "numbers as terms": (
+        "EXIT STATUS\n" + each("    {n}\n        The {w} was broken.\n"),
+        "Which exit status means that the fir was broken?",
+        50,
+        ["5\n", "The fir was broken."],
+    ),
+    "methods of a class in braces": (
+        "package a;\n\npublic class Bank {\n" + each(
+            "    public int pay{T}(int n) {{\n        if (n > {n}7) {{\n            throw new Error();\n        }}\n"
+            "        return n;\n    }}\n", "\n") + "}\n",
+        "When does payIroko throw?",
+        80,
+        ["payIroko(int n) {", "if (n > 77) {"],
+    ),
+    "ligatures": (each("The ofﬁce of the {w} ﬂoor is room {n}.", " "), "office of the teak floor", 24, ["room 13."]),
+    "soft hyphens": (
+        each("The ware\u00adhouse of {w} has {n} con\u00adtai\u00adners.", " "),
+        "containers in the warehouse of fir",
+        30,
+        ["ware\u00adhouse of fir has 5 con\u00adtai\u00adners."],
+    ),
+    "Thai without a stop": (
+        " ".join(
+            f"ห้อง{w}อยู่ชั้น {n} เปิดเวลา {n + 6} นาฬิกา"
+            for n, w in enumerate(["สมุด", "ครัว", "ประชุม", "ดนตรี", "กีฬา"], 2)
+        ),
+        "ห้องดนตรีเปิดกี่โมง",
+        90,
+        ["ห้องดนตรีอยู่ชั้น 5 เปิดเวลา 11 นาฬิกา"],
+    ),
+    "Arabic": (
+        " ".join(f"يقع متجر {w} في شارع رقم {n}." for n, w in enumerate(["الكتب", "الزهور", "الخبز", "الألعاب"], 1)),
+        "أين يقع متجر ألعاب؟",
+        40,
+        ["متجر الألعاب في شارع رقم 4."],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*DATA, *PROSE])
+def test_what_answers_comes_with_what_names_it(name):
+    text, query, budget, wanted = (DATA | PROSE)[name]
+    out = packed(query, text, budget)
+    assert [part for part in wanted if part not in out] == [], out
+
+
+def test_what_a_notebook_printed_is_found_with_its_cell(tmp_path):
+    cells = [
+        {"cell_type": "code", "metadata": {}, "execution_count": n, "source": f"mean_yield('{w}')",
+         "outputs": [{"output_type": "stream", "name": "stdout", "text": f"yield of {w}: {n}8.5 %\n"}]}
+        for n, w in NUMBERED
+    ]  # fmt: skip
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}))
+    assert "68.5 %" in PACKER.pack("mean yield of hazel", fp.read(str(path)), 40).text
+
+
+def test_terms_of_a_page_go_with_what_is_said_of_them():
+    items = each("<dl><dt>--{w}</dt><dd><p>Sets it. The default is {n}.</p></dd></dl>")
+    out = packed("default of --teak", f"<html><body><h1>Options</h1>{items}</body></html>", 50)
+    assert "<dt>--teak</dt><dd><p>Sets it. The default is 13.</p>" in out
+
+
+def test_the_best_row_leaves_a_text_that_is_too_long_last():
+    text = "EXIT STATUS\n" + each("    {n}\n        The {w} was broken.\n")
+    for budget in range(20, 60):
+        result = PACKER.pack("Which exit status means that the fir was broken?", [Document("d", text)], budget)
+        assert result.tokens <= budget and "The fir was broken." in result.text

@@ -1,6 +1,7 @@
 """The tools, by the real client: in process, over stdio, over streamable HTTP; and that they read nothing else."""
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -199,6 +200,14 @@ def test_a_pack_keeps_its_budget_and_says_its_reasons(place):
     for item in found["kept"]:
         assert TIDES[item["start"] : item["end"]] in found["text"] and item["reason"]
     assert found["dropped_count"] == len(found["dropped"])
+
+
+def test_json_is_rendered_as_valid_json_with_counts():
+    text = json.dumps({"boats": [{"name": f"boat{k}", "berth": 100 + k} for k in range(60)]})
+    asked = {"query": "berth of boat41", "documents": [{"id": "a", "text": text}], "budget": 40, "cite": False}
+    answer = called(Roots([]), "pack_context", asked | {"render": "json"})
+    found = json.loads(answer.structured_content["text"])
+    assert {"name": "boat41", "berth": 141} in found["boats"] and "of 60 elements" in found["boats"][-1]["…"]
 
 
 @pytest.mark.parametrize(

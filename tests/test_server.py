@@ -82,6 +82,17 @@ def test_every_setting_arrives(client):
     assert client.post("/v1/pack", json=several).json()["query"] == ["tides", "bread"]
 
 
+def test_json_is_rendered_as_valid_json_with_counts(client):
+    text = json.dumps({"boats": [{"name": f"boat{k}", "berth": 100 + k} for k in range(60)]})
+    asked = {"query": "berth of boat41", "documents": [text], "budget": 40}
+    found = json.loads(client.post("/v1/pack", json=asked | {"render": "json"}).json()["text"])
+    assert {"name": "boat41", "berth": 141} in found["boats"] and "of 60 elements" in found["boats"][-1]["…"]
+    assert client.post("/v1/pack", json=asked | {"render": "yaml"}).status_code == 422
+    session = client.post("/v1/sessions", json={"documents": [text], "render": "json"}).json()["id"]
+    turn = client.post(f"/v1/sessions/{session}/turn", json={"query": "berth of boat7", "budget": 40}).json()
+    assert {"name": "boat7", "berth": 107} in json.loads(turn["text"])["boats"]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), min_size=1, max_size=5),

@@ -382,7 +382,42 @@ class TestTalk:
         assert read.block("> the doors") == "quote"
 
 
+class TestRecordsOfLines:
+    def test_the_lines_of_a_long_record_go_with_the_one_that_names_it(self) -> None:
+        read = Read(
+            "".join(
+                f"id: {n}\nname: House {n}\nbuilt of: bricks and beams from the old mill by the river\n"
+                f"owners: the families of the upper and the lower village\nrent: {n}00 EUR a month, heating apart\n\n"
+                for n in range(1, 5)
+            )
+        )
+        assert read.s.format == "config"
+        assert read.chain("300 EUR") == ["name: House 3"] and read.row("300 EUR") == (2, 4)
+
+    def test_talk_is_no_record_though_speakers_take_turns(self) -> None:
+        read = Read("".join(f"{n}: We met again at the gate.\n" for n in ("Ann", "Bo", "Cy") * 5))
+        assert read.s.format == "transcript"
+
+    def test_elements_go_with_the_tags_around_them_and_rows_are_counted(self) -> None:
+        book = "<book id='{0}'><title>Book {0} of the long row on the shelf</title><by>A. Writer of some name</by>"
+        text = "<list>" + "".join(book.format(n) + f"<cost>{n}.50</cost></book>" for n in range(40)) + "</list>"
+        read = Read(text)
+        assert read.s.format == "xml"
+        title = "<title>Book 31 of the long row on the shelf</title>"
+        assert read.chain("31.50") == [title, "<book id='31'>", "<list>"] and read.row("31.50") == (31, 40)
+
+    @pytest.mark.parametrize("broken", ["<a><b>one</b><b>two</b><c", "<a><b>one</b></c></a></a>", "<a><b>" * 90])
+    def test_broken_xml_is_covered(self, broken: str) -> None:
+        read = read_structure(broken, kind="xml")
+        atoms = [broken[a:b] for a, b in zip(read.start.tolist(), read.end.tolist(), strict=True)]
+        assert "".join(atoms) == broken
+
+
 class TestProse:
+    def test_terms_under_a_colon_of_markdown(self) -> None:
+        read = Read("Ash\n: A wood. It costs 3 EUR.\n\nBeech\n: A red wood.\n: Also a tree.\n")
+        assert read.chain("3 EUR") == ["Ash"] and read.chain("Also") == ["Beech"]
+
     CONTRACT = (
         "SERVICE AGREEMENT\n\nThis is made on 3 March 2026.\n\n2. FEES AND PAYMENT\n\n2.1 The Customer shall pay.\n"
         "2.3 The Supplier may raise the fees once a year, provided that:\n    (a) it gives notice;\n"

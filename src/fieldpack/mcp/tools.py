@@ -124,6 +124,10 @@ class PackArguments:
     enough: Annotated[
         float, Field(gt=0, le=1, description="Share of the relevance that fits at which to end; 1 fills the budget.")
     ] = ENOUGH
+    render: Annotated[
+        Literal["text", "json"],
+        Field(description="json: what is kept of a JSON array or object as valid JSON, with counts."),
+    ] = "text"
 
 
 def reported(tool: Callable[P, R]) -> Callable[P, R]:
@@ -178,6 +182,7 @@ class Tools:
             cite=arguments.cite,
             min_relevance=arguments.min_relevance,
             enough=arguments.enough,
+            render=arguments.render,
         )
         budget = arguments.budget
         must: list[Pin] = [*(arguments.pins or [])]

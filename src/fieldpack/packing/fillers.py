@@ -27,7 +27,7 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
     """Whether a row says nothing without what stands around it. A row that is all of its document says it."""
     start, end, kind = int(segments.start[row]), int(segments.end[row]), int(segments.kind[row])
     document = documents[int(segments.doc[row])].text
-    if kind in (_CODE, _TABLE) or end - start > _LONGEST:
+    if end - start > _LONGEST or (kind in (_CODE, _TABLE) and _WORD.search(document, start, end)):
         return False
     if not document[:start].strip() and not document[end:].strip():
         return False

@@ -18,7 +18,7 @@ from fieldpack.packing.json_form import Form, with_json
 from fieldpack.packing.lone import Place, lone_keys, lone_labels
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
-from fieldpack.packing.select import Packing, best_first, first_of_best
+from fieldpack.packing.select import Packing, best_first, first_of_best, worth
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
@@ -151,7 +151,7 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
     fitting = _Fitting(problem, rows, writer, budget, packing.brought.copy())
     inside = mask_of(packing.chosen, len(problem))
     removable = packing.chosen[~problem.pinned[packing.chosen]]
-    text = fitting.drop_until_fits(inside, removable[best_first(packing.gain[removable])].tolist())
+    text = fitting.drop_until_fits(inside, removable[best_first(worth(problem, packing)[removable])].tolist())
     reordered = text.tokens > budget and writer.layout.order != "source"
     if reordered:
         fitting = replace(fitting, writer=writer.in_source_order())

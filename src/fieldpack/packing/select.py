@@ -106,6 +106,17 @@ def best_first(value: FloatArray) -> IntArray:
     return np.argsort(-np.round(np.log(np.maximum(value, 1e-30)), 4), kind="stable")
 
 
+def worth(problem: Problem, packing: Packing) -> FloatArray:
+    """(n,) gains, by which rows leave a text that is too long: the most relevant row, from which the gain of others may
+    come, and what it needs leave last."""
+    out = packing.gain.copy()
+    if len(packing.chosen):
+        best = packing.chosen[[first_of_best(problem.logit[packing.chosen])]]
+        along = best if problem.context is None else with_contexts(best, problem.context)
+        out[along] = out[packing.chosen].max() * np.float32(1.01)
+    return out
+
+
 class _Selection:
     """A pack while it grows: what its rows have done to the others."""
 

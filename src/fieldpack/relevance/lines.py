@@ -37,8 +37,9 @@ _MARK = re.compile(r"(?:[-*+•–—‣◦]|\(?\w{1,3}[.)])\s")
 _SAMPLE = 20_000
 CONTEXT, BLOCK, RECORD = 0.9, 0.75, 0.95
 """What a word is worth in a row's context, in the block around it, in the record around it."""
-BLOCK_ROWS = 60
-"""Rows of a block, at most, whose words speak for each other."""
+BLOCK_ROWS, RECORD_ROWS = 60, 12
+"""Rows of a block, at most, whose words speak for each other; fields of a record: of more it is a map, whose members
+have little to do with each other."""
 SLOPE, OFFSET, UNSEEN, LEARNED = 10.0, -7.0, 3.0, 0.15
 """Log odds of a row: SLOPE x coverage + OFFSET - UNSEEN x the share of the query's words that occur nowhere + LEARNED x
 the learned scorer's."""
@@ -114,6 +115,7 @@ class _Evidence:
         best = np.maximum(best, CONTEXT * with_contexts(best, candidates.context(self.unit)))
         if self.unit == "sentence":
             best = np.maximum(best, self._around(best))
+            best[:, np.diff(candidates.offsets) == 0] = 0  # closing brackets and rules say nothing
         covered = np.asarray(terms.weight @ best / max(float(terms.weight.sum()), 1e-9), np.float32)
         odds = SLOPE * covered + OFFSET - UNSEEN * (1 - self.signals.query.known)
         return np.asarray(odds + self._forms(covered) + DENIED * self._denied(), np.float32)
@@ -121,7 +123,8 @@ class _Evidence:
     def _around(self, values: FloatArray) -> FloatArray:
         """(k, n) what the block around each sentence gives it."""
         candidates, group = self.signals.candidates, self.signals.candidates.group
-        record = candidates.corpus.sentences.spans.kind[candidates.sentences] == _TABLE
+        table = candidates.corpus.sentences.spans.kind[candidates.sentences] == _TABLE
+        record = table & (self._sizes <= RECORD_ROWS)[group]
         share = np.where(record, RECORD, BLOCK) * self._small[group]
         context = candidates.context("sentence")
         inside = np.flatnonzero(context >= 0)
@@ -131,10 +134,15 @@ class _Evidence:
         return np.asarray(out, np.float32)
 
     @cached_property
+    def _sizes(self) -> IntArray:
+        """(g,) rows of each block."""
+        candidates = self.signals.candidates
+        return np.diff(np.append(candidates.starts, len(candidates.group)))
+
+    @cached_property
     def _small(self) -> BoolArray:
         """(g,) blocks whose rows speak for each other."""
-        candidates = self.signals.candidates
-        return np.asarray(np.diff(np.append(candidates.starts, len(candidates.group))) <= BLOCK_ROWS, np.bool_)
+        return self._sizes <= BLOCK_ROWS
 
     def _forms(self, covered: FloatArray) -> FloatArray:
         """(n,) what the form of a row adds, for a question that asks for one."""

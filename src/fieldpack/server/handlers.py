@@ -72,6 +72,7 @@ class Handlers:
             min_relevance=request.min_relevance,
             allow_cut=request.allow_cut,
             enough=request.enough,
+            render=request.render,
         )
 
     def documents(self, documents: Sequence[str | schemas.DocumentIn]) -> tuple[Document, ...]:

@@ -78,6 +78,10 @@ Scores = Annotated[
     Field(max_length=1_000_000, description="Of a retriever: one for each document in order, or by id and range."),
 ]
 Enough = Annotated[float, Field(gt=0, le=1, description="Share of the relevance that fits at which a pack ends.")]
+Render = Annotated[
+    Literal["text", "json"],
+    Field(description="json: what is kept of a JSON array or object as valid JSON, with counts of what is left out."),
+]
 Pins = Annotated[list[Id | PinRange], Field(max_length=10_000, fail_fast=True)]
 
 
@@ -93,6 +97,7 @@ class PackerIn(In):
     min_relevance: Annotated[float, Field(ge=0, le=1)] = 0.0
     allow_cut: bool = False
     enough: Enough = ENOUGH
+    render: Render = "text"
 
 
 class AskIn(In):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import pairwise
 
 Span = tuple[int, int]
 
@@ -26,6 +27,10 @@ _END_ANY = re.compile(
     rf"|[{_SPACED}]*+[{_ANYWHERE}][{_SPACED}{_ANYWHERE}]*+[{_CLOSERS}]*+(\s*+))"
 )
 _WORD = re.compile(r"[^\W_]")
+# Thai, Lao and Khmer have a blank at the end of a phrase or a sentence, and often no sign.
+_PHRASED = "\u0e01-\u0e4e\u0e81-\u0ede\u1780-\u17d3"
+_PHRASE_GAP = re.compile(rf"(?<=[{_PHRASED}]) +(?=[{_PHRASED}])")
+_LONG_PHRASE, _SHORT_PHRASE = 120, 40
 _HAS_ANYWHERE = re.compile(f"[{_ANYWHERE}]")
 
 
@@ -92,6 +97,10 @@ _BULLETS = frozenset("-*+•‣◦·([0123456789")
 _LISTED = re.compile(r"(?:[-*+•‣◦·]|\(?\d{1,3}[.)]|\[?\d{1,4}[-/:.]\d)\S*\s")
 
 
+_LONGEST_NUMERAL = 5
+_SHORTENED = _TITLES | _NUMBERED | _MAYBE
+
+
 def has_word(text: str, start: int, end: int) -> bool:
     """True when the range holds a letter or a digit."""
     return text[start].isalnum() or _WORD.search(text, start, end) is not None
@@ -132,6 +141,9 @@ def _single_letter(text: str, low: int, stop: int, after: int, following: str) -
 
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     """True when the full stop at `stop` belongs to a shortened word and the sentence goes on at `after`."""
+    last = text[max(low, stop - 24) : stop].rpartition(" ")[2]
+    if len(last) > _LONGEST_NUMERAL and last.isalpha() and last.lower() not in _SHORTENED:
+        return False  # most words
     word, alone = _last_word(text, low, stop)
     if not word or len(word) > 12:
         return False
@@ -161,6 +173,8 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     after = stop.end()
     first = text[stop.start()]
     following = text[after]
+    if first in "?!" and "A" <= following <= "Z" and stop.lastindex == 1:  # many sentences
+        return True
     if following in _NEVER_FIRST:  # ". . ." is one ellipsis
         return False
     if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と", "“…。”他说。")
@@ -213,7 +227,10 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     low, seen = start, 0
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
-    lines = _new_lines(text, start, end) if text.find("\n", start, end) >= 0 else []
+    broken = text.find("\n", start, end) >= 0
+    if not broken and pattern.search(text, start, end) is None and (text.isascii() or end - start <= _LONG_PHRASE):
+        return [(start, end)]
+    lines = _new_lines(text, start, end) if broken else []
     inside = [m.span() for m in _ENCLOSED.finditer(text, start, end)] if unspaced else []
     bracket = 0
     for stop in pattern.finditer(text, start, end):
@@ -230,7 +247,23 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
             starts.append(low)
     if lines:
         starts = sorted({*starts, *lines})
+    if not text.isascii() and _PHRASE_GAP.search(text, start, end):
+        starts = _with_phrases(text, start, end, starts)
     return _with_words(text, start, end, starts)
+
+
+def _with_phrases(text: str, start: int, end: int, starts: list[int]) -> list[int]:
+    """The starts with those of phrases, in sentences of more than 120 characters of a script without stops."""
+    out: list[int] = []
+    for low, high in pairwise([start, *starts, end]):
+        if low > start:
+            out.append(low)
+        if high - low > _LONG_PHRASE:
+            for gap in _PHRASE_GAP.finditer(text, low, high):
+                if gap.end() - low >= _SHORT_PHRASE and high - gap.end() >= _SHORT_PHRASE:
+                    low = gap.end()
+                    out.append(low)
+    return out
 
 
 def _with_words(text: str, start: int, end: int, starts: list[int]) -> list[Span]:

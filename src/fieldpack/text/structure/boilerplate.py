@@ -28,9 +28,11 @@ def contents(r: DocumentReader, i: int, j: int) -> int:
 
 
 def _is_entry(r: DocumentReader, n: int) -> bool:
-    line = r.text[r.lines.ink[n] : min(r.lines.end[n], r.lines.ink[n] + 300)]
-    if line[-1] in ")]":
+    start, end = r.lines.ink[n], min(r.lines.end[n], r.lines.ink[n] + 300)
+    last = r.text[end - 1]
+    if last not in ")]" and not last.isalnum():
+        return False
+    line = r.text[start:end]
+    if last in ")]":
         return _LINK.match(line) is not None and "://" not in line
-    return (
-        line[-1].isalnum() and "..." in line.replace(" .", "..").replace("…", "...") and _LEADER.match(line) is not None
-    )
+    return "..." in line.replace(" .", "..").replace("…", "...") and _LEADER.match(line) is not None

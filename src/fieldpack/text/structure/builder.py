@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
-from fieldpack.text.cuts import cut_prose, pack_spans
+from fieldpack.text.cuts import Span, cut_prose, pack_spans, trim
 from fieldpack.text.sentences import sentence_spans
 from fieldpack.text.structure.model import (
     ATOM_WIDTH,
@@ -23,8 +23,6 @@ from fieldpack.text.structure.model import (
     SENTENCE,
     TITLE,
     UNIT,
-    Blocks,
-    Structure,
 )
 from fieldpack.types import IntArray
 
@@ -32,6 +30,8 @@ MAX_CHARS = 1600
 """Characters of an atom at most: a longer sentence or line is cut at white space."""
 LINE_CHARS = 400
 """Characters up to which a row, a turn or an entry's line is one atom; a longer one is cut at its sentences."""
+VALUE_CHARS = 200
+"""Characters of a piece of a longer value of JSON or XML, after its first sentence."""
 SMALL_LIST = 1600
 """Characters up to which a list or a table is one paragraph."""
 _CRUMB, _MANY = 16, 50_000
@@ -108,25 +108,58 @@ class Builder:
         self._stack.pop()
         return first
 
+    def rows(self, start: IntArray, end: IntArray, kind: int, context: int, number: int, block: str = "row") -> None:
+        """`row` for many lines (n,), numbered from `number` on: much faster where they are short."""
+        long = np.flatnonzero(end - start > self.line_chars).tolist()
+        for low, high in pairwise([-1, *long, len(start)]):
+            self._short_rows(start[low + 1 : high], end[low + 1 : high], (kind, context, number + low + 1), block)
+            if high < len(start):
+                self.row(int(start[high]), int(end[high]), kind, context, number + high, block)
+
+    def _short_rows(self, start: IntArray, end: IntArray, what: tuple[int, int, int], block: str) -> None:
+        kind, context, number = what
+        blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
+        blocks[:] = BLOCK[block], self.current, self.heading, ATOMIC | UNIT, 0
+        atoms = np.empty((len(start), ATOM_WIDTH), np.int64)
+        atoms[:] = 0, 0, kind, BODY, self.blocks, context, number
+        atoms[:, 0], atoms[:, 1] = start, end
+        atoms[:, [4, 6]] += np.arange(len(start))[:, None]
+        self._blocks.frombytes(blocks.tobytes())
+        self._atoms.frombytes(atoms.tobytes())
+        self.count += len(start)
+
     def line(self, start: int, end: int, kind: int, context: int, number: int = -2) -> int:
         """Adds the atoms of a line: those after the first go with it. Returns the first."""
         if end - start <= self.line_chars:
             return self.atom(start, end, kind, context=context, row=number)
         first = -1
-        for low, high in cut_prose(self.text, start, end, self.line_chars):
+        for low, high in self._pieces(start, end):
             at = self.atom(low, high, kind, context=context if first < 0 else first, row=number)
             first = at if first < 0 else first
         return first
 
+    def _pieces(self, start: int, end: int) -> list[Span]:
+        """A long line as pieces of some sentences each; of a value in quotes or tags the first sentence alone, for the
+        others go with it."""
+        spans = cut_prose(self.text, start, end, self.line_chars)
+        head = sentence_spans(self.text, *spans[0])[0] if self.text[start] in '"<' else spans[0]
+        if head == spans[0]:
+            return spans
+        rest, _ = trim(self.text, head[1], end)
+        return [head, *cut_prose(self.text, rest, end, min(VALUE_CHARS, self.max_chars))]
+
     def sentences(self, start: int, end: int, kind: int = SENTENCE, context: int = -2) -> int:
         """Adds the sentences of a trimmed range and returns the first."""
         first = self.count
+        context = self.owner if context == -2 else context
+        block, number, atoms = self.current, self.number, self._atoms
         for low, high in cut_prose(self.text, start, end, self.max_chars):
             spans = sentence_spans(self.text, low, high)
             if len(spans) > _CRUMB and high - low < _CRUMB * len(spans) and len(self.text) > _CRUMB * _MANY:
                 spans = pack_spans(spans, 4 * _CRUMB)  # a megabyte of one-word sentences says nothing one by one
             for a, b in spans:
-                self.atom(a, b, kind, BODY, context)
+                atoms.extend((a, b, kind, BODY, block, context, number))
+            self.count += len(spans)
         return first
 
     def mark(self, start: int, end: int, kind: int = SENTENCE) -> int:
@@ -165,9 +198,22 @@ class Builder:
         """Changes what an atom goes with."""
         self._atoms[atom * ATOM_WIDTH + 5] = context
 
+    def number_rows(self, first: int, last: int, row: int) -> None:
+        """Gives those of the atoms [first, last) that have no number yet one."""
+        for at in range(first * ATOM_WIDTH + 6, last * ATOM_WIDTH, ATOM_WIDTH):
+            if self._atoms[at] < 0:
+                self._atoms[at] = row
+
     def set_end(self, atom: int, end: int) -> None:
         """Changes where an atom ends."""
         self._atoms[atom * ATOM_WIDTH + 1] = end
+
+    def reach(self, end: int, longest: int) -> bool:
+        """Lets the last atom reach to `end`, where it is at most `longest` characters then. Whether it does."""
+        if end - self._atoms[-ATOM_WIDTH] > longest:
+            return False
+        self._atoms[1 - ATOM_WIDTH] = end
+        return True
 
     def span(self, atom: int) -> tuple[int, int]:
         """The range of an atom."""
@@ -210,49 +256,8 @@ class Builder:
         self.set_role(last, LEAD)
         return last
 
-    def done(self, name: str) -> Structure:
-        """The structure of everything added; `name` is the format."""
-        return joined([self], name)
-
     def columns(self) -> tuple[array[int], array[int]]:
         """The atoms and the blocks, one row after another, after closing what is open."""
         while self._stack:
             self.close()
         return self._atoms, self._blocks
-
-
-def joined(builders: Iterable[Builder], name: str = "") -> Structure:
-    """The structure of texts one after another: each has a root block, and ranges are those in its own text."""
-    atoms, blocks = array("q"), array("q")
-    sizes = [(0, 0)]
-    for builder in builders:
-        own_atoms, own_blocks = builder.columns()
-        atoms.extend(own_atoms)
-        blocks.extend(own_blocks)
-        sizes.append((len(own_atoms) // ATOM_WIDTH, len(own_blocks) // BLOCK_WIDTH))
-    counts = np.array(sizes)
-    before = np.cumsum(counts, axis=0)[:-1]
-    start, end, kind, role, block, context, row = np.frombuffer(atoms, np.int64).reshape(-1, ATOM_WIDTH).T.copy()
-    block_kind, parent, section, flags, rows = np.frombuffer(blocks, np.int64).reshape(-1, BLOCK_WIDTH).T.copy()
-    if len(before) > 1:
-        atoms_before, blocks_before = before.T
-        block = block + np.repeat(blocks_before, counts[1:, 0])
-        context = _moved(context, np.repeat(atoms_before, counts[1:, 0]))
-        parent = _moved(parent, np.repeat(blocks_before, counts[1:, 1]))
-        section = _moved(section, np.repeat(atoms_before, counts[1:, 1]))
-    return Structure(
-        start=start,
-        end=end,
-        kind=kind.astype(np.int8),
-        role=role.astype(np.int8),
-        block=block,
-        context=context,
-        row=row,
-        blocks=Blocks(block_kind, parent, section, flags, rows),
-        format=name,
-    )
-
-
-def _moved(numbers: IntArray, by: IntArray) -> IntArray:
-    """Numbers of atoms or blocks after `by` others; -1 stays what it is."""
-    return np.where(numbers >= 0, numbers + by, -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fieldpack.text.structure import code, config, delimited, entries, records, tables
+from fieldpack.text.structure import code, columns, config, delimited, entries, lists, records
 from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import KEY, LIST, MARK, UNIT
 from fieldpack.text.structure.walk import DocumentReader
@@ -21,6 +21,7 @@ _LINK = re.compile(r"(?:[-*] |\d+[.)] )?\*{0,2}\[[^\]]+\]\([^()\s]+\)\*{0,2}$")
 _SETTING = re.compile(
     r"[\w\"'@$*/][^\n:=]{0,40}?[ \t]*+(?::[ \t]|=(?!=)|:$)[ \t]*+|[-*][ \t]+[\w.-]+:[ \t]|#[ \t]|\[[\w.\"-]+\]$"
 )
+_OPENING = re.compile(r"\w+(?= ?[(=]| \w+ ?[(=])")
 _WORD, _PUNCTUATION = re.compile(r"\w+"), re.compile(r"(\W)\1+")
 _LONG_SENTENCE = 6
 _STOPS = ".!?。！？"
@@ -38,12 +39,16 @@ def read_chunk(r: DocumentReader, i: int, j: int) -> int:
         return i
     if _is_result(r, i):
         return _result(r, i, k)
-    if r.dialect != "man" and _has_columns(r, i, k) and tables.column_table(r, i, k) > i:
+    if r.dialect != "man" and _has_columns(r, i, k) and columns.column_table(r, i, k) > i:
         return k
     if r.dialect in ("plain", "markdown") and _are_hits(r, i, k):
         return rows(r, i, k)
     if r.dialect in ("plain", "markdown") and _PATH.match(r.line(i)) and _HIT.match(r.line(i + 1)):
         return _hits(r, i, k)
+    if r.dialect in ("plain", "markdown") and columns.spaced_table(r, i, k) > i:
+        return k
+    if r.dialect == "markdown" and columns.has_as_many_words(r, i, k):
+        return rows(r, i, k)
     if k - i < 3 or r.dialect not in ("plain", "asciidoc") or _is_wrapped(r, i, k):
         return i
     return _of_lines(r, i, k)
@@ -59,8 +64,15 @@ def _of_lines(r: DocumentReader, i: int, k: int) -> int:
         first == i or delimited.is_delimited(r.text[r.lines.begin[first] : r.lines.end[k - 1]][:4000])
     ):
         return _delimited(r, i, first, k)
+    if k - i >= 5 and r.dialect == "plain" and _begin_alike(r, i, k):
+        return rows(r, i, k)
     if _is_code(r, i, k):
         code.emit(r.builder, r.lines, i, k, (i, k), python=False)
+        return k
+    if r.dialect == "plain" and lists.hangs(r, i, k):
+        if not _are_short(r, i, k):
+            return i  # terms with what is said of them
+        config.outline(r.builder, r.lines, i, k, r.builder.lead(r.lines.ink[i]))
         return k
     if k - i >= 4 and r.dialect == "plain" and _are_lines(r, i, k):
         return rows(r, i, k)
@@ -207,6 +219,20 @@ def _are_settings(r: DocumentReader, i: int, k: int) -> bool:
 def _is_code(r: DocumentReader, i: int, k: int) -> bool:
     """Whether lines at the margin are code: nearly all have its signs, and none is a sentence."""
     return code.looks_like_code(r, i, k) and code.share_of_code(r, i, k) >= 0.8
+
+
+def _begin_alike(r: DocumentReader, i: int, k: int) -> bool:
+    """Whether lines at one margin begin with the same word and a sign: calls of a trace, statements of a script."""
+    sample = range(i, min(k, i + SAMPLE))
+    words = [_OPENING.match(r.text, r.lines.ink[n]) for n in sample if r.lines.indent[n] == r.lines.indent[i]]
+    first = [word[0] for word in words if word]
+    return len(first) >= 0.9 * len(sample) and first.count(max(first, key=first.count)) >= 0.8 * len(sample)
+
+
+def _are_short(r: DocumentReader, i: int, k: int) -> bool:
+    """Whether the lines are a few words each and no sentences: `Host a`, and deeper `Port 22`."""
+    sample = [r.line(n) for n in range(i, min(k, i + SAMPLE))]
+    return all(len(line.split()) <= _LONG_SENTENCE and line[-1] not in _STOPS + ",;" for line in sample)
 
 
 def _are_lines(r: DocumentReader, i: int, k: int) -> bool:

@@ -32,10 +32,25 @@ def fence(r: DocumentReader, i: int, j: int) -> int:
     while k < j and not _closes(r, k, mark[1]):
         k += 1
     stop = min(k + 1, j)
+    printed = _end_of_output(r, stop, j)
+    if printed > stop and printed - i <= WHOLE_LINES:  # a small cell of a notebook and what it printed are one block
+        emit(r.builder, r.lines, i, printed, (i + 1, printed - 1), python=False)
+        return printed
     if k - i > WHOLE_LINES and r.nested is not None and _is_data(r, i, k, stop):
         return stop
     emit(r.builder, r.lines, i, stop, (i + 1, k), python=names_python(r.text[mark.end(1) : r.lines.end[i]]))
     return stop
+
+
+def _end_of_output(r: DocumentReader, i: int, j: int) -> int:
+    """The line after the fence under a line "Output:" at line i, as notebooks are read; i where there is none."""
+    if i + 1 >= j or r.line(i) != "Output:" or not opens_fence(r, i + 1):
+        return i
+    mark = _FENCE.match(r.text, r.lines.ink[i + 1], r.lines.end[i + 1])
+    k = i + 2
+    while k < j and mark is not None and not _closes(r, k, mark[1]):
+        k += 1
+    return k + 1 if k < j else i
 
 
 def _is_data(r: DocumentReader, i: int, k: int, stop: int) -> bool:

@@ -7,12 +7,16 @@ from itertools import islice
 
 from fieldpack.text.cuts import trim
 from fieldpack.text.structure.builder import Builder
+from fieldpack.text.structure.lines import line_bounds
 from fieldpack.text.structure.model import HEADER, TABLE
 
 SEPARATORS = ",\t;|"
 _SAMPLE = 20
+_MANY_CHARS = 1000
+"""Characters of rows without quotes that are read together."""
 # A row: line ends inside quotes that open a cell belong to it. Possessive: linear on any text.
 _ROW = re.compile(r'(?:[^"\n]++|(?<![^,;\t|\n])"[^"]*+(?:""[^"]*+)*+"|")*+(?:\n|\Z)')
+_PAIR = re.compile(r"(?![^\n]*\d,\d)\w[^,;(){}\[\]=:\n]{0,60}[,;](?! )[^,;(){}\[\]=:\n]{0,60}(?<![.!?…,; ])")
 _QUOTED = re.compile(r'"[^"]*"')
 _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 
@@ -51,7 +55,8 @@ def is_delimited(head: str) -> bool:
         lines.pop(0)
     if len(lines) < 3:
         return False
-    separator = _separator(rows[: _SAMPLE + 5], 1 if "\t" in head else 2, len(head) > 20_000)
+    least = 1 if "\t" in head or _are_pairs(lines) else 2
+    separator = _separator(rows[: _SAMPLE + 5], least, len(head) > 20_000)
     if not separator or separator == "|" or "```" in head:
         return False
     if _outside_quotes(lines[0]).count(separator) != _outside_quotes(lines[1]).count(separator):
@@ -61,6 +66,11 @@ def is_delimited(head: str) -> bool:
         return False
     blanks = sum(line.count(separator + " ") for line in sample)
     return blanks <= 0.2 * sum(line.count(separator) for line in sample) and _is_header(sample, separator, False)
+
+
+def _are_pairs(lines: list[str]) -> bool:
+    """Whether five lines and more are two short cells each, without a sign of prose, numbers or code."""
+    return len(lines) >= 5 and all(_PAIR.fullmatch(line) for line in lines[:_SAMPLE])
 
 
 def _is_header(lines: list[str], separator: str, default: bool) -> bool:
@@ -80,6 +90,12 @@ def read_delimited(builder: Builder, low: int, high: int) -> None:
     builder.open("table")
     header, count, at, first = -1, 0, low, True
     while at < high:
+        plain = at if first else _plain_until(text, at, high)
+        if plain > at:
+            bounds = line_bounds(text, at, plain)
+            builder.rows(bounds.ink, bounds.end, TABLE, header if header >= 0 else builder.owner, count)
+            count, at = count + len(bounds.ink), plain
+            continue
         match = _ROW.match(text, at, high)
         assert match is not None  # it matches any text
         start, end = trim(text, at, match.end())
@@ -97,6 +113,13 @@ def read_delimited(builder: Builder, low: int, high: int) -> None:
             count += 1
         first = False
     builder.close(rows=count)
+
+
+def _plain_until(text: str, at: int, high: int) -> int:
+    """Where the rows without quotes that begin at `at` end, at the start of a line; `at` where they are few."""
+    quote = text.find('"', at, high)
+    end = high if quote < 0 else text.rfind("\n", at, quote) + 1
+    return end if end - at >= _MANY_CHARS else at
 
 
 def _names_columns(text: str, start: int, end: int, high: int, separator: str) -> bool:

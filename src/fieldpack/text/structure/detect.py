@@ -11,6 +11,7 @@ FORMATS = (
     "asciidoc",
     "man",
     "html",
+    "xml",
     "python",
     "code",
     "json",
@@ -32,6 +33,7 @@ _BY_ENDING = {
     "htm": "html",
     "html": "html",
     "xhtml": "html",
+    "xml": "xml",
     "py": "python",
     "pyi": "python",
     "json": "json",
@@ -111,7 +113,7 @@ _SOURCE = frozenset(
         "s",
     ]
 )
-_READ_AS = {"json": ("jsonl", "json"), "jsonl": ("jsonl", "json"), "html": ("html",)}
+_READ_AS = {"json": ("jsonl", "json"), "jsonl": ("jsonl", "json"), "html": ("html",), "xml": ("xml",)}
 
 
 def names_a_document(name: str) -> bool:

@@ -49,6 +49,14 @@ _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
     **dict.fromkeys("•‣◦·–—●▪○■", (lists.read_list,)),
     **dict.fromkeys("┌╔╭┏│║┃├", (tables.box_table,)),
 }
+_ANYWHERE: dict[str, tuple[Handler, ...]] = {
+    "plain": (headings.underlined, lists.defined, chunks.read_chunk, headings.alone, lists.hanging),
+    "markdown": (headings.underlined, lists.defined, chunks.read_chunk),
+    "rst": (headings.underlined, chunks.read_chunk, lists.hanging),
+    "man": (headings.sub_heading, chunks.read_chunk, headings.alone, lists.hanging),
+    "asciidoc": (headings.underlined, chunks.read_chunk, headings.alone, lists.hanging),
+}
+"""What may begin with any character, by dialect."""
 
 
 class BlockReader(DocumentReader):
@@ -102,7 +110,7 @@ class BlockReader(DocumentReader):
             k = handler(self, i, j)
             if k > i:
                 return k
-        for handler in (headings.sub_heading, headings.underlined, chunks.read_chunk, headings.alone, lists.hanging):
+        for handler in _ANYWHERE[self.dialect]:
             k = handler(self, i, j)
             if k > i:
                 return k

@@ -65,6 +65,9 @@ def entry(builder: Builder, lines: Lines, i: int, k: int, *, owner: int, number:
         and _LOCATION.match(builder.text, lines.begin[head])
     ):
         head += 1  # "error[E0308]: mismatched types" and the line that says where
+    elif builder.text.startswith("commit ", lines.ink[i]):
+        while head < k and not lines.gap[head] and lines.end[head] - lines.ink[i] <= builder.line_chars:
+            head += 1  # its author and its date
     first = builder.line(lines.ink[i], lines.end[head - 1], LIST, owner, number)
     _continued(builder, lines, head, k, first=first, number=number)
     builder.close()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from fieldpack.types import IntArray
 
 TAB = 4
-_INK = re.compile(r"\S[^\n]*+")
 _WINDOW, _CRUMB, _MANY = 256, 16, 50_000
 
 
@@ -38,29 +37,47 @@ class Lines:
             self.gap[n] = True
 
 
+class Bounds(NamedTuple):
+    """Lines that hold ink as columns (n,): where each starts, its range without white space, and its number among all
+    lines."""
+
+    begin: IntArray
+    ink: IntArray
+    end: IntArray
+    number: IntArray
+
+
+def line_bounds(text: str, low: int, high: int) -> Bounds:
+    """The lines of a normalised text in [low, high) that hold ink; low stands at the start of a line."""
+    pieces = text[low:high].split("\n")
+    count = len(pieces)
+    length = np.fromiter(map(len, pieces), np.int64, count)
+    right = np.fromiter(map(len, map(str.rstrip, pieces)), np.int64, count)
+    left = length - np.fromiter(map(len, map(str.lstrip, pieces)), np.int64, count)
+    begin = low + np.concatenate(([0], np.cumsum(length[:-1] + 1)))
+    number = np.flatnonzero(right)
+    begin, left, right = begin[number], left[number], right[number]
+    return Bounds(begin, begin + left, begin + right, number)
+
+
 def read_lines(text: str, low: int, high: int) -> Lines:
     """The lines of a normalised text in [low, high) that hold ink; low stands at the start of a line."""
-    begin: list[int] = []
-    inks: list[int] = []
-    ends: list[int] = []
-    indents: list[int] = []
-    gaps: list[bool] = []
-    before, previous = low, -1
-    separated = "\u2029" in text
-    for match in _INK.finditer(text, low, high):
-        ink, stop = match.span()
-        start = text.rfind("\n", before, ink) + 1 or before
-        white = text[start:ink]
-        end = stop
-        if text[end - 1].isspace():
-            end = ink + len(text[ink:stop].rstrip())
-        begin.append(start)
-        inks.append(ink)
-        ends.append(end)
-        indents.append(ink - start if "\t" not in white else len(white.expandtabs(TAB)))
-        gaps.append(previous < 0 or start > previous + 1 or (separated and "\u2029" in text[end:stop]))
-        before, previous = stop, stop
-    return Lines(begin, inks, ends, indents, gaps)
+    begin, ink, end, number = line_bounds(text, low, high)
+    indent = (ink - begin).tolist()
+    gap = np.diff(number, prepend=-2) > 1
+    begins, inks, ends, gaps = begin.tolist(), ink.tolist(), end.tolist(), gap.tolist()
+    if text.find("\t", low, high) >= 0:
+        for n in np.flatnonzero(ink > begin).tolist():
+            white = text[begins[n] : inks[n]]
+            if "\t" in white:
+                indent[n] = len(white.expandtabs(TAB))
+    if text.find("\u2029", low, high) >= 0:  # a line may end in a mark that parts paragraphs
+        stops = [text.find("\n", stop, high) for stop in ends]
+        gaps = [
+            apart or "\u2029" in text[stop : high if stops[n] < 0 else stops[n]]
+            for n, (apart, stop) in enumerate(zip(gaps, ends, strict=True))
+        ]
+    return Lines(begins, inks, ends, indent, gaps)
 
 
 def crumb_windows(text: str) -> Iterator[tuple[int, int, bool]]:

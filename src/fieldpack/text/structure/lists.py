@@ -180,20 +180,49 @@ def is_term(r: DocumentReader, atom: int) -> bool:
 
 def hanging(r: DocumentReader, i: int, j: int) -> int:
     """Terms (or options) with what is indented under them: a definition list, or paragraphs with a hanging indent."""
-    if r.dialect == "markdown" or not _hangs(r, i, j):
+    if r.dialect == "markdown" or not hangs(r, i, j):
         return i
     builder, lines = r.builder, r.lines
     lead = builder.lead(lines.ink[i])
     builder.open("list")
     count, k, start, margin = 0, i, lines.ink[i], lines.indent[i]
-    while k < j and lines.indent[k] == margin and _hangs(r, k, j) and (k == i or not entries.starts_entry(r.line(k))):
+    while k < j and lines.indent[k] == margin and hangs(r, k, j) and (k == i or not entries.starts_entry(r.line(k))):
         k = _definition(r, k, j, lead, count)
         count += 1
     builder.close(UNIT if lines.end[k - 1] - start <= SMALL_LIST else 0, rows=count)
     return k
 
 
-def _hangs(r: DocumentReader, i: int, j: int) -> bool:
+def defined(r: DocumentReader, i: int, j: int) -> int:
+    """Markdown's terms, each with lines below it that begin with a colon."""
+    if r.dialect not in ("markdown", "plain") or not _is_defined(r, i, j):
+        return i
+    builder, lines = r.builder, r.lines
+    lead = builder.lead(lines.ink[i])
+    builder.open("list")
+    outer, count, k = builder.number, 0, i
+    while k < j and _is_defined(r, k, j):
+        last = k + 2
+        while last < j and not _is_defined(r, last, j) and (not lines.gap[last] or r.line(last).startswith(": ")):
+            last += 1
+        builder.open("item", UNIT)
+        builder.number = count
+        first = builder.line(lines.ink[k], lines.end[k], LIST, lead)
+        r.inner(k + 1, last, first)
+        builder.close()
+        count, k = count + 1, last
+    builder.number = outer
+    builder.close(UNIT if lines.end[k - 1] - lines.ink[i] <= SMALL_LIST else 0, rows=count)
+    return k
+
+
+def _is_defined(r: DocumentReader, k: int, j: int) -> bool:
+    """Whether a line that begins with a colon stands below the short line k."""
+    short = r.lines.end[k] - r.lines.ink[k] <= _LONG_TERM and r.text[r.lines.ink[k]] != ":"
+    return short and k + 1 < j and r.text.startswith(": ", r.lines.ink[k + 1])
+
+
+def hangs(r: DocumentReader, i: int, j: int) -> bool:
     """Whether deeper lines stand right under line i, or under the short lines that follow it at its margin."""
     lines = r.lines
     if r.dialect == "asciidoc" and i + 1 < j and r.line(i + 1) == "+":
@@ -242,4 +271,4 @@ def _would_fit(r: DocumentReader, i: int, k: int, last: int) -> bool:
     return lines.end[i] - lines.begin[i] + 1 + len(word) < width or lines.end[i] - lines.ink[i] <= 40
 
 
-__all__ = ["MARK", "hanging", "interrupts", "is_term", "read_list"]
+__all__ = ["MARK", "defined", "hanging", "hangs", "interrupts", "is_term", "read_list"]

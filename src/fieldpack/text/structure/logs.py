@@ -24,6 +24,7 @@ _LEVEL = re.compile(
     r"warning|error|fatal|critical)[\])>]?(?:[ :|\t]|$)|[IWEF]\d{4} |panic: |fatal error: "
 )
 _ACCESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3} \S+ \S+ \[|level=|ts=|time=\"?\d|\[ *\d+\.\d+\] ")
+_COMMIT = re.compile(r"commit [0-9a-f]{7,64}\b[^\n]*\n(?:\w+:[^\n]*\n){0,4}?(?:Author|Date): ")
 _ENTRY_SHARE = 0.6
 _SAMPLE = 200
 
@@ -34,7 +35,10 @@ def starts_entry(text: str, at: int) -> bool:
 
 
 def is_log(head: str) -> bool:
-    """Whether most of the first lines at the margin start entries; lines of stack traces do not count."""
+    """Whether most of the first lines at the margin start entries; lines of stack traces do not count. Or whether it is
+    a list of commits."""
+    if _COMMIT.match(head.lstrip()):
+        return True
     lines = [line for line in head.split("\n")[:_SAMPLE] if line.strip()]
     if len(head) > 10_000 and len(lines) > 1:
         lines = lines[:-1]
@@ -45,8 +49,14 @@ def is_log(head: str) -> bool:
 
 def read_log(builder: Builder, low: int, high: int) -> None:
     """Reads [low, high) as a log; what stands before the first entry is read as text."""
-    lines = read_lines(builder.text, low, high)
-    starts = [n for n in range(len(lines)) if starts_entry(builder.text, lines.ink[n])]
+    text = builder.text
+    lines = read_lines(text, low, high)
+    commits = lines.ink and _COMMIT.match(text, lines.ink[0]) is not None
+    starts = [
+        n
+        for n, ink in enumerate(lines.ink)
+        if (_COMMIT.match(text, ink) is not None if commits else starts_entry(text, ink))
+    ]
     ranges = read_lead(builder, low, high, lines, starts)
     if not ranges:
         return

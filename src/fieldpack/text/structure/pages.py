@@ -97,7 +97,7 @@ _HIDDEN = re.compile(
 )
 _VOID = frozenset(("br", "hr", "img", "input", "link", "meta", "col", "area", "base", "wbr", "source", "embed"))
 _TEXT = re.compile(r"<[^>]*>|&[#\w]+;")
-_DEEPEST = 200
+_DEEPEST, _OPENING = 200, 200
 
 
 class _Page:
@@ -111,6 +111,9 @@ class _Page:
         self.depth = 0  # of <tr> or <pre>, whose inner tags part nothing
         self.run = (-2, False)  # the last atom without visible words, and whether it is hidden
         self.header, self.row, self.table, self.lead = -1, 0, False, -1
+        self.outer = builder.owner
+        self.term = -1  # the last <dt>, which the <dd> under it goes with
+        self.item = ""  # the open <li>, <dt> or <dd>
 
 
 def read_page(builder: Builder, low: int, high: int) -> None:
@@ -135,8 +138,9 @@ def read_page(builder: Builder, low: int, high: int) -> None:
             start = end
             _closed(page, name)
         else:
-            _flush(page, start, tag.start())
-            start = tag.start()
+            if not _only_opens(page, text, start, tag.start()):
+                _flush(page, start, tag.start())
+                start = tag.start()
             _opened(page, name, tag["rest"])
     _flush(page, start, high)
     if page.hidden:  # an element that is never closed hides nothing: better a menu too much than a text too little
@@ -144,6 +148,11 @@ def read_page(builder: Builder, low: int, high: int) -> None:
     if page.table:
         builder.close(rows=page.row)
     builder.end_sections()
+
+
+def _only_opens(page: _Page, text: str, start: int, end: int) -> bool:
+    """Whether the range is the tags that open an item: they go with its words."""
+    return page.item in ("li", "dd") and end - start <= _OPENING and not _TEXT.sub("", text[start:end]).strip()
 
 
 def _opened(page: _Page, name: str, rest: str) -> None:
@@ -162,9 +171,10 @@ def _opened(page: _Page, name: str, rest: str) -> None:
     elif name == "title":
         page.kind, page.level = HEADING, 1
     elif name in ("li", "dt", "dd", "option"):
-        page.kind = LIST
+        page.kind, page.item = LIST, name
+        page.builder.owner = page.term if name == "dd" and page.term >= 0 else page.outer
     elif name in ("p", "div", "section", "article", "body", "blockquote"):
-        page.kind = SENTENCE
+        page.kind = LIST if page.item == "dd" else SENTENCE
 
 
 def _lead(builder: Builder) -> int:
@@ -184,6 +194,8 @@ def _closed(page: _Page, name: str) -> None:
         page.hidden.pop()
     if name in ("tr", "pre"):
         page.depth = 0
+    if name in ("li", "dt", "dd", "dl"):
+        page.item, page.builder.owner = "", page.outer
     if name == "table" and page.table:
         page.builder.close(rows=page.row)
         page.table = False
@@ -209,6 +221,8 @@ def _emit(page: _Page, start: int, end: int, hidden: bool) -> None:
         _row(page, start, end)
     else:
         builder.open("element", UNIT | (ATOMIC if page.kind == CODE and end - start <= builder.max_chars else 0))
+        if page.item == "dt":
+            page.term = builder.count
         if page.kind == CODE or (end - start <= builder.line_chars and page.kind == LIST):
             builder.line(start, end, page.kind, builder.owner)
         else:

@@ -12,21 +12,24 @@ from fieldpack.text.structure import (
     delimited,
     detect,
     diffs,
+    fields,
     logs,
     pages,
     records,
     samples,
     source,
     transcripts,
+    xml,
 )
-from fieldpack.text.structure.builder import MAX_CHARS, Builder, joined
+from fieldpack.text.structure.builder import MAX_CHARS, Builder
 from fieldpack.text.structure.document import read_document
+from fieldpack.text.structure.joining import joined
 from fieldpack.text.structure.lines import crumb_windows, read_lines
 from fieldpack.text.structure.model import LIST, UNIT, Structure
 
 _CRUMB_CHARS = 240
 
-_DATA = ("json", "jsonl", "csv", "config", "log", "diff", "transcript", "html")
+_DATA = ("json", "jsonl", "csv", "config", "log", "diff", "transcript", "html", "xml")
 
 Reader = Callable[[Builder, int, int], None]
 """Reads the range [low, high) of the builder's text; low stands at the start of a line."""
@@ -43,7 +46,10 @@ def _data_reader(text: str) -> Reader | None:
 
 def _config(builder: Builder, low: int, high: int) -> None:
     lines = read_lines(builder.text, low, high)
-    config.outline(builder, lines, 0, len(lines), builder.owner)
+    if fields.are_records(builder.text[low : min(high, low + samples.SAMPLE_CHARS)]):
+        fields.read_records(builder, lines)
+    else:
+        config.outline(builder, lines, 0, len(lines), builder.owner)
 
 
 READERS: dict[str, Reader] = {
@@ -53,6 +59,7 @@ READERS: dict[str, Reader] = {
     "asciidoc": partial(_document, dialect="asciidoc"),
     "man": partial(_document, dialect="man"),
     "html": pages.read_page,
+    "xml": xml.read_xml,
     "json": records.read_json,
     "jsonl": records.read_json_lines,
     "csv": delimited.read_delimited,
@@ -81,11 +88,11 @@ def read_structure(text: str, *, name: str = "", kind: str = "", max_chars: int 
     max_chars: of an atom of prose. Reads in time that is linear in the text, whatever the text is.
     """
     form, builder = _read(text, name, kind, max_chars)
-    return builder.done(form)
+    return joined([builder], form)
 
 
 def read_structures(texts: Iterable[Named], max_chars: int = MAX_CHARS) -> Structure:
-    """The structures of several texts as one, text after text, see `builder.joined`; its `format` is "". Of short texts
+    """The structures of several texts as one, text after text, see `joining.joined`; its `format` is "". Of short texts
     that takes a third of the time of reading one by one."""
     return joined(_read(text, name, kind, max_chars)[1] for text, name, kind in texts)
 

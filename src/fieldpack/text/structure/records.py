@@ -19,12 +19,18 @@ UNIT_CHARS = 1600
 """Characters up to which an object is one paragraph."""
 DEEPEST = 64
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
-_REST = rf"(?:(?P<open>[{{\[])|(?P<value>{_STRING}|[^\s{{}}\[\],:\"]++))|(?P<close>[}}\]])|(?P<comma>,)|(?P<other>\S)"
+_COMMA = r"(?:\s*+,)?+"  # belongs to what stands before it
+_REST = (
+    rf"(?:(?P<open>[{{\[])|(?P<value>{_STRING}|[^\s{{}}\[\],:\"]++){_COMMA})|(?P<close>[}}\]]){_COMMA}"
+    r"|(?P<comma>,)|(?P<other>\S)"
+)
 _KEYED = rf"(?P<key>{_STRING}\s*+:\s*+)?+"
 _INNER = r'(?:[^{}\[\]"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+'
 _TOKEN = re.compile(_KEYED + _REST, re.S)
 # An object or array without another in it is one token: most of them are short, and become one atom anyway.
-_TOKEN_OR_FLAT = re.compile(rf"{_KEYED}(?:(?P<flat>\{{(?=\s*+\"){_INNER}\}}|\[(?!\s*+\]){_INNER}\])|{_REST})", re.S)
+_TOKEN_OR_FLAT = re.compile(
+    rf"{_KEYED}(?:(?P<flat>\{{(?=\s*+\"){_INNER}\}}|\[(?!\s*+\]){_INNER}\]){_COMMA}|{_REST})", re.S
+)
 
 
 @dataclass(slots=True)
@@ -55,9 +61,14 @@ class JsonReader:
     def read(self, low: int, high: int) -> None:
         """Reads the range [low, high)."""
         for token in _TOKEN_OR_FLAT.finditer(self.text, low, high):
-            if token.lastgroup != "flat":
+            kind = token.lastgroup
+            if kind == "value" and self._member(token.start(), token.end("value"), token.end()):
+                continue
+            if kind != "flat":
                 self._token(token)
-            elif not self._flat(token.start(), token.end()):
+            elif self._flat(token.start(), token.end("flat")):
+                self._comma(token, "flat")
+            else:
                 for part in _TOKEN.finditer(self.text, token.start(), token.end()):
                     self._token(part)
         while self.levels:
@@ -67,14 +78,38 @@ class JsonReader:
 
     def _token(self, token: re.Match[str]) -> None:
         kind = token.lastgroup
-        if kind == "comma":
+        if kind == "value":
+            self._value(token.start(), token.end("value"), bool(token["key"]))
+            self._comma(token, "value")
+        elif kind == "comma":
             self._extend(token.end())
         elif kind == "close":
             self._close(token.start())
+            self._comma(token, "close")
         elif kind == "open":
             self._open(token)
         else:
             self._value(token.start(), token.end(), bool(token["key"]))
+
+    def _member(self, start: int, value_end: int, end: int) -> bool:
+        """Adds a short member of an object, with the comma behind it, as most tokens are; False where it is none."""
+        level = self.levels[-1] if self.levels else None
+        if level is None or level.array or self.deeper or self.text[value_end - 1].isspace():
+            return False
+        builder, low = self.builder, self.pending if self.pending >= 0 else start
+        if end - low > builder.line_chars:
+            return False
+        at = builder.atom(low, end, TABLE, 0, level.naming if level.naming >= 0 else level.context)
+        self.pending = self.scalar = -1
+        if level.record and level.naming < 0:
+            level.naming = at
+        return True
+
+    def _comma(self, token: re.Match[str], group: str) -> None:
+        """The comma that a token ends with belongs to its atom."""
+        end = token.end()
+        if end > token.end(group):
+            self._extend(end)
 
     def _flat(self, start: int, end: int) -> bool:
         """Adds a small object or array that holds no other as one atom; False where it is not small."""
@@ -155,9 +190,7 @@ class JsonReader:
         """A comma belongs to what stands before it."""
         if self.pending >= 0 or not self.builder.count:
             self._value(end - 1, end, False)
-        elif end - self.builder.span(self.builder.count - 1)[0] <= self.builder.max_chars:
-            self.builder.set_end(self.builder.count - 1, end)
-        else:
+        elif not self.builder.reach(end, self.builder.max_chars):
             self.builder.mark(end - 1, end, TABLE)
 
     def _close(self, at: int) -> None:

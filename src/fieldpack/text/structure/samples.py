@@ -9,8 +9,10 @@ from functools import partial
 from fieldpack.text.structure.delimited import is_delimited
 from fieldpack.text.structure.dialects import is_asciidoc, is_man, is_markdown, is_rst
 from fieldpack.text.structure.diffs import is_diff
+from fieldpack.text.structure.fields import are_records
 from fieldpack.text.structure.logs import is_log
 from fieldpack.text.structure.transcripts import is_mail, is_transcript
+from fieldpack.text.structure.xml import is_xml
 
 SAMPLE_CHARS = 20_000
 
@@ -52,10 +54,12 @@ def _is_html(head: str) -> bool:
     return head.lstrip()[:1] == "<" and len(_TAG.findall(head)) >= 2
 
 
-_JSON = re.compile(r"\s*(?:\{\s*(?:\"[^\"\n]*+\"\s*:|\})|\[\s*(?:[\[{\"\]]|-?\d|true|false|null))")
+_JSON = re.compile(
+    r"\s*(?:\{\s*(?:\"[^\"\n]*+\"\s*:|\})|\[\s*(?:\[\s*(?:[\[{\"\]\d-]|true|false|null)|[{\"\]]|-?\d|true|false|null))"
+)
 _JSON_KEY = re.compile(r"\"[^\"\n]{1,100}\"\s*:")
 _SETTING = re.compile(r"^[ \t]*(?:-[ ]+)?[\w.\"'/$@*-]+(?: [\w.-]+){0,3}[ \t]*(?::(?:[ \t]|$)|=(?!=))", re.M)
-
+_LITERAL = re.compile(r":[ ]+[|>][-+\d]?\s*$")
 _PINNED = re.compile(r"[\w.-]+(?:\[[\w,-]+\])?\s*(?:[=<>!~]=|[<>])\s*[\w.*]")
 
 
@@ -72,9 +76,20 @@ def _is_json_lines(text: str) -> bool:
     return len(lines) >= 2 and all(line[0] == "{" and line[-1] == "}" for line in lines)
 
 
+def _without_literals(lines: list[str]) -> list[str]:
+    """Lines without the text blocks of YAML: what stands deeper under `key: |`."""
+    out, columns = list[str](), -1
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if columns < 0 or indent <= columns:
+            out.append(line)
+            columns = indent if _LITERAL.search(line) else -1
+    return out
+
+
 def _is_config(head: str) -> bool:
     """Whether nearly all lines are settings, comments or sections."""
-    lines = [line for line in head.split("\n")[:200] if line.strip()]
+    lines = _without_literals([line for line in head.split("\n")[:200] if line.strip()])
     if len(lines) < 3 or "```" in head or any(line.strip() in ("{", "[") for line in lines):
         return False
     plain = [line for line in lines if not line.lstrip().startswith(("#", ";", "[", "---", "//", "!"))]
@@ -87,18 +102,19 @@ def _is_config(head: str) -> bool:
 TESTS: dict[str, Callable[[str], bool]] = {
     "jsonl": _is_json_lines,
     "json": _is_json,
+    "xml": is_xml,
     "html": _is_html,
     "diff": is_diff,
     "mail": is_mail,
     "csv": is_delimited,
-    "transcript": is_transcript,
+    "transcript": lambda head: is_transcript(head) and not are_records(head),
     "log": is_log,
     "man": is_man,
     "asciidoc": is_asciidoc,
     "rst": is_rst,
     "python": partial(_is_code, python=True),
     "code": partial(_is_code, python=False),
-    "config": _is_config,
+    "config": lambda head: are_records(head) or _is_config(head),
     "markdown": is_markdown,
 }
 """In the order in which a text without a name is tried."""

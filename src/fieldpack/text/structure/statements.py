@@ -83,7 +83,9 @@ def pieces(text: str, lines: Lines, i: int, j: int, python: bool) -> list[Piece]
     """Lines [i, j) of code as pieces in reading order; a signature stands before the pieces that go with it."""
     if i >= j:
         return []
-    parted = any(lines.gap[i + 1 : j]) or j - i > _LONG_PIECE
+    parted = j - i > _LONG_PIECE or any(lines.gap[i + 1 : j])
+    if not parted and lines.end[j - 1] - lines.ink[i] <= LONGEST:  # most blocks
+        return [Piece(lines.ink[i], lines.end[j - 1], -1, False)]
     cutter = _Cutter(text, lines, i, inside_lines(text, lines, i, j, python) if parted else [False] * (j - i))
     cutter.cut(i, j, -1, 0)
     return cutter.pieces
@@ -121,9 +123,16 @@ class _Cutter:
     def _is_inside(self, k: int) -> bool:
         return self.inside[k - self.first]
 
+    def _margin(self, i: int, j: int) -> int:
+        """The least indentation of lines [i, j), but for the closing bracket of what encloses them."""
+        indent = self.lines.indent[i:j]
+        while len(indent) > 1 and self.text[self.lines.ink[i + len(indent) - 1]] in ")]}":
+            indent.pop()
+        return min(indent)
+
     def _gaps(self, i: int, j: int) -> list[int]:
         """Lines after a blank one at the outermost level of [i, j) that begin something new."""
-        margin = min(self.lines.indent[i:j])
+        margin = self._margin(i, j)
         return [
             k
             for k in range(i + 1, j)
@@ -147,7 +156,7 @@ class _Cutter:
 
     def _statements(self, i: int, j: int) -> list[tuple[int, int]]:
         """Runs of about 30 lines that end between statements: at the outermost level where that is possible."""
-        margin = min(self.lines.indent[i:j])
+        margin = self._margin(i, j)
         spans: list[tuple[int, int]] = []
         start, fallback = i, 0
         for k in range(i + 1, j):

@@ -12,15 +12,11 @@ from fieldpack.text.structure.walk import DocumentReader
 
 _DELIMITER = re.compile(r"[ \t]*+\|?[ \t]*+:?-+:?[ \t]*+(?:[|+][ \t]*+:?-+:?[ \t]*+)*+\|?[ \t]*+$", re.M)
 _GRID = re.compile(r"\+(?:[-=]+\+)+$", re.M)
-_SIMPLE = re.compile(r"(?:={2,}|-{2,})(?:[ \t]+(?:={2,}|-{2,}))+$", re.M)
+SIMPLE = re.compile(r"(?:={2,}|-{2,})(?:[ \t]+(?:={2,}|-{2,}))+$", re.M)
 _BOX_RULE = frozenset("─━═┌┬┐├┼┤└┴┘╔╦╗╠╬╣╚╩╝╒╤╕╞╪╡╘╧╛╭╮╰╯╟╫╢┏┳┓┣╋┫┗┻┛┡╇┩╓╥╖╙╨╜+-= ╴╶╵╷")
 _BARS = "|│┃║┆╎"
 _FOOTER = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set")
-_WORD = re.compile(r"\S+")
-_PERMISSIONS = re.compile(r"[-dlbcps](?:[r-][w-][xsStT-]){3}[+.@]?\s")
-_NUMBER = re.compile(r"[\d(+-][\d.,:/%-]*[\w%]{0,3}\)?$")
 _SAMPLE = 40
-_GAP_SHARE = 0.7
 
 
 class Part(NamedTuple):
@@ -154,12 +150,12 @@ def _box_parts(r: DocumentReader, i: int, k: int, rules: set[int], *, top: int, 
 
 def simple_table(r: DocumentReader, i: int, j: int) -> int:
     """RST's simple table between rules of "=", with the header between the first two when there are three."""
-    if _SIMPLE.match(r.text, r.lines.ink[i], r.lines.end[i]) is None:
+    if SIMPLE.match(r.text, r.lines.ink[i], r.lines.end[i]) is None:
         return i
     lines = r.lines
     rules = [i]
     for n in range(i + 1, j):
-        rule = _SIMPLE.match(r.text, lines.ink[n], lines.end[n]) is not None and r.line(n)[0] == "="
+        rule = SIMPLE.match(r.text, lines.ink[n], lines.end[n]) is not None and r.line(n)[0] == "="
         if rule:
             rules.append(n)
         if (rule and (len(rules) == 3 or n + 1 >= j or lines.gap[n + 1])) or (
@@ -197,63 +193,9 @@ def table_directive(r: DocumentReader, i: int, k: int, head: int, name: str) -> 
     return k
 
 
-def column_table(r: DocumentReader, i: int, k: int) -> int:
-    """Lines [i, k) whose cells stand below one another, parted by two blanks and more; returns k, or i when not so."""
-    lines = r.lines
-    first = i + 1 if r.line(i).startswith("total ") and i + 1 < k else i
-    if _PERMISSIONS.match(r.text, lines.ink[first]):
-        parts = [Part("row", lines.ink[n], lines.end[n]) for n in range(i, k)]
-        emit_table(r.builder, parts, r.builder.lead(lines.ink[i]))
-        return k
-    ruled = i + 2 < k and _SIMPLE.match(r.text, lines.ink[i + 1], lines.end[i + 1]) is not None
-    if not ruled and not _aligned(r, i, k, 0.6 if k - i > 3 else 0.9):
-        return i
-    headed = ruled or _is_header(r, i, k)
-    parts = [Part("header" if headed else "row", lines.ink[i], lines.end[i + 1 if ruled else i])]
-    for n in range(i + 2 if ruled else i + 1, k):
-        parts.append(Part("row" if r.line(n).strip("=-+ ") else "rule", lines.ink[n], lines.end[n]))
-    emit_table(r.builder, parts, r.builder.lead(lines.ink[i]))
-    return k
-
-
-def _aligned(r: DocumentReader, i: int, k: int, least: float) -> bool:
-    """Whether the share `least` of the words of the first line begin or end where words of the lines below do, and two
-    blanks and more part the words of most lines."""
-    sample = [_expanded(r, n) for n in range(i, min(k, i + _SAMPLE))]
-    head = [m.span() for m in _WORD.finditer(sample[0])]
-    if len(head) < 3 or sum("  " in line.strip() for line in sample) < _GAP_SHARE * len(sample):
-        return False
-    lines = [line + " " for line in sample[1:]]
-    hits = 0
-    for start, end in head:
-        begins = sum(
-            len(line) <= start or (line[start] != " " and (not start or line[start - 1] == " ")) for line in lines
-        )
-        closes = sum(end < len(line) and line[end - 1] != " " and line[end] == " " for line in lines)
-        hits += max(begins, closes) >= 0.7 * len(lines)
-    return hits >= least * len(head)
-
-
-def _expanded(r: DocumentReader, n: int) -> str:
-    """Line n with its indentation, tabs as blanks."""
-    return r.text[r.lines.begin[n] : min(r.lines.end[n], r.lines.begin[n] + 1000)].expandtabs(8)
-
-
-def _is_header(r: DocumentReader, i: int, k: int) -> bool:
-    """Whether the first line names the columns: no number in it, while the lines below have some, or capitals alone."""
-    first = r.line(i)
-    if any(_NUMBER.match(cell) for cell in first.split()):
-        return False
-    below = [r.line(n) for n in range(i + 1, min(k, i + _SAMPLE))]
-    if first.isupper() and not all(line.isupper() for line in below):
-        return True
-    return sum(any(_NUMBER.match(cell) for cell in line.split()) for line in below) >= 0.5 * len(below)
-
-
 __all__ = [
     "Part",
     "box_table",
-    "column_table",
     "emit_table",
     "grid_table",
     "opens",

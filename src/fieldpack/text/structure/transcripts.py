@@ -26,6 +26,8 @@ _SENDER = re.compile(
     re.M,
 )
 _SUBJECT = re.compile(r"^(?:Subject|Betreff|Objet|Asunto|Date|Sent): ", re.M)
+_NUMBERED = re.compile(r"(q|a|question|answer|frage|antwort|問|答|问)[ .]?\d{1,3}")
+_LONGEST_QUESTION = 240
 _LEVELS = frozenset(("error", "warning", "note", "info", "debug", "fatal", "http", "https", "todo", "fixme"))
 _SAMPLE = 200
 
@@ -39,7 +41,8 @@ def speaker(text: str, at: int) -> str:
             at += 1
     turn = _TURN.match(text, at)
     name = (turn["nick"] or turn["name"]).lower() if turn else ""
-    return "" if name in _LEVELS or len(name.split()) > 4 else name
+    numbered = _NUMBERED.fullmatch(name)
+    return "" if name in _LEVELS or len(name.split()) > 4 else numbered[1] if numbered else name
 
 
 def is_transcript(head: str) -> bool:
@@ -54,15 +57,25 @@ def is_transcript(head: str) -> bool:
 
 
 def read_transcript(builder: Builder, low: int, high: int) -> None:
-    """Reads [low, high) as turns: a turn is one atom, or its sentences where it is long."""
-    lines = read_lines(builder.text, low, high)
-    starts = [n for n in range(len(lines)) if speaker(builder.text, lines.ink[n])]
+    """Reads [low, high) as turns: a turn is one atom, or its sentences where it is long. Where two speak, an answer
+    goes with the short question before it: it seldom says again what was asked."""
+    text = builder.text
+    lines = read_lines(text, low, high)
+    speakers = [speaker(text, ink) for ink in lines.ink]
+    starts = [n for n, name in enumerate(speakers) if name]
     turns = read_lead(builder, low, high, lines, starts)
     if not turns:
         return
     builder.open("transcript")
+    two, asked, asker = len({speakers[n] for n in starts}) == 2, -1, ""
     for number, (i, k) in enumerate(turns):
+        first = builder.count
         _turn(builder, lines, i, k, number)
+        if asked >= 0 and speakers[i] != asker:
+            builder.set_context(first, asked)
+        short = lines.end[k - 1] - lines.ink[i] <= _LONGEST_QUESTION
+        asked = first if two and short and text[lines.end[k - 1] - 1] in "?？؟" else -1
+        asker = speakers[i]
     builder.close(rows=len(starts))
 
 
