@@ -20,9 +20,9 @@ from fieldpack.text.structure.detect import format_of
 from fieldpack.text.structure.reader import normalised
 from fieldpack.tools import html_tags
 from fieldpack.tools.calls import ToolCall, names_like_stopwords, query_of
-from fieldpack.tools.failures import Pins, pins_of
+from fieldpack.tools.failures import Pins, pins_of, sum_of
 from fieldpack.tools.json_tree import Child, Pruned, Pruner, is_json
-from fieldpack.tools.notice import Counts, counts_of, notice_of, with_notice
+from fieldpack.tools.notice import Counts, asks_for_a_count, counts_of, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
 from fieldpack.types import KINDS, Document, FloatArray, Segments
 
@@ -32,8 +32,14 @@ _COUNTED = 96_000
 _SAMPLES, _SAMPLE = 24, 1_500
 _TABLE = KINDS.index("table")
 _LINE_FORMS = ("csv", "jsonl")
+_OWN_WHITE = ("json", "html")
+"""Forms in which the white space before a line says nothing."""
 _HEAD = re.compile(r"[A-Za-z_]\w{0,30}[,;\t][A-Za-z_]\w{0,30}")
 _NAMED, _RARE = np.float32(4.0), 0.2
+_SURE, _LIKELY = (6.0, -0.5), (3.0, -1.5)
+"""Log odds that the lines of a failing command gain that name an error, or seem to, and up to which they do: below
+those of lines with the words of the question."""
+_PER_TOKEN = 4
 Ranges = list[tuple[int, int]]
 
 
@@ -93,7 +99,9 @@ def form_of(text: str) -> str:
         return "plain"
     if form != "jsonl" and is_json(text):
         return "json"
-    return "csv" if form == "plain" and _is_narrow_table(text) else form
+    if form == "plain":
+        return "csv" if _is_narrow_table(text) else "terminal"
+    return form
 
 
 def _is_narrow_table(text: str) -> bool:
@@ -110,6 +118,8 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
     a failing command need more. Raises InputError where nothing fits."""
     form = form_of(text)
     pins = pins_of(text, job.call.failed, form)
+    if not pins.ranges and asks_for_a_count(job.question):
+        pins = sum_of(text, form)
     query = query_of(job.question, job.call, text)
     if not query.strip():
         raise InputError("there is no question and no call to cut for")
@@ -120,7 +130,8 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
 class _Cutter:
     def __init__(self, text: str, form: str, stage: Screened, job: Job, packer: ContextPacker) -> None:
         self.text, self.form, self.stage, self.job = text, form, stage, job
-        self.packer = replace(packer, allow_cut=True)  # of one endless line its beginning
+        # Of one endless line its beginning; of what a command prints single lines.
+        self.packer = replace(packer, allow_cut=True, unit="sentence" if form == "terminal" else packer.unit)
         self._known: dict[int, list[Child]] = {}
         self._whole = counts_of(text, [(0, len(text))], form)
 
@@ -131,7 +142,10 @@ class _Cutter:
         reserve = int(self.packer.tokenizer.count(widest)) + 8
         budget = max(1, job.budget - reserve)
         document = Document("output", self.stage.text, metadata={"kind": self.form})
+        if pins.apparent:
+            pins = pins.within(_PER_TOKEN * budget // 3)
         ranges = [("output", a, b) for a, b in self.stage.forth(pins.ranges)]
+        self._worth = [(lift, self.stage.forth(lines)) for lift, lines in ((_SURE, pins.errors), (_LIKELY, pins.likely))]
         limit, needed = job.budget, 0
         try:
             result = self._packed(query, document, budget, ranges)
@@ -157,7 +171,13 @@ class _Cutter:
         request, clock = Request.checked(query, budget, pins), Clock(self.job.on_stage)
         corpus = self.packer.read((document,), request, clock)
         extras = Extras(bias=_bias(self.job.question, document.text, corpus.rows))
-        return self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
+        result = self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
+        if not any(lines for _, lines in self._worth):
+            return result
+        scored = result.scored
+        problem = replace(scored.problem, logit=_lifted(scored.problem.logit, corpus.rows, self._worth))
+        relevance = replace(scored.relevance, logit=_lifted(scored.relevance.logit, corpus.rows, self._worth))
+        return self.packer.choose(request, replace(scored, problem=problem, relevance=relevance), clock)
 
     def _fitted(self, result: Result, budget: int, limit: int) -> _Written:
         for _ in range(_ROUNDS):
@@ -208,13 +228,16 @@ class _Cutter:
             start, end = int(segments.start[span.first]), int(segments.end[span.last])
             if result.cut is not None and result.cut.row == span.last:
                 end = result.cut.end
-            pieces.append([self._inked(a, b) for a, b in self.stage.back([(start, end)])])
+            pieces.append([self._shown(a, b) for a, b in self.stage.back([(start, end)])])
             table = bool((segments.kind[span.first : span.last + 1] == _TABLE).all())
             gaps.append("\n" if table or self.form in _LINE_FORMS else "\n…\n")
         return [self._whole_lines(piece) for piece in pieces], gaps
 
-    def _inked(self, start: int, end: int) -> tuple[int, int]:
-        """The range without white space at its end."""
+    def _shown(self, start: int, end: int) -> tuple[int, int]:
+        """The range without white space at its end, and with the indentation of its first line."""
+        line = self.text.rfind("\n", 0, start) + 1
+        if self.form not in _OWN_WHITE and self.text[line:start].isspace():
+            start = line
         return start, start + len(self.text[start:end].rstrip())
 
     def _whole_lines(self, piece: Ranges) -> Ranges:
@@ -257,6 +280,16 @@ def _bias(question: str, text: str, rows: Segments) -> FloatArray | None:
         if 0 < len(at) <= max(1, _RARE * len(rows)):
             bias[at] += _NAMED
     return bias if bias.any() else None
+
+
+def _lifted(logit: FloatArray, rows: Segments, worth: Sequence[tuple[tuple[float, float], Ranges]]) -> FloatArray:
+    """(n,) log odds, those of the rows that begin one of the ranges lifted."""
+    out = logit.copy()
+    for (gain, most), lines in worth:
+        at = np.unique(np.searchsorted(rows.start, [a for a, _ in lines], "right") - 1)
+        at = at[at >= 0]
+        out[at] += np.clip(most - logit[at], 0, gain)
+    return out
 
 
 def _records(text: str, kept: Sequence[tuple[int, int]]) -> list[str]:

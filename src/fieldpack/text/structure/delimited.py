@@ -11,6 +11,8 @@ from fieldpack.text.structure.model import HEADER, TABLE
 
 SEPARATORS = ",\t;|"
 _SAMPLE = 20
+_BLANKS = " \n\r\f\v\u00a0\u2028"
+"""White space around a row; a tab at its end is an empty cell."""
 # A row: line ends inside quotes that open a cell belong to it. Possessive: linear on any text.
 _ROW = re.compile(r'(?:[^"\n]++|(?<![^,;\t|\n])"[^"]*+(?:""[^"]*+)*+"|")*+(?:\n|\Z)')
 _QUOTED = re.compile(r'"[^"]*"')
@@ -20,7 +22,7 @@ _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 def separator_of(text: str, least: int = 1) -> str:
     """The separator that stands equally often, and at least `least` times, in nearly all of the first lines; "" without
     one."""
-    lines = [m[0].strip() for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
+    lines = [m[0].strip(_BLANKS) for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
     return _separator(lines, least, len(text) > 20_000)
 
 
@@ -45,8 +47,10 @@ def _outside_quotes(line: str) -> str:
 def is_delimited(head: str) -> bool:
     """Whether text without a name is such a table: three lines and more with two separators and more in each, of which
     most are not followed by a blank as in prose."""
-    rows = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE)]
-    lines = [row for row in rows if row]
+    rows = [m[0].strip(_BLANKS) for m in islice(_ROW.finditer(head), 3 * _SAMPLE)]
+    lines = [row for row in rows if row and not row.isspace()]
+    if 2 * sum(row[0] == "\t" for row in lines) > len(lines):  # indentation
+        return False
     while lines and lines[0][0] == "#":
         lines.pop(0)
     if len(lines) < 3:

@@ -21,6 +21,7 @@ FORMATS = (
     "diff",
     "transcript",
     "mail",
+    "terminal",
 )
 _BY_ENDING = {
     "md": "markdown",

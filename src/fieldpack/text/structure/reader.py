@@ -17,6 +17,7 @@ from fieldpack.text.structure import (
     records,
     samples,
     source,
+    terminal,
     transcripts,
 )
 from fieldpack.text.structure.builder import MAX_CHARS, Builder, joined
@@ -61,6 +62,7 @@ READERS: dict[str, Reader] = {
     "diff": diffs.read_diff,
     "transcript": transcripts.read_transcript,
     "mail": transcripts.read_mail,
+    "terminal": terminal.read_terminal,
     "python": partial(source.read_source, python=True),
     "code": partial(source.read_source, python=False),
 }

@@ -26,7 +26,7 @@ _SENDER = re.compile(
     re.M,
 )
 _SUBJECT = re.compile(r"^(?:Subject|Betreff|Objet|Asunto|Date|Sent): ", re.M)
-_LEVELS = frozenset(("error", "warning", "note", "info", "debug", "fatal", "http", "https", "todo", "fixme"))
+_LEVELS = frozenset(("error", "warning", "note", "info", "debug", "fatal", "http", "https", "todo", "fixme", "warn"))
 _SAMPLE = 200
 
 
@@ -39,7 +39,8 @@ def speaker(text: str, at: int) -> str:
             at += 1
     turn = _TURN.match(text, at)
     name = (turn["nick"] or turn["name"]).lower() if turn else ""
-    return "" if name in _LEVELS or len(name.split()) > 4 else name
+    words = name.split()
+    return "" if not words or words[0] in _LEVELS or len(words) > 4 else name
 
 
 def is_transcript(head: str) -> bool:
