@@ -35,8 +35,10 @@ _LINE_FORMS = ("csv", "jsonl")
 _OWN_WHITE = ("json", "html")
 """Forms in which the white space before a line says nothing."""
 _HEAD = re.compile(r"[A-Za-z_]\w{0,30}[,;\t][A-Za-z_]\w{0,30}")
+_FENCED = re.compile(r"^ {0,3}(?P<mark>`{3,}|~{3,})(?P<language>[\w-]*)[^\n]*\n.*?(?:^ {0,3}(?P=mark)|\Z)", re.M | re.S)
+_NO_PROGRAMS = frozenset(("", "yaml", "yml", "text", "txt", "console", "log", "output", "shell", "sh", "bash", "plaintext"))
 _NAMED, _RARE = np.float32(4.0), 0.2
-_SURE, _LIKELY = (6.0, -0.5), (3.0, -1.5)
+_SURE, _LIKELY = (6.0, 0.5), (3.0, -1.0)
 """Log odds that the lines of a failing command gain that name an error, or seem to, and up to which they do: below
 those of lines with the words of the question."""
 _PER_TOKEN = 4
@@ -101,7 +103,14 @@ def form_of(text: str) -> str:
         return "json"
     if form == "plain":
         return "csv" if _is_narrow_table(text) else "terminal"
-    return form
+    return "terminal" if form == "markdown" and _is_fenced_output(text) else form
+
+
+def _is_fenced_output(text: str) -> bool:
+    """Whether most of a text stands between fences that name no language of programs: what a browser, a shell or a
+    reader of files gives back."""
+    fenced = [m for m in _FENCED.finditer(text) if m["language"].lower() in _NO_PROGRAMS]
+    return 2 * sum(m.end() - m.start() for m in fenced) > len(text)
 
 
 def _is_narrow_table(text: str) -> bool:
@@ -143,7 +152,7 @@ class _Cutter:
         budget = max(1, job.budget - reserve)
         document = Document("output", self.stage.text, metadata={"kind": self.form})
         if pins.apparent:
-            pins = pins.within(_PER_TOKEN * budget // 3)
+            pins = pins.within(_PER_TOKEN * budget // 4)
         ranges = [("output", a, b) for a, b in self.stage.forth(pins.ranges)]
         self._worth = [(lift, self.stage.forth(lines)) for lift, lines in ((_SURE, pins.errors), (_LIKELY, pins.likely))]
         limit, needed = job.budget, 0

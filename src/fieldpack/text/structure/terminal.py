@@ -87,7 +87,7 @@ class TerminalReader(DocumentReader):
             return k
         margin = min(self.lines.indent[i:k])
         while k < j and self.lines.gap[k] and min(self.lines.indent[k : (last := self._end(k, j))]) > margin:
-            if last - i > _SMALL_CHUNK or self._is_prose(k, last):
+            if last - i > _SMALL_CHUNK:
                 break
             k = last
         if 1 < k - i <= _SMALL_CHUNK and self._small(i, k):
