@@ -22,9 +22,10 @@ _EXIT = re.compile(
 _DESCRIBED = re.compile(r"\b(?:if|when|whenever|for|means|indicates|where|unless|on)\b", re.I)
 """In the rest of a line that says what an exit code would mean."""
 _STOPPED = re.compile(
-    r"(?:make(?:\[\d+\])?: \*\*\* [^\n]*|npm (?:ERR!|error)[^\n]*|[^\n]{0,80}Segmentation fault[^\n]*|Killed|Aborted[^\n]*"
-    r"|error: (?:could not compile|failed|command)[^\n]*|FAILED \([^\n]*|FAIL\b[^\n]*"
-    r"|(?:\[\w+\] )?BUILD (?:FAILED|FAILURE)[^\n]*|ERROR: [^\n]*|fatal: [^\n]*|panic: [^\n]*|ninja: build stopped[^\n]*)$",
+    r"(?:make(?:\[\d+\])?: \*\*\* [^\n]*|npm (?:ERR!|error)[^\n]*|[^\n]{0,80}Segmentation fault[^\n]*|Killed"
+    r"|Aborted[^\n]*|error: (?:could not compile|failed|command)[^\n]*|FAILED \([^\n]*|FAIL\b[^\n]*"
+    r"|(?:\[\w+\] )?BUILD (?:FAILED|FAILURE)[^\n]*|ERROR: [^\n]*|fatal: [^\n]*|panic: [^\n]*"
+    r"|ninja: build stopped[^\n]*)$",
     re.M,
 )
 _RAISED = re.compile(r"[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)\b")
@@ -41,15 +42,16 @@ _ERROR = re.compile(
     re.I,
 )
 _LIKELY = re.compile(
-    r"^E {2,}\S|^\s*(?:[✖✗✕●×]|E: |ERR!|!!)|\b(?:cannot|can't|could not|couldn't|unable to|failed to|failed|failure|not found"
-    r"|undefined|denied|refused|timed out|no such|missing|unknown|invalid|unresolved|unexpected|expected|conflict\w*"
-    r"|incompatible|mismatch\w*|rejected|expired|killed|abort\w*|unsupported|deprecated)\b",
+    r"^E {2,}\S|^\s*(?:[✖✗✕●×]|E: |ERR!|!!)|\b(?:cannot|can't|could not|couldn't|unable to|failed to|failed|failure"
+    r"|not found|undefined|denied|refused|timed out|no such|missing|unknown|invalid|unresolved|unexpected|expected"
+    r"|conflict\w*|incompatible|mismatch\w*|rejected|expired|killed|abort\w*|unsupported|deprecated)\b",
     re.I,
 )
 _PLAIN = ("csv", "jsonl", "html", "diff")
 """Forms that are data: only what a tool says of itself makes them failures."""
 _HARMLESS = re.compile(
-    r"\b(?:no|0|without) (?:\w+ )?(?:errors?|exceptions?)\b|\w*_(?:error|exception)s?\w*|\b(?:error|exception)_\w*", re.I
+    r"\b(?:no|0|without) (?:\w+ )?(?:errors?|exceptions?)\b|\w*_(?:error|exception)s?\w*|\b(?:error|exception)_\w*",
+    re.I,
 )
 _PASSED = re.compile(r"\b(?:PASSED|XFAIL|SKIPPED)\b|^\s*(?:✓|✔|ok\b)")
 _JSON_STATUS = re.compile(

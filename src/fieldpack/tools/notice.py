@@ -82,7 +82,7 @@ def with_notice(text: str, notice: str, form: str, original: str) -> str:
     if form == "jsonl":
         escaped = notice.replace("\\", "\\\\").replace('"', '\\"')
         return f'{body}\n{{"_fieldpack": "{escaped}"}}'
-    if form in ("html", "markdown"):
+    if form in ("html", "xml", "markdown"):
         return f"{_after_doctype(body, notice)}"
     if form in ("config", "diff", "python"):
         return f"# {notice}\n{body}"

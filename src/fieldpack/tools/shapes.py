@@ -24,11 +24,19 @@ Rebuild = Callable[[Iterator[str]], Any]
 @dataclass(frozen=True)
 class Shape:
     """texts: of the output, in order. put: a new output from as many texts. failed: whether the output says that the
-    tool failed; None when it does not say."""
+    tool failed; None when it does not say. inside: whether the one text stands inside of JSON."""
 
     texts: tuple[str, ...]
     put: Callable[[tuple[str, ...]], Any]
     failed: bool | None = None
+    inside: bool = False
+
+    def written(self, texts: tuple[str, ...]) -> str | None:
+        """The JSON that the one text stands in, with another one; None for other shapes."""
+        if not self.inside:
+            return None
+        output = self.put(texts)
+        return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
 def shape_of(output: Any) -> Shape:
@@ -40,7 +48,14 @@ def shape_of(output: Any) -> Shape:
     def put(new: tuple[str, ...]) -> Any:
         return rebuild(iter(new))
 
-    return Shape(tuple(texts), put, _failed(output))
+    plain = isinstance(output, str) or (isinstance(output, Mapping | list | tuple) and not _holds_blocks(output))
+    whole = output if isinstance(output, str) else None
+    inside = plain and len(texts) == 1 and (texts[0] != whole if whole is not None else not is_json(texts[0]))
+    return Shape(tuple(texts), put, _failed(output, whole if inside else None), inside)
+
+
+def _holds_blocks(output: Any) -> bool:
+    return _is_block(output) or (isinstance(output, list | tuple) and bool(output) and all(_is_block(v) for v in output))
 
 
 def _failed(output: Any) -> bool | None:

@@ -8,6 +8,8 @@ indentation, of which a line at the margin with the lines under it is one entry.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from itertools import pairwise
 
 from fieldpack.text.structure import chunks, headings, tables
 from fieldpack.text.structure.builder import SMALL_LIST, Builder
@@ -18,12 +20,22 @@ from fieldpack.text.structure.walk import DocumentReader
 _NUMBERED = re.compile(r"\s*(\d{1,7})(?:\t|[:|→│-] ?)(?P<white>\s*)")
 _RULE = re.compile(r"[\W_]+$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[.,;:!?)\"'”’]{0,3}$")
+_ITEM, _ELEMENT = re.compile(r"[}\])],\s*(?=[{\[(])"), re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*)(?=[\s>/])")
 _SMALL_ENTRY, _SMALL_CHUNK = 60, 16
 """Lines of an entry, and of a run of lines between blank ones, that are one block."""
 _DEEPEST = 24
 _LINES_OF_PROSE, _WORDS_OF_PROSE = 60, 7
 """Characters a line on average, and words of a line alone, from which lines may be prose."""
 _STOPS = ".!?:。！？”\"')"
+
+
+def _record_starts(line: str) -> list[int]:
+    """Where the records of one long line begin: items of a literal of a programming language, elements of XML."""
+    if line[0] == "<":
+        names = [m["name"] for m in _ELEMENT.finditer(line)]
+        name = next((name for name, count in Counter(names).items() if count > 2), "")
+        return [m.start() for m in _ELEMENT.finditer(line) if m["name"] == name]
+    return [m.end() for m in _ITEM.finditer(line)] if line[0] in "[{(" else []
 
 
 def read_terminal(builder: Builder, low: int, high: int) -> None:
@@ -147,16 +159,33 @@ class TerminalReader(DocumentReader):
         context = self.above[-1][1] if self.above else builder.owner
         start, end = self.lines.ink[n], self.lines.end[n]
         if _RULE.match(self.text, start, end):
-            builder.atom(start, end, LIST, MARK, context, self.number)
+            builder.atom(start, end, LIST, MARK, context=context, row=self.number)
             return
-        at = builder.line(start, end, LIST, context, self.number)
+        at = self._long(start, end, context) if end - start > builder.line_chars else -1
+        at = at if at >= 0 else builder.line(start, end, LIST, context, self.number)
         if n + 1 < j and self.lines.indent[n + 1] > columns:
             builder.set_role(at, KEY)
         if n + 1 < len(self.lines) and self.lines.indent[n + 1] > columns:
             self.above.append((columns, at))
 
+    def _long(self, start: int, end: int, context: int) -> int:
+        """A line of many records, each an atom of its own; -1 where it holds none. Returns the first."""
+        cuts = _record_starts(self.text[start:end])
+        if len(cuts) < 3:
+            return -1
+        first = -1
+        for a, b in pairwise((0, *cuts, end - start)):
+            if self.text[start + a : start + b].isspace() or a == b:
+                continue
+            low = start + a + len(self.text[start + a : start + b]) - len(self.text[start + a : start + b].lstrip())
+            high = start + a + len(self.text[start + a : start + b].rstrip())
+            at = self.builder.line(low, high, LIST, context, self.number)
+            first = at if first < 0 else first
+            self.number += 1
+        return first
+
     def _is_prose(self, i: int, k: int) -> bool:
-        """Whether lines [i, k) are a paragraph: a sentence alone, lines of sentences, or sentences broken at a margin."""
+        """Whether lines [i, k) are a paragraph: a sentence, lines of sentences, or sentences broken at a margin."""
         lines = [self.line(n) for n in range(i, min(k, i + chunks.SAMPLE))]
         words = [word for line in lines for word in line.split()]
         if 2 * sum(len(w) for w in words if _WORD.match(w) or not w.isascii()) < sum(map(len, words)):
@@ -174,7 +203,7 @@ class TerminalReader(DocumentReader):
         lines = self.lines
         marks = [_NUMBERED.match(self.text, lines.begin[n], lines.end[n]) for n in range(len(lines))]
         found = [int(m[1]) for m in marks if m is not None]
-        if len(found) < 3 or len(found) < 0.9 * len(lines) or any(b <= a for a, b in zip(found, found[1:], strict=False)):
+        if len(found) < 3 or len(found) < 0.9 * len(lines) or any(b <= a for a, b in pairwise(found)):
             return
         for n, mark in enumerate(marks):
             if mark is not None:
