@@ -16,8 +16,7 @@ from fieldpack.tools.state import TrimState, block_id
 from fieldpack.tools.store import Store, StoredBlock
 from fieldpack.tools.trimmed import Part
 
-
-_ROUNDS, _LEAST = 3, 16
+_ROUNDS, _LEAST = 4, 16
 """Times that an output is cut shorter for what its JSON adds, and tokens of its text at least."""
 
 
@@ -66,7 +65,7 @@ class Worker:
             over = 0 if written is None else tokens_of(self.packer, written) - task.budget
             if over <= 0 or budget - over < _LEAST:
                 break
-            budget -= over + over // 4 + 1
+            budget -= over + over // 4 + 2
             outcome = self._decided(replace(task, budget=max(_LEAST, budget)), deadline)
         return outcome
 
