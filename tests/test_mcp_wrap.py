@@ -21,7 +21,6 @@ from wrapped_server import LOG, PAGE, PIXELS
 from fieldpack.cli.app import run as command
 from fieldpack.errors import InputError
 from fieldpack.mcp import wrap
-from fieldpack.mcp.blocks import joined
 from fieldpack.mcp.headers import HeaderStamp
 from fieldpack.mcp.relay import headers_of
 from fieldpack.mcp.results import ResultTrimmer
@@ -304,15 +303,6 @@ def test_a_list_in_a_block_for_each_item_is_cut_as_a_list():
         trimmer, request("tools/call", {"name": "t", "_meta": {"question": "disk full"}}), {"content": lines}
     )
     assert len(found["content"]) == 1 and "the disk of worker 3 is full" in found["content"][0]["text"]
-
-
-def test_blocks_that_are_no_list_are_not_joined():
-    lines = [block(f"line {k}") for k in range(20)]
-    assert joined({"content": lines[:3]}) is None
-    assert joined({"content": [*lines, {"type": "image", "data": "AA"}]}) is None
-    assert joined({"content": lines, "structuredContent": {"other": 1}}) is None
-    one = joined({"content": lines, "structuredContent": {"result": [b["text"] for b in lines]}})
-    assert one.put(one.output) == dict(one.result)
 
 
 def test_a_cancelled_call_and_a_server_that_ended_leave_nothing_waiting():

@@ -11,14 +11,12 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mcp_types import PROTOCOL_VERSION_META_KEY, JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest
 from mcp_types import ErrorData as Failure
 from mcp_types import JSONRPCResponse as Response
 
-from fieldpack.mcp.blocks import joined
 from fieldpack.tools import ToolCall, ToolTrimmer
 
 log = logging.getLogger("fieldpack.mcp")
@@ -122,15 +120,10 @@ class ResultTrimmer:
         if not isinstance(result.get("content"), list):
             return message  # such as a question back to the user
         call = ToolCall.of({"name": params.get("name", ""), "arguments": params.get("arguments")})
-        blocks = joined(result)
-        if blocks is not None:
-            call = replace(call, failed=True if result.get("isError") else None)
-        output = {"isError": False, **result} if blocks is None else blocks.output
-        trimmed = await self._trimmer.atrim(output, question=question, call=call)
+        trimmed = await self._trimmer.atrim({"isError": False, **result}, question=question, call=call)
         if not trimmed.cut or trimmed.shadow:
             return message
-        new = trimmed.output if blocks is None else blocks.put(trimmed.output)
-        return message.model_copy(update={"result": {name: new[name] for name in result}})
+        return message.model_copy(update={"result": {name: trimmed.output[name] for name in result}})
 
     def _listed(self, result: dict[str, Any]) -> dict[str, Any]:
         """A list of tools with `expand` on its last page. An output schema that a cut could break is taken out: hosts

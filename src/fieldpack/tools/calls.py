@@ -17,6 +17,8 @@ _SHORTEST, _LONGEST, _MOST = 3, 80, 12
 """Characters of an argument's value that may join the query, and how many of them may."""
 _COMMON = 0.2
 """A value on a larger share of the lines says nothing about which of them answer."""
+_SHORTENED = re.compile(r"(?<![\w-])(?=[a-zA-Z-]*\d)[\w-]{6,40}(?![\w-])")
+_FEW_WORDS = 3
 _WORDS = re.compile(r"[A-Za-z][a-z]*|\d+")
 
 
@@ -79,7 +81,17 @@ def query_of(question: str, call: ToolCall, text: str) -> str:
     lower = question.lower()
     lines = text.count("\n") + 1
     named = [v for v in values if v.lower() not in lower and 0 < text.count(v) <= max(1, _COMMON * lines)]
-    return " ".join([question, *dict.fromkeys(named[:_MOST])])
+    return " ".join([question, *dict.fromkeys([*named[:_MOST], *_completed(question, text)])])
+
+
+def _completed(question: str, text: str) -> list[str]:
+    """The words of the text that names of the question are the beginning of: an id or a hash that was cut short."""
+    out: list[str] = []
+    for name in dict.fromkeys(_SHORTENED.findall(question)):
+        if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
+            words = dict.fromkeys(re.findall(rf"(?<![\w-]){re.escape(name)}[\w-]{{1,80}}", text))
+            out += words if len(words) <= _FEW_WORDS else ()
+    return out
 
 
 def names_like_stopwords(question: str) -> list[str]:

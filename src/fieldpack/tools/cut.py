@@ -3,12 +3,8 @@ what was left out."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from fieldpack.errors import BudgetError, InputError
 from fieldpack.pipeline import ContextPacker
@@ -16,25 +12,21 @@ from fieldpack.request import Request
 from fieldpack.result import Result
 from fieldpack.scored import Extras
 from fieldpack.telemetry import Clock
-from fieldpack.text.structure.detect import format_of
-from fieldpack.text.structure.reader import normalised
-from fieldpack.tools import html_tags
-from fieldpack.tools.calls import ToolCall, names_like_stopwords, query_of
-from fieldpack.tools.failures import Pins, pins_of
-from fieldpack.tools.json_tree import Child, Pruned, Pruner, is_json
-from fieldpack.tools.notice import Counts, counts_of, notice_of, with_notice
+from fieldpack.tools.calls import ToolCall, query_of
+from fieldpack.tools.failures import Pins, pins_of, sum_of
+from fieldpack.tools.forms import PRINTED, form_of
+from fieldpack.tools.json_tree import Child, Pruned, Pruner
+from fieldpack.tools.notice import Counts, asks_for_a_count, counts_of, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
-from fieldpack.types import KINDS, Document, FloatArray, Segments
+from fieldpack.tools.worth import LIKELY, SURE, bias_of, lifted
+from fieldpack.tools.written import FormWriter, Ranges
+from fieldpack.types import Document
 
 _ROUNDS = 10
 _COUNTED = 96_000
 """Characters up to which a text's tokens are counted; of a longer one they are estimated from 24 samples."""
 _SAMPLES, _SAMPLE = 24, 1_500
-_TABLE = KINDS.index("table")
-_LINE_FORMS = ("csv", "jsonl")
-_HEAD = re.compile(r"[A-Za-z_]\w{0,30}[,;\t][A-Za-z_]\w{0,30}")
-_NAMED, _RARE = np.float32(4.0), 0.2
-Ranges = list[tuple[int, int]]
+_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -86,30 +78,13 @@ def tokens_of(packer: ContextPacker, text: str) -> int:
     return round(counted * len(text) / (_SAMPLES * _SAMPLE))
 
 
-def form_of(text: str) -> str:
-    """The format of a text, one of `detect.FORMATS`; "json" only where it is valid."""
-    form = format_of(normalised(text))
-    if form == "json" and not is_json(text):
-        return "plain"
-    if form != "jsonl" and is_json(text):
-        return "json"
-    return "csv" if form == "plain" and _is_narrow_table(text) else form
-
-
-def _is_narrow_table(text: str) -> bool:
-    """Whether a text is a table of two columns with a head of names, which the packer reads as lines."""
-    lines = [line.strip("\ufeff\r") for line in text[:20_000].split("\n")[:40]]
-    if len(lines) < 8 or not _HEAD.fullmatch(lines[0]):
-        return False
-    mark = next(m for m in ",;\t" if m in lines[0])
-    return all(line.count(mark) == 1 and not line.endswith(mark) for line in lines if line)
-
-
 def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
     """The part of the text that answers, in at most `job.budget` tokens with its notice; more only where the errors of
     a failing command need more. Raises InputError where nothing fits."""
     form = form_of(text)
     pins = pins_of(text, job.call.failed, form)
+    if not pins.ranges and asks_for_a_count(job.question):
+        pins = sum_of(text, form)
     query = query_of(job.question, job.call, text)
     if not query.strip():
         raise InputError("there is no question and no call to cut for")
@@ -120,8 +95,10 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
 class _Cutter:
     def __init__(self, text: str, form: str, stage: Screened, job: Job, packer: ContextPacker) -> None:
         self.text, self.form, self.stage, self.job = text, form, stage, job
-        self.packer = replace(packer, allow_cut=True)  # of one endless line its beginning
+        # Of one endless line its beginning; of what a command prints single lines.
+        self.packer = replace(packer, allow_cut=True, unit="sentence" if form in PRINTED else packer.unit)
         self._known: dict[int, list[Child]] = {}
+        self._writer = FormWriter(text, form, stage)
         self._whole = counts_of(text, [(0, len(text))], form)
 
     def cut(self, query: str, pins: Pins) -> Cut:
@@ -130,8 +107,13 @@ class _Cutter:
         widest = notice_of(replace(self._whole, kept=1, parts=True, path="data"), job.question, job.handle, job.budget)
         reserve = int(self.packer.tokenizer.count(widest)) + 8
         budget = max(1, job.budget - reserve)
-        document = Document("output", self.stage.text, metadata={"kind": self.form})
+        document = Document(
+            "output", self.stage.text, metadata={"kind": "terminal" if self.form in PRINTED else self.form}
+        )
+        if pins.apparent:
+            pins = pins.within(_PER_TOKEN * budget // 4)
         ranges = [("output", a, b) for a, b in self.stage.forth(pins.ranges)]
+        self._worth = [(lift, self.stage.forth(lines)) for lift, lines in ((SURE, pins.errors), (LIKELY, pins.likely))]
         limit, needed = job.budget, 0
         try:
             result = self._packed(query, document, budget, ranges)
@@ -156,8 +138,14 @@ class _Cutter:
     def _packed(self, query: str, document: Document, budget: int, pins: Sequence[tuple[str, int, int]]) -> Result:
         request, clock = Request.checked(query, budget, pins), Clock(self.job.on_stage)
         corpus = self.packer.read((document,), request, clock)
-        extras = Extras(bias=_bias(self.job.question, document.text, corpus.rows))
-        return self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
+        extras = Extras(bias=bias_of(self.job.question, document.text, corpus.rows))
+        result = self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
+        if not any(lines for _, lines in self._worth):
+            return result
+        scored = result.scored
+        problem = replace(scored.problem, logit=lifted(scored.problem.logit, corpus.rows, self._worth))
+        relevance = replace(scored.relevance, logit=lifted(scored.relevance.logit, corpus.rows, self._worth))
+        return self.packer.choose(request, replace(scored, problem=problem, relevance=relevance), clock)
 
     def _fitted(self, result: Result, budget: int, limit: int) -> _Written:
         for _ in range(_ROUNDS):
@@ -178,7 +166,7 @@ class _Cutter:
 
     def _written(self, result: Result) -> _Written:
         """The pack in the form of the text, with its notice."""
-        pieces, gaps = self._pieces(result)
+        pieces, gaps = self._writer.pieces(result)
         kept = [r for piece in pieces for r in piece]
         if self.form == "json":
             pruner = Pruner(self.text, kept, self._known)
@@ -191,92 +179,10 @@ class _Cutter:
         else:
             counts = counts_of(self.text, kept, self.form)
             notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
-            body = with_notice(self._joined(pieces, gaps, kept), notice, self.form, self.text)
+            body = with_notice(self._writer.joined(pieces, gaps, kept), notice, self.form, self.text)
         return _Written(kept, counts, notice, body, int(self.packer.tokenizer.count(body)))
 
     def _json_counts(self, pruned: Pruned, kept: Ranges) -> Counts:
         if pruned.total:
             return Counts(pruned.kept, pruned.total, "items", pruned.path, pruned.fields)
         return Counts(sum(b - a for a, b in kept), len(self.text), "characters")
-
-    def _pieces(self, result: Result) -> tuple[list[Ranges], list[str]]:
-        """For each span of the pack its ranges in the whole text, and what parts them where lines between were not
-        read: between rows of a table nothing but a line break, else a mark."""
-        segments, spans = result.segments, result.spans
-        pieces, gaps = [], []
-        for span in spans:
-            start, end = int(segments.start[span.first]), int(segments.end[span.last])
-            if result.cut is not None and result.cut.row == span.last:
-                end = result.cut.end
-            pieces.append([self._inked(a, b) for a, b in self.stage.back([(start, end)])])
-            table = bool((segments.kind[span.first : span.last + 1] == _TABLE).all())
-            gaps.append("\n" if table or self.form in _LINE_FORMS else "\n…\n")
-        return [self._whole_lines(piece) for piece in pieces], gaps
-
-    def _inked(self, start: int, end: int) -> tuple[int, int]:
-        """The range without white space at its end."""
-        return start, start + len(self.text[start:end].rstrip())
-
-    def _whole_lines(self, piece: Ranges) -> Ranges:
-        """The ranges, for CSV grown to whole lines."""
-        if self.form != "csv":
-            return piece
-        text = self.text
-        ends = [(text.rfind("\n", 0, a) + 1, text.find("\n", b)) for a, b in piece]
-        return [(a, b if b >= 0 else len(text)) for a, b in ends]
-
-    def _joined(self, pieces: list[Ranges], gaps: list[str], kept: Ranges) -> str:
-        if self.form == "html":
-            return html_tags.closed(self.text, kept)
-        if self.form == "jsonl":
-            return "\n".join(_records(self.text, kept))
-        out: list[str] = []
-        end, table = -1, False
-        for piece, gap in zip(pieces, gaps, strict=True):
-            for i, (a, b) in enumerate(piece):
-                if end >= 0:
-                    between = gap if i or (table and gap == "\n") else self._mark(end, a)
-                    out.append(between if self.text[end:a].strip() else self.text[end:a])
-                out.append(self.text[a:b])
-                end, table = b, gap == "\n"
-        return "".join(out)
-
-    def _mark(self, end: int, start: int) -> str:
-        if self.form in _LINE_FORMS:
-            return "\n"
-        return "\n…\n" if "\n" in self.text[end:start] else " … "
-
-
-def _bias(question: str, text: str, rows: Segments) -> FloatArray | None:
-    """(n,) log odds for rows that hold a name of the question which the packer reads as a function word ("May"), where
-    at most a fifth of the rows do."""
-    bias = np.zeros(len(rows), np.float32)
-    for name in names_like_stopwords(question):
-        hits = [m.start() for m in re.finditer(rf"\b{re.escape(name)}\b", text)]
-        at = np.unique(np.searchsorted(rows.start, hits, "right") - 1)
-        if 0 < len(at) <= max(1, _RARE * len(rows)):
-            bias[at] += _NAMED
-    return bias if bias.any() else None
-
-
-def _records(text: str, kept: Sequence[tuple[int, int]]) -> list[str]:
-    """The lines of JSON Lines that were kept, each valid: of a line that was kept in part its kept members."""
-    out: dict[int, str] = {}
-    lines: dict[int, Ranges] = {}
-    for a, b in kept:
-        at = a
-        while at < b:
-            start = text.rfind("\n", 0, at) + 1
-            end = text.find("\n", at)
-            end = len(text) if end < 0 else end
-            lines.setdefault(start, []).append((at - start, min(b, end) - start))
-            at = end + 1
-    for start, ranges in lines.items():
-        end = text.find("\n", start)
-        line = text[start : len(text) if end < 0 else end]
-        try:
-            json.loads(line)
-            out[start] = Pruner(line, ranges).pruned().text
-        except (ValueError, RecursionError):
-            out[start] = line
-    return [out[start] for start in sorted(out) if out[start].strip()]

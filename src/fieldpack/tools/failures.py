@@ -3,43 +3,87 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 _LAST_LINES = 3
 _LONGEST = 400
 """Characters of a pinned line; of a longer one its end is pinned."""
+_TAIL, _HEAD = 2_000, 200
+"""Characters at the end and the beginning in which a command's exit code is looked for."""
+_SUMMARY_LINES = 8
 _EXIT = re.compile(
-    r"^[^\n]{0,200}?\b(?:exit(?:ed)?(?:[ _-]?(?:with|code|status))*|return(?:ed)?[ _-]?(?:code|non-zero exit status)"
-    r"|(?:command|process) (?:failed|exited) with(?: exit)?(?: code| status)?)[\s:=\"'(\]]{1,4}(-?\d{1,10})\b[^\n]*",
+    r"^(?!\s)[^\n]{0,200}?(?:\bexit(?:ed)?(?:[ _-](?:with(?: (?:a )?non-?zero)?|code|status|value))+"
+    r"|\breturn(?:ed)?[ _-]?(?:code|status)|\bnon-?zero exit (?:code|status)"
+    r"|\b(?:command|process) (?:failed|exited|finished) with(?: exit)?(?: code| status)?"
+    r"|^exit(?=[ :=]|code)(?:code)?|[\[(<]exit)[\s:=\"'>\[(]{1,4}(-?\d{1,10})\b(?P<rest>[^\n]*)",
     re.I | re.M,
 )
+_DESCRIBED = re.compile(r"\b(?:if|when|whenever|for|means|indicates|where|unless|on)\b", re.I)
+"""In the rest of a line that says what an exit code would mean."""
 _STOPPED = re.compile(
-    r"^(?:make(?:\[\d+\])?: \*\*\* [^\n]*|npm ERR![^\n]*|[^\n]{0,80}Segmentation fault[^\n]*|Killed|Aborted[^\n]*"
-    r"|error: could not compile[^\n]*|Traceback \(most recent call last\):|BUILD FAILED[^\n]*|FAILED \([^\n]*)$",
+    r"(?:make(?:\[\d+\])?: \*\*\* [^\n]*|npm (?:ERR!|error)[^\n]*|[^\n]{0,80}Segmentation fault[^\n]*|Killed"
+    r"|Aborted[^\n]*|error: (?:could not compile|failed|command)[^\n]*|FAILED \([^\n]*|FAIL\b[^\n]*"
+    r"|(?:\[\w+\] )?BUILD (?:FAILED|FAILURE)[^\n]*|ERROR: [^\n]*|fatal: [^\n]*|panic: [^\n]*"
+    r"|ninja: build stopped[^\n]*)$",
     re.M,
 )
-_ERROR = re.compile(
-    r"^(?:E {2,}\S|[^\n]*?(?:\b(?:fatal|panic|panicked|traceback|segmentation fault|core dumped|out of memory"
-    r"|permission denied|command not found|no such file|npm err!)\b"
-    r"|\b\w*(?:error|exception)s?\b(?!\s*[:=]?\s*(?:0|none|null)\b)))[^\n]*",
+_RAISED = re.compile(r"[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)\b")
+_SUMMARY = re.compile(
+    r"\b[1-9]\d*(?: of \d+)?(?: (?:tests?|examples?|specs?|suites?))? (?:failed|failures?|errors?|problems)\b"
+    r"|\b(?:failed|failures?|errors?)[:=] ?[1-9]|^(?:FAIL|FAILED|FAILURES!|Failed!)(?:\s|$)",
     re.I | re.M,
 )
-_HARMLESS = re.compile(r"\b(?:no|0|without) (?:\w+ )?(?:errors?|exceptions?)\b|_error\b|error_|\bPASSED\b", re.I)
+"""What a runner of tests, a compiler or a linter says last."""
+_ERROR = re.compile(
+    r"^E {2,}\S|\b(?:fatal|panic|panicked|traceback|segmentation fault|core dumped|out of memory"
+    r"|permission denied|command not found|no such file|npm err!)(?!\w)"
+    r"|\b\w*(?:error|exception)s?\b(?!\s*[:=]?\s*(?:0|none|null)\b)",
+    re.I,
+)
+_LIKELY = re.compile(
+    r"^E {2,}\S|^\s*(?:[✖✗✕●×]|E: |ERR!|!!)|\b(?:cannot|can't|could not|couldn't|unable to|failed to|failed|failure"
+    r"|not found|undefined|denied|refused|timed out|no such|missing|unknown|invalid|unresolved|unexpected|expected"
+    r"|conflict\w*|incompatible|mismatch\w*|rejected|expired|killed|abort\w*|unsupported|deprecated)\b",
+    re.I,
+)
+_PLAIN = ("csv", "jsonl", "html", "diff")
+"""Forms that are data: only what a tool says of itself makes them failures."""
+_HARMLESS = re.compile(
+    r"\b(?:no|0|without) (?:\w+ )?(?:errors?|exceptions?)\b|\w*_(?:error|exception)s?\w*|\b(?:error|exception)_\w*",
+    re.I,
+)
+_PASSED = re.compile(r"\b(?:PASSED|XFAIL|SKIPPED)\b|^\s*(?:✓|✔|ok\b)")
 _JSON_STATUS = re.compile(
     r"\"(?:exit_?code|exit_?status|return_?code|status_?code|isError|is_error|errors?|error_?message|stderr)\""
     r"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|(-?\d+|true))",
     re.I,
 )
+Ranges = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
 class Pins:
     """Ranges of a text that must stay, ascending and disjoint. failed: whether the command says that it failed: then
-    the budget gives way to them. apparent: whether it only looks so: then they stay where they leave space."""
+    the budget gives way to them. apparent: whether it only looks so: then they stay where they leave space. errors,
+    likely: lines of such an output that name an error, and others that seem to: they are worth more than their words
+    say."""
 
-    ranges: tuple[tuple[int, int], ...] = ()
+    ranges: Ranges = ()
     failed: bool = False
     apparent: bool = False
+    errors: Ranges = ()
+    likely: Ranges = ()
+
+    def within(self, characters: int) -> Pins:
+        """The last of the ranges that have no more characters."""
+        taken: list[tuple[int, int]] = []
+        for a, b in self.ranges[::-1]:
+            characters -= b - a
+            if characters < 0:
+                break
+            taken.append((a, b))
+        return replace(self, ranges=tuple(taken[::-1]))
 
 
 def pins_of(text: str, failed: bool | None, form: str = "plain") -> Pins:
@@ -47,21 +91,45 @@ def pins_of(text: str, failed: bool | None, form: str = "plain") -> Pins:
 
     A command has failed when the tool says so or an exit code other than 0 stands in the last 2,000 characters or the
     first 200. Then every error line is pinned (of equal ones the first and the last), and the exit code and the last
-    three lines. Where the output only looks like a failure (a traceback, `make: ***`), its last lines are.
+    three lines. Where the output only looks like a failure (a traceback, `make: ***`, "2 failed, 90 passed"), its last
+    lines are.
     """
     if form == "json":
         return _json_pins(text, failed)
-    exits = [m for m in _EXIT.finditer(text, max(0, len(text) - 2_000))]
-    exits += [m for m in _EXIT.finditer(text[:200]) if m.end() < len(text) - 2_000]
-    failing = [m for m in exits if int(m.group(1)) != 0]
+    failing = [m for m in _exits(text) if int(m.group(1)) != 0]
     known = failed if failed is not None else bool(failing)
-    apparent = not known and failed is None and _STOPPED.search(text, max(0, len(text) - 4_000)) is not None
+    apparent = not known and failed is None and form not in _PLAIN and _looks_failed(text)
     if not known and not apparent:
         return Pins()
-    ranges = [m.span() for m in failing] + _last_lines(text)
-    if known:
-        ranges += _error_lines(text)
-    return Pins(_merged(text, ranges), known, apparent)
+    ranges = [m.span() for m in failing] + _last_lines(text, _LAST_LINES)
+    sure, likely = _error_lines(text)
+    pinned = _merged(text, ranges + sure if known else ranges)
+    return Pins(pinned, known, apparent, _merged(text, sure), _merged(text, likely))
+
+
+def sum_of(text: str, form: str) -> Pins:
+    """The last line of what a command prints, where it holds a number, to stay where it leaves space: it often is the
+    sum that a question for a count asks for."""
+    lines = _last_lines(text, 1) if form not in (*_PLAIN, "json") else []
+    return Pins(_merged(text, [(a, b) for a, b in lines if re.search(r"\d", text[a:b])]), apparent=True)
+
+
+def _exits(text: str) -> Iterator[re.Match[str]]:
+    """Where an exit code is said, and not what one would mean: in the first and the last lines."""
+    start = text.find("\n", max(0, len(text) - _TAIL)) + 1 if len(text) > _TAIL else 0
+    found = list(_EXIT.finditer(text, start))
+    if start > _HEAD:
+        found += _EXIT.finditer(text[:_HEAD])
+    for m in found:
+        if _DESCRIBED.search(m["rest"]) is None and len(m["rest"].split()) <= 6:
+            yield m
+
+
+def _looks_failed(text: str) -> bool:
+    lines = [text[a:b] for a, b in _last_lines(text, _SUMMARY_LINES)]
+    if any(_STOPPED.match(line) or _SUMMARY.search(line) for line in lines):
+        return True
+    return bool(lines) and _RAISED.match(lines[0]) is not None and "Traceback (most recent call last)" in text
 
 
 def _json_pins(text: str, failed: bool | None) -> Pins:
@@ -72,10 +140,10 @@ def _json_pins(text: str, failed: bool | None) -> Pins:
     return Pins(_merged(text, [m.span() for m in members]), bool(failed and members), bool(members))
 
 
-def _last_lines(text: str) -> list[tuple[int, int]]:
+def _last_lines(text: str, most: int) -> list[tuple[int, int]]:
     out: list[tuple[int, int]] = []
     end = len(text)
-    while end > 0 and len(out) < _LAST_LINES:
+    while end > 0 and len(out) < most:
         start = text.rfind("\n", 0, end) + 1
         if text[start:end].strip():
             out.append((start, end))
@@ -83,19 +151,25 @@ def _last_lines(text: str) -> list[tuple[int, int]]:
     return out
 
 
-def _error_lines(text: str) -> list[tuple[int, int]]:
-    """The lines that name an error; of lines that say the same the first and the last."""
-    first: dict[str, tuple[int, int]] = {}
-    last: dict[str, tuple[int, int]] = {}
-    for m in _ERROR.finditer(text):
-        if not _HARMLESS.search(m.group()):
-            line = m.group().strip()
-            first.setdefault(line, m.span())
-            last[line] = m.span()
-    return [*first.values(), *last.values()]
+def _error_lines(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The lines that name an error, and others that seem to; of lines that say the same the first and the last."""
+    first: tuple[dict[str, tuple[int, int]], ...] = ({}, {})
+    last: tuple[dict[str, tuple[int, int]], ...] = ({}, {})
+    at = 0
+    for line in text.split("\n"):
+        span, at = (at, at + len(line)), at + len(line) + 1
+        if _PASSED.search(line):
+            continue
+        sure = _ERROR.search(line) is not None and _ERROR.search(_HARMLESS.sub("", line)) is not None
+        if sure or _LIKELY.search(line):
+            kind, key = 0 if sure else 1, line.strip()
+            first[kind].setdefault(key, span)
+            last[kind][key] = span
+    sure_lines, likely = ([*a.values(), *b.values()] for a, b in zip(first, last, strict=True))
+    return sure_lines, likely
 
 
-def _merged(text: str, ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _merged(text: str, ranges: list[tuple[int, int]]) -> Ranges:
     """Ascending, disjoint, trimmed of white space; of very long lines the end."""
     out: list[tuple[int, int]] = []
     for a, b in sorted(set(ranges)):

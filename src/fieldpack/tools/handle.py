@@ -10,7 +10,8 @@ from typing import Any
 from fieldpack.errors import InputError
 from fieldpack.pipeline import ContextPacker
 from fieldpack.tools.calls import ToolCall
-from fieldpack.tools.cut import Job, cut, form_of, tokens_of
+from fieldpack.tools.cut import Job, cut, tokens_of
+from fieldpack.tools.forms import form_of
 from fieldpack.tools.json_tree import Pruner
 from fieldpack.tools.store import Store, StoredBlock
 

@@ -46,6 +46,11 @@ def counts_of(text: str, kept: Sequence[tuple[int, int]], form: str) -> Counts:
     return Counts(lines, total, _UNITS.get(form, "lines"), "", parts)
 
 
+def asks_for_a_count(question: str) -> bool:
+    """Whether a question asks for what all rows together say: a count, a sum, an extreme."""
+    return _COUNTING.search(question) is not None
+
+
 def notice_of(counts: Counts, question: str, handle: str = "", budget: int = 1_000) -> str:
     """ "kept 7 of 400 rows for 'refunds in May'; 393 left out: expand id=..."; handle: "expand id=...", "" for none."""
     left = counts.total - counts.kept
@@ -56,7 +61,7 @@ def notice_of(counts: Counts, question: str, handle: str = "", budget: int = 1_0
     out += f"; {left:,} left out" if left else "; parts left out"
     if left and counts.parts:
         out += ", and parts of those kept"
-    if _COUNTING.search(question):
+    if asks_for_a_count(question):
         out += "; do not count or sum these"
     return f"{out}: {handle}" if handle else out
 
@@ -77,7 +82,7 @@ def with_notice(text: str, notice: str, form: str, original: str) -> str:
     if form == "jsonl":
         escaped = notice.replace("\\", "\\\\").replace('"', '\\"')
         return f'{body}\n{{"_fieldpack": "{escaped}"}}'
-    if form in ("html", "markdown"):
+    if form in ("html", "xml", "markdown"):
         return f"{_after_doctype(body, notice)}"
     if form in ("config", "diff", "python"):
         return f"# {notice}\n{body}"

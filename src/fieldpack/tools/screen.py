@@ -17,15 +17,16 @@ import numpy.typing as npt
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.tools.calls import names_like_stopwords
 from fieldpack.tools.json_tree import Child, largest_container
-from fieldpack.types import IntArray
+from fieldpack.types import BoolArray, IntArray
 
 Scores = npt.NDArray[np.float64]
 _WORD = re.compile(r"[^\W_]+(?:[-./:_][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
 _ENDINGS = re.compile(r"(?:ings?|ed|es|s|ly)$")
 _HEAD_LINES, _TAIL_LINES = 5, 5
-_NEIGHBOUR = 0.35
-"""What a line gets of the score of the line next to it; half of it from two lines away."""
+_NEIGHBOUR, _NEIGHBOURS = 0.35, 6
+"""What a line gets of the score of the line next to it, half of it from two lines away, and so on; blank lines do not
+count."""
 _LITERAL = 2.0
 _UP = 400
 _PIECE = 400
@@ -90,7 +91,9 @@ def screened(text: str, query: str, size: int, pins: Sequence[tuple[int, int]] =
         return _screened_json(text, query, size, pins)
     starts = line_starts(text)
     ends = np.append(starts[1:], len(text))
-    scores = _smoothed(word_scores(text, query, starts))
+    scores = word_scores(text, query, starts)
+    inked = _inked(text, starts, ends)
+    scores[inked] = _smoothed(scores[inked])
     chosen = np.zeros(len(starts), np.bool_)
     chosen[:_HEAD_LINES] = chosen[-_TAIL_LINES:] = True
     for a, b in pins:
@@ -105,6 +108,10 @@ def screened(text: str, query: str, size: int, pins: Sequence[tuple[int, int]] =
             if not chosen[j]:
                 chosen[j] = True
                 left -= int(ends[j] - starts[j])
+    beside = chosen.copy()  # blank lines part what they part in the whole text
+    beside[1:] |= chosen[:-1]
+    beside[:-1] |= chosen[1:]
+    chosen |= beside & ~inked
     return _of_ranges(text, [(int(starts[i]), int(ends[i])) for i in np.flatnonzero(chosen).tolist()])
 
 
@@ -168,13 +175,18 @@ def _words(query: str) -> dict[str, float]:
     return out
 
 
+def _inked(text: str, starts: IntArray, ends: IntArray) -> BoolArray:
+    """(lines,) whether a line is not blank."""
+    return np.array([not text[a:b].isspace() for a, b in zip(starts.tolist(), ends.tolist(), strict=True)], np.bool_)
+
+
 def _smoothed(scores: Scores) -> Scores:
     """A line also gets a part of what the lines around it have: an answer may stand beside the line that names it."""
     out = scores.copy()
-    for distance, share in ((1, _NEIGHBOUR), (2, _NEIGHBOUR / 2), (3, _NEIGHBOUR / 4)):
-        if len(scores) > distance:
-            out[distance:] = np.maximum(out[distance:], share * scores[:-distance])
-            out[:-distance] = np.maximum(out[:-distance], share * scores[distance:])
+    for distance in range(1, min(_NEIGHBOURS, len(scores) - 1) + 1):
+        share = _NEIGHBOUR / 2 ** (distance - 1)
+        out[distance:] = np.maximum(out[distance:], share * scores[:-distance])
+        out[:-distance] = np.maximum(out[:-distance], share * scores[distance:])
     return out
 
 

@@ -16,6 +16,9 @@ from fieldpack.tools.state import TrimState, block_id
 from fieldpack.tools.store import Store, StoredBlock
 from fieldpack.tools.trimmed import Part
 
+_ROUNDS, _LEAST = 4, 16
+"""Times that an output is cut shorter for what its JSON adds, and tokens of its text at least."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -39,6 +42,11 @@ class Outcome:
     before: int
     after: int
 
+    @property
+    def cut(self) -> bool:
+        """Whether any part was."""
+        return any(p.cut for p in self.parts)
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -49,7 +57,19 @@ class Worker:
     store: Store | None
 
     def decide(self, task: Task, deadline: Deadline) -> Outcome:
-        """The parts of an output; runs in a thread of its own."""
+        """The parts of an output; runs in a thread of its own. What JSON adds around a text that is cut inside of it,
+        and by its escapes, is inside the budget too."""
+        outcome, budget = self._decided(task, deadline), task.budget
+        for _ in range(_ROUNDS):
+            written = task.shape.written(tuple(p.shown for p in outcome.parts)) if outcome.cut else None
+            over = 0 if written is None else tokens_of(self.packer, written) - task.budget
+            if over <= 0 or budget - over < _LEAST:
+                break
+            budget -= over + over // 4 + 2
+            outcome = self._decided(replace(task, budget=max(_LEAST, budget)), deadline)
+        return outcome
+
+    def _decided(self, task: Task, deadline: Deadline) -> Outcome:
         texts = task.shape.texts
         tokens = [tokens_of(self.packer, t) for t in texts]
         total = sum(tokens)

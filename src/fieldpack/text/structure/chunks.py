@@ -32,6 +32,17 @@ def read_chunk(r: DocumentReader, i: int, j: int) -> int:
     k = r.end_of_chunk(i, j)
     if r.tested == k and not r.after_heading():
         return i
+    read = data_chunk(r, i, j)
+    if read > i or k - i < 3 or r.dialect not in ("plain", "asciidoc") or _is_wrapped(r, i, k):
+        return read
+    return _of_lines(r, i, k)
+
+
+def data_chunk(r: DocumentReader, i: int, j: int) -> int:
+    """The lines between two blank ones when they are messages, columns or hits; tried once per chunk."""
+    k = r.end_of_chunk(i, j)
+    if r.tested == k and not r.after_heading():
+        return i
     r.tested = k
     if r.dialect != "rst" and entries.messages_start(r, i, k):
         return entries.read_entries(r, i, k, j)
@@ -49,9 +60,7 @@ def read_chunk(r: DocumentReader, i: int, j: int) -> int:
         return k
     if r.dialect == "markdown" and columns.has_as_many_words(r, i, k):
         return rows(r, i, k)
-    if k - i < 3 or r.dialect not in ("plain", "asciidoc") or _is_wrapped(r, i, k):
-        return i
-    return _of_lines(r, i, k)
+    return i
 
 
 def _of_lines(r: DocumentReader, i: int, k: int) -> int:

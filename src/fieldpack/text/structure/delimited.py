@@ -14,6 +14,8 @@ SEPARATORS = ",\t;|"
 _SAMPLE = 20
 _MANY_CHARS = 1000
 """Characters of rows without quotes that are read together."""
+_BLANKS = " \n\r\f\v\u00a0\u2028"
+"""White space around a row; a tab at its end is an empty cell."""
 # A row: line ends inside quotes that open a cell belong to it. Possessive: linear on any text.
 _ROW = re.compile(r'(?:[^"\n]++|(?<![^,;\t|\n])"[^"]*+(?:""[^"]*+)*+"|")*+(?:\n|\Z)')
 _PAIR = re.compile(r"(?![^\n]*\d,\d)\w[^,;(){}\[\]=:\n]{0,60}[,;](?! )[^,;(){}\[\]=:\n]{0,60}(?<![.!?…,; ])")
@@ -24,7 +26,7 @@ _NUMBER = re.compile(r"[\s\"]*[-+(]?[\d.,:/%$€-]*\d[\d.,:/%-]*[\s\"]*$")
 def separator_of(text: str, least: int = 1) -> str:
     """The separator that stands equally often, and at least `least` times, in nearly all of the first lines; "" without
     one."""
-    lines = [m[0].strip() for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
+    lines = [m[0].strip(_BLANKS) for m in islice(_ROW.finditer(text[:20_000]), _SAMPLE + 5)]
     return _separator(lines, least, len(text) > 20_000)
 
 
@@ -49,8 +51,10 @@ def _outside_quotes(line: str) -> str:
 def is_delimited(head: str) -> bool:
     """Whether text without a name is such a table: three lines and more with two separators and more in each, of which
     most are not followed by a blank as in prose."""
-    rows = [m[0].strip() for m in islice(_ROW.finditer(head), 3 * _SAMPLE)]
-    lines = [row for row in rows if row]
+    rows = [m[0].strip(_BLANKS) for m in islice(_ROW.finditer(head), 3 * _SAMPLE)]
+    lines = [row for row in rows if row and not row.isspace()]
+    if 2 * sum(row[0] == "\t" for row in lines) > len(lines):  # indentation
+        return False
     while lines and lines[0][0] == "#":
         lines.pop(0)
     if len(lines) < 3:

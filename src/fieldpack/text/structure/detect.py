@@ -22,6 +22,7 @@ FORMATS = (
     "diff",
     "transcript",
     "mail",
+    "terminal",
 )
 _BY_ENDING = {
     "md": "markdown",

@@ -18,6 +18,7 @@ from fieldpack.text.structure import (
     records,
     samples,
     source,
+    terminal,
     transcripts,
     xml,
 )
@@ -68,6 +69,7 @@ READERS: dict[str, Reader] = {
     "diff": diffs.read_diff,
     "transcript": transcripts.read_transcript,
     "mail": transcripts.read_mail,
+    "terminal": terminal.read_terminal,
     "python": partial(source.read_source, python=True),
     "code": partial(source.read_source, python=False),
 }

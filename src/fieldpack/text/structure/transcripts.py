@@ -28,7 +28,7 @@ _SENDER = re.compile(
 _SUBJECT = re.compile(r"^(?:Subject|Betreff|Objet|Asunto|Date|Sent): ", re.M)
 _NUMBERED = re.compile(r"(q|a|question|answer|frage|antwort|問|答|问)[ .]?\d{1,3}")
 _LONGEST_QUESTION = 240
-_LEVELS = frozenset(("error", "warning", "note", "info", "debug", "fatal", "http", "https", "todo", "fixme"))
+_LEVELS = frozenset(("error", "warning", "note", "info", "debug", "fatal", "http", "https", "todo", "fixme", "warn"))
 _SAMPLE = 200
 
 
@@ -41,8 +41,10 @@ def speaker(text: str, at: int) -> str:
             at += 1
     turn = _TURN.match(text, at)
     name = (turn["nick"] or turn["name"]).lower() if turn else ""
-    numbered = _NUMBERED.fullmatch(name)
-    return "" if name in _LEVELS or len(name.split()) > 4 else numbered[1] if numbered else name
+    numbered, words = _NUMBERED.fullmatch(name), name.split()
+    if not words or words[0] in _LEVELS or len(words) > 4:
+        return ""
+    return numbered[1] if numbered else name
 
 
 def is_transcript(head: str) -> bool:
