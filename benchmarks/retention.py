@@ -23,7 +23,7 @@ import random
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -279,8 +279,16 @@ BASELINES: Mapping[str, Select] = {
 
 
 def systems(context: Context) -> dict[str, Select]:
-    """The baselines, fieldpack without a query, and the ceiling."""
-    packers = {"fieldpack": ours(context), "fieldpack_paragraph": ours(context, unit="paragraph")}
+    """The baselines, fieldpack without a query, the same without attractors or their coverage, and the ceiling."""
+    from fieldpack.field.settings import FieldSettings
+    from fieldpack.packing.problem import UNASKED_SETTINGS
+
+    packers = {
+        "fieldpack": ours(context),
+        "fieldpack_paragraph": ours(context, unit="paragraph"),
+        "no_attractors": ours(context, field=FieldSettings(limit=0)),
+        "no_coverage": ours(context, packing=replace(UNASKED_SETTINGS, attract=0.0)),
+    }
     return {**{name: partial(plugged, pack) for name, pack in packers.items()}, **BASELINES, "oracle": oracle}
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fieldpack as fp
 from fieldpack.corpus.reading import of_rows, read_field
-from fieldpack.relevance.salience import CARRIED, SALIENCE, rank, salience
+from fieldpack.relevance.row_words import RowWords
+from fieldpack.relevance.salience import CARRIED, SALIENCE, TALK, cues, rank, salience
 from fieldpack.summary import key_points, optimizer, summary
 
 TIDES = (
@@ -125,9 +126,52 @@ def test_a_rank_is_the_share_of_the_tokens_up_to_a_row() -> None:
     )
     cost = corpus.rows.tokens + 1
     ranks = rank(np.array([0.0, 2.0, 1.0], np.float32), corpus)
-    total = cost.sum()
-    assert np.allclose(ranks, [1.0, cost[1] / total, (cost[1] + cost[2]) / total])
-    assert np.allclose(rank(np.zeros(3, np.float32), corpus), np.cumsum(cost) / total)
+    half, total = cost / 2, cost.sum()
+    before = np.array([cost[1] + cost[2], 0, cost[1]])
+    assert np.allclose(ranks, (before + half) / total)
+    assert np.allclose(rank(np.zeros(3, np.float32), corpus), 0.5), "what is alike is in no order"
+
+
+@given(TEXTS)
+@settings(max_examples=20, deadline=None)
+def test_centrality_is_lexrank_by_matrices(texts: list[str]) -> None:
+    corpus = fp.ContextPacker().read([fp.Document(f"t{i}", text) for i, text in enumerate(texts)])
+    words, n = RowWords.from_corpus(corpus), len(corpus.rows)
+    table = np.zeros((n, len(corpus.vocabulary.stems)))
+    np.add.at(table, (words.row, corpus.vocabulary.stem[words.word]), words.idf)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
+    cosine = table @ table.T
+    assume(not (np.abs(cosine - 0.1) < 1e-5).any())
+    graph = (cosine > 0.1).astype(float)
+    graph /= np.maximum(graph.sum(1, keepdims=True), 1)
+    place = np.ones(n)
+    for _ in range(200):
+        place = 0.15 + 0.85 * graph.T @ (place / place.mean())
+    found = words.centrality(corpus.vocabulary.stem)
+    assert np.allclose(found / found.mean(), place / place.mean(), rtol=0.05)
+
+
+def test_numbers_names_and_definitions_are_found() -> None:
+    texts = [
+        "A tide is the rise of the sea.",
+        "It rose by 16 metres in 1869.",
+        "We met in the Bay of Fundy, and left.",
+        "x = 3",
+    ]
+    corpus = fp.ContextPacker(unit="paragraph").read([fp.Document(f"t{i}", text) for i, text in enumerate(texts)])
+    found = cues(corpus)
+    assert found["definitions"].argmax() == 0
+    assert found["numbers"].argmax() in (1, 3) and found["numbers"][[0, 2]].max() == 0
+    assert found["names"].tolist() == [0, 0, 2, 0]
+
+
+def test_a_turn_of_a_talk_counts_for_its_rare_words_and_names() -> None:
+    chatter = [fp.Document(f"c{i}", "Well, that sounds really great to me, thank you.", "AB"[i % 2]) for i in range(24)]
+    told = fp.Document("told", "We flew to Lisbon and saw the Belem tower with Joana.", "A")
+    packer = fp.ContextPacker()
+    result = packer.pack(None, [*chatter[:20], told, *chatter[20:]], 20)
+    assert set(result.scored.relevance.parts) == set(TALK)
+    assert [k.doc_id for k in result.kept] == ["told"]
 
 
 @pytest.mark.parametrize("shorten", [summary, key_points])

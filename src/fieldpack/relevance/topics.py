@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.field.attractors import Attractors, detect
-from fieldpack.relevance.salience import function_words
+from fieldpack.relevance.row_words import function_words
 from fieldpack.types import BoolArray, IntArray
 
 MOST_WORDS = 5
