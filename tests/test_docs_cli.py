@@ -28,7 +28,9 @@ def real_helps():
     env.pop("FIELDPACK_DATA", None)
     done = subprocess.run([sys.executable, "-c", ALL, *VERBS], capture_output=True, text=True, check=True, env=env)
     helps = done.stdout.split(END)[:-1]
-    return {v: "\n".join(line.rstrip() for line in h.strip("\n").split("\n")) for v, h in zip(VERBS, helps, strict=True)}
+    return {
+        v: "\n".join(line.rstrip() for line in h.strip("\n").split("\n")) for v, h in zip(VERBS, helps, strict=True)
+    }
 
 
 def page():

@@ -47,7 +47,7 @@ def test_the_pins_satisfy_what_the_package_and_its_tests_ask_for():
 
 
 def test_the_environments_script_opens_every_extra():
-    """It installs this folder without its dependencies, so an extra that it leaves closed would be asked of an index."""
+    """It installs this folder without dependencies: an extra that it leaves closed would be asked of an index."""
     spec = importlib.util.spec_from_file_location("environments", ROOT / "benchmarks" / "environments.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
