@@ -8,6 +8,7 @@ import importlib.util
 import os
 
 import pytest
+import slow
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, database=None)
@@ -59,3 +60,12 @@ def pytest_xdist_auto_num_workers(config):
     """Workers for the whole suite, as many as there are processors (four at most: each takes up to 2 GB); none for
     files that are named, which begin sooner without."""
     return min(os.cpu_count() or 1, 4) if config.args == config.getini("testpaths") else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """`-m fast`: all tests but those in slow.txt."""
+    left_out = slow.listed()
+    for item in items:
+        if slow.key(item.path.name, item.nodeid) not in left_out:
+            item.add_marker(pytest.mark.fast)
