@@ -64,8 +64,16 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """`-m fast`: all tests but those in slow.txt."""
+    """`-m fast`: all tests but those that slow.py names."""
     left_out = slow.listed()
     for item in items:
-        if slow.key(item.path.name, item.nodeid) not in left_out:
+        if item.path.name not in slow.COSTLY and slow.key(item.path.name, item.nodeid) not in left_out:
             item.add_marker(pytest.mark.fast)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """`-m fast` does not import a file that has no part in it."""
+    name = collection_path.name
+    if config.option.markexpr == "fast" and name.startswith("test_") and slow.left_out(collection_path):
+        return True
+    return None

@@ -28,11 +28,7 @@ def imported(path):
 
 
 DEFINED = {path: defined(path) for path in sorted(TESTS.glob("*.py"))}
-FAST = [
-    path
-    for path, names in DEFINED.items()
-    if any(n.startswith("test_") and not any(s.endswith(f"::{n}") for s in slow.listed()) for n in names)
-]
+FAST = [path for path in DEFINED if path.name.startswith("test_") and not slow.left_out(path)]
 
 
 def test_every_test_in_the_list_is_there():
@@ -49,7 +45,7 @@ def test_the_fast_part_is_marked(request):
 
 @pytest.mark.parametrize("part", sorted(p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()))
 def test_the_fast_part_tries_every_part_of_the_package(part):
-    assert any(part in imported(path) for path in FAST if path.name.startswith("test_"))
+    assert any(part in imported(path) for path in FAST)
 
 
 def test_what_a_function_takes_is_the_sum_of_its_cases(tmp_path):

@@ -107,10 +107,9 @@ def detect(
     whole = FieldRows.from_rows(x, weight, mu, 0.0)
     order = np.argsort(host(whole.offset), kind="stable")
     part = whole.take(_evenly_spaced(order, sample or _size(len(x), limit)))
-    differences = part.x - mu
-    if trace(differences) <= ROUNDING**2 * trace(part.x):
+    if trace(part.x - mu) <= ROUNDING**2 * trace(part.x):
         return _none(x, mu, beta or 0.0)  # equal rows: what is left is the rounding of their mean
-    sigma = noise_scale(differences)
+    sigma = noise_scale(part.x - mu)
     part, whole = replace(part, sigma=sigma), replace(whole, sigma=sigma)
     b = _pull(query, bias, mu, x) - mu
     matrix = SimilarityMatrix.from_rows(part.x, part.weight, b)
