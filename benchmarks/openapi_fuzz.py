@@ -72,6 +72,8 @@ def mended(path: str, body: dict[str, Any]) -> dict[str, Any]:
     body = dict(body)
     if body.get("documents") is not None:
         body["documents"] = [*body["documents"], "Tides are caused by the Moon."]  # one that is not blank
+        if path.endswith("/rerank"):
+            return body  # its documents have no names
         names = [_name(document, i) for i, document in enumerate(body["documents"])]
         texts = [d if isinstance(d, str) else d["text"] for d in body["documents"]]
         body["documents"] = [
