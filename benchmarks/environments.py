@@ -5,7 +5,8 @@
 
 Makes the environment with uv (`pip install uv`), installs this folder without its dependencies, prints what was
 installed, and runs pytest. Exit code: that of pytest. --without NAME leaves a requirement out, and what needs it is not
-tested (torch from the index is 3 GB with its CUDA libraries).
+tested (torch from the index is 3 GB with its CUDA libraries). --keep FOLDER puts the environment there and leaves it;
+one that is there already is used as it is, so that a run that was stopped goes on with other --tests.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FAST = (
     "adapters_haystack adapters_langchain adapters_llamaindex attractors budget cli index mcp onnx pickle pipeline "
     "plot read_formats static tokens"
 )
-_EXTRA = re.compile(r"fieldpack\[([a-z,]+)\]")
+_EXTRA = re.compile(r"fieldpack\[([a-z,-]+)\]")
 
 
 def requirements(project: dict[str, Any], extra: str, without: list[str]) -> list[str]:
@@ -49,11 +50,11 @@ def run(*command: str | Path, **options: Any) -> None:
     subprocess.run([str(part) for part in command], check=True, cwd=ROOT, **options)
 
 
-def environment(folder: Path, python: str, lowest: bool, without: list[str]) -> Path:
-    """The interpreter of a new environment with the requirements in it."""
+def environment(folder: Path, python: str, lowest: bool, without: list[str]) -> None:
+    """Makes a new environment with the requirements in it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     asked, chosen = folder / "asked.txt", folder / "chosen.txt"
-    asked.write_text("\n".join(requirements(project, "test", without)) + "\nhatchling>=1.25\n", "utf-8")
+    asked.write_text("\n".join(requirements(project, "test", without)) + "\n", "utf-8")
     uv = [sys.executable, "-m", "uv"]
     run(*uv, "venv", "-q", "--python", python, folder / "env")
     interpreter = folder / "env" / "bin" / "python"
@@ -62,8 +63,17 @@ def environment(folder: Path, python: str, lowest: bool, without: list[str]) -> 
     # Copies: some packages refuse to read files that are hard links into a cache.
     install = [*uv, "pip", "install", "-q", "--link-mode", "copy", "--python", interpreter]
     run(*install, "-r", chosen)
-    run(*install, "--no-deps", "--no-build-isolation", "-e", ROOT)
+    run(*install, "--no-deps", "-e", ROOT)
     run(*uv, "pip", "list", "-q", "--python", interpreter)
+
+
+def made(folder: Path, arguments: argparse.Namespace) -> Path:
+    """The interpreter of the environment in a folder: the one that is there whole, else a new one."""
+    interpreter, whole = folder / "env" / "bin" / "python", folder / "whole"
+    if not whole.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        environment(folder, arguments.python, arguments.lowest, arguments.without)
+        whole.touch()
     return interpreter
 
 
@@ -73,10 +83,12 @@ def main() -> int:
     parser.add_argument("--lowest", action="store_true", help="the lowest versions that are allowed")
     parser.add_argument("--all", action="store_true", help="all tests, not the fast part")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the environment stays")
+    parser.add_argument("--tests", nargs="*", metavar="FILE", help="these files and no others")
     arguments = parser.parse_args()
-    files = [] if arguments.all else [f"tests/test_{name}.py" for name in FAST.split()]
-    with tempfile.TemporaryDirectory() as folder:
-        interpreter = environment(Path(folder), arguments.python, arguments.lowest, arguments.without)
+    files = arguments.tests or ([] if arguments.all else [f"tests/test_{name}.py" for name in FAST.split()])
+    with tempfile.TemporaryDirectory() as temporary:
+        interpreter = made(arguments.keep or Path(temporary), arguments)
         # Old releases warn of what newer Pythons deprecate; their warnings are not ours.
         command = [interpreter, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", *files]
         return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}).returncode

@@ -6,8 +6,8 @@ Starts `fieldpack serve` on a free port of this machine. Exit 1 when a request t
 that it forbids is accepted, an answer is none of those it lists, or the service fails. Needs schemathesis.
 
 The file is also schemathesis' module of hooks. JSON Schema cannot say that ids are unique, that some document has text,
-that a pin names a document, or that shares add to one. Requests that are to be accepted are mended in these points
-alone before they are sent.
+that a pin or a score names a document, that scores are as many as documents, or that shares add to one. Requests that
+are to be accepted are mended in these points alone before they are sent.
 """
 
 from __future__ import annotations
@@ -72,14 +72,17 @@ def mended(path: str, body: dict[str, Any]) -> dict[str, Any]:
     body = dict(body)
     if body.get("documents") is not None:
         body["documents"] = [*body["documents"], "Tides are caused by the Moon."]  # one that is not blank
+        if path.endswith("/rerank"):
+            return body  # its documents have no names
         names = [_name(document, i) for i, document in enumerate(body["documents"])]
         texts = [d if isinstance(d, str) else d["text"] for d in body["documents"]]
         body["documents"] = [
             d if isinstance(d, str) else d | {"id": n} for d, n in zip(body["documents"], names, strict=True)
         ]
-        body = _with_pins(body, [n for n, text in zip(names, texts, strict=True) if text.strip()])
-    elif "pins" in body:
-        body["pins"] = []
+        body = _with_scores(_with_pins(body, [n for n, text in zip(names, texts, strict=True) if text.strip()]), names)
+    else:
+        body.pop("scores", None)
+        body |= {"pins": []} if "pins" in body else {}
     if path.endswith("/embeddings"):
         body.pop("dimensions", None)  # those of the model alone
     return _plan(body) if path.endswith("/plan") else body
@@ -96,6 +99,16 @@ def _with_pins(body: dict[str, Any], names: list[str]) -> dict[str, Any]:
             for i, pin in enumerate(body["pins"])
         ]
         body["budget"] = 100_000_000
+    return body
+
+
+def _with_scores(body: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """One score for each document, or scores of whole documents that there are."""
+    scores = body.get("scores")
+    if scores and isinstance(scores[0], dict):
+        body["scores"] = [{"id": n, "score": s["score"]} for n, s in zip(names, scores, strict=False)]
+    elif scores is not None:
+        body["scores"] = [scores[i % len(scores)] if scores else None for i in range(len(names))]
     return body
 
 

@@ -7,12 +7,16 @@ examples set `HYPOTHESIS_PROFILE=explore`; an example that fails goes into the t
 import importlib.util
 import os
 
+import pytest
+import slow
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, database=None)
 settings.register_profile("explore", max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy: the workers share the processors
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported: tests reach no network
 
 _NEEDS = {
@@ -49,3 +53,27 @@ collect_ignore = [file for file, modules in _ABSENT.items() if modules]
 def pytest_report_header():
     """Says what is not collected, and why."""
     return [f"not collected: {file} (not installed: {', '.join(m)})" for file, m in _ABSENT.items() if m]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Workers for the whole suite, as many as there are processors (four at most: each takes up to 2 GB); none for
+    files that are named, which begin sooner without."""
+    return min(os.cpu_count() or 1, 4) if config.args == config.getini("testpaths") else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """`-m fast`: all tests but those that slow.py names."""
+    left_out = slow.listed()
+    for item in items:
+        if item.path.name not in slow.COSTLY and slow.key(item.path.name, item.nodeid) not in left_out:
+            item.add_marker(pytest.mark.fast)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """`-m fast` does not import a file that has no part in it."""
+    name = collection_path.name
+    if config.option.markexpr == "fast" and name.startswith("test_") and slow.left_out(collection_path):
+        return True
+    return None

@@ -8,6 +8,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,16 @@ import fieldpack
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fieldpack"
 SOURCES = tree.sources()
-PARSED = tree.parsed(SOURCES)
-BROKEN = allowed.broken(SOURCES)
+
+
+@cache
+def parsed():
+    return tree.parsed(SOURCES)
+
+
+@cache
+def broken():
+    return allowed.broken(SOURCES)
 
 
 def planted(rule, **files):
@@ -32,11 +41,11 @@ def planted(rule, **files):
 
 
 def test_no_rule_is_broken_anew():
-    assert not allowed.new_faults(BROKEN, allowed.allowed()), "mend it; house/allowed.py says what the list is for"
+    assert not allowed.new_faults(broken(), allowed.allowed()), "mend it; house/allowed.py says what the list is for"
 
 
 def test_the_list_of_what_is_allowed_shrinks_with_what_is_mended():
-    assert not allowed.mended(BROKEN, allowed.allowed()), "run: PYTHONPATH=tests python -m house.allowed"
+    assert not allowed.mended(broken(), allowed.allowed()), "run: PYTHONPATH=tests python -m house.allowed"
 
 
 def test_every_row_is_a_module_and_every_module_has_a_row():
@@ -138,22 +147,22 @@ def test_a_setting_that_nobody_reads_is_seen():
 
 
 def test_the_glossary_names_every_class_and_module_and_its_homes_are_there():
-    assert not glossary.faults(glossary.PAGE.read_text("utf-8"), PARSED), glossary.__doc__
+    assert not glossary.faults(glossary.PAGE.read_text("utf-8"), parsed()), glossary.__doc__
 
 
 def test_a_planted_gap_in_the_glossary_is_seen():
     page = glossary.PAGE.read_text("utf-8")
-    parsed = {**PARSED, **tree.parsed({"fieldpack/text/planted.py": "class Planted: ..."})}
-    seen = glossary.faults(page, parsed)
+    more = {**parsed(), **tree.parsed({"fieldpack/text/planted.py": "class Planted: ..."})}
+    seen = glossary.faults(page, more)
     assert seen == ["the class Planted of text/planted.py is missing", "the module text/planted.py is missing"]
-    assert not glossary.faults(glossary.page_with_tables(page, parsed), parsed)
+    assert not glossary.faults(glossary.page_with_tables(page, more), more)
     for row, says in (
         ("| thing | something | - | `text/gone.py` |", "text/gone.py"),
         ("| thing | something | - | `errors.py::GoneError` |", "GoneError"),
         ("| thing |  | - | `errors.py` |", "empty cell"),
         ("| spread | something | - | `errors.py` |", "struck word"),
     ):
-        assert any(says in fault for fault in glossary.faults(f"{page}\n{row}\n", PARSED))
+        assert any(says in fault for fault in glossary.faults(f"{page}\n{row}\n", parsed()))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is shipped, under which licences, and that what the tests are pinned to satisfies what the package asks for."""
 
 import importlib.metadata
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -43,6 +44,17 @@ def test_the_pins_satisfy_what_the_package_and_its_tests_ask_for():
         version = found.get(normal(requirement.name))
         assert version is not None, f"{requirement.name} is not pinned in constraints.txt"
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but {version} is pinned"
+
+
+def test_the_environments_script_opens_every_extra():
+    """It installs this folder without dependencies: an extra that it leaves closed would be asked of an index."""
+    spec = importlib.util.spec_from_file_location("environments", ROOT / "benchmarks" / "environments.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for extra in EXTRAS:
+        found = {normal(Requirement(line).name) for line in script.requirements(PROJECT["project"], extra, [])}
+        wanted = {normal(r.name) for r in (*map(Requirement, PROJECT["project"]["dependencies"]), *asked(extra))}
+        assert found == wanted, extra
 
 
 def test_pins_are_names_and_versions_only():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fieldpack.errors import SettingsError
 from fieldpack.text.segment import MAX_CHARS, READERS, kind_of, segment
+from fieldpack.text.structure.transcripts import speaker
 from fieldpack.types import Document, Segment, Segments
 
 # Pieces that mean something to some reader, mixed with any text at all.
@@ -359,6 +360,12 @@ def test_hostile_repetition_is_covered_in_linear_time(piece: str) -> None:
     for kind in READERS:
         documents = documents_of(text, kind=kind)
         assert_covers(segment(documents, "sentence"), documents)
+
+
+def test_who_speaks_is_looked_for_in_one_line_only() -> None:
+    """Marks before a name were once read over line ends: quadratic where many lines are nothing else."""
+    assert speaker("- Anna: hello", 0) == speaker("| — Anna: hello".replace("—", "–"), 0) == "anna"
+    assert speaker("|-|\nAnna: hello", 0) == speaker("- \n - Anna: hello", 0) == ""
 
 
 def test_a_line_of_megabytes_and_many_tiny_paragraphs() -> None:

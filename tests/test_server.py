@@ -230,6 +230,24 @@ def test_sessions_are_bounded_expire_and_cannot_be_guessed():
     assert len(kept) == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/pack", {**ASK, "queries": ["tides"]}),
+        ("/v1/plan", {"window": 9, "preset": "pyramid", "alert_threshold": 5e-324}),
+    ],
+)
+def test_what_the_code_refuses_the_document_refuses(client, path, body):
+    assert client.post(path, json=body).status_code == 422
+    document = client.get("/openapi.json").json()
+    schema = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    allowed = jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+    assert not allowed.is_valid(body)
+    for key in ("queries", "alert_threshold"):
+        body = {k: v for k, v in body.items() if k != key}
+    assert allowed.is_valid(body) and client.post(path, json=body).status_code == 200
+
+
 def test_the_openapi_document_is_valid_and_says_what_is_answered(client):
     found = client.get("/openapi.json").json()
     assert found["openapi"].startswith("3.1") and found["info"]["version"] == fp.__version__

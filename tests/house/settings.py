@@ -14,12 +14,13 @@ def unread(tree):
         for node in ast.walk(module):
             if isinstance(node, ast.ClassDef) and node.name.endswith("Settings"):
                 classes[node.name] = node
+    everywhere = _reads(tree.values(), classes)
     out = []
     for name, node in classes.items():
-        read = _reads(tree.values(), name)
+        read = {attribute for attribute, inside in everywhere if name not in inside}
         for method in node.body:
             if isinstance(method, FUNCTIONS) and method.name in read and method.name not in SERIALISERS:
-                read = read | _reads([method], name)
+                read = read | {attribute for attribute, _ in _reads([method], ())}
         out += [f"{name}.{field}" for field in _fields(node) - read]
     return sorted(out)
 
@@ -32,17 +33,17 @@ def _fields(node):
     }
 
 
-def _reads(nodes, owner):
-    """Names of all attributes that are read in the nodes, outside the class `owner` and outside serialisers."""
-    names = set()
-    todo = list(nodes)
+def _reads(nodes, owners):
+    """(attribute, owners that it stands in) of all attributes that are read in the nodes outside serialisers."""
+    out = set()
+    todo = [(node, frozenset()) for node in nodes]
     while todo:
-        node = todo.pop()
-        if isinstance(node, ast.ClassDef) and node.name == owner:
-            continue
+        node, inside = todo.pop()
+        if isinstance(node, ast.ClassDef) and node.name in owners:
+            inside = inside | {node.name}
         if isinstance(node, FUNCTIONS) and node.name in SERIALISERS:
             continue
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            names.add(node.attr)
-        todo += ast.iter_child_nodes(node)
-    return names
+            out.add((node.attr, inside))
+        todo += [(child, inside) for child in ast.iter_child_nodes(node)]
+    return out

@@ -20,7 +20,7 @@ try:
     from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage, convert_to_messages
     from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
     from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
-    from pydantic import ConfigDict, PrivateAttr, field_validator
+    from pydantic import ConfigDict, InstanceOf, PrivateAttr, field_validator
 except ModuleNotFoundError as error:
     raise missing(error, "langchain_core", "langchain-core", "langchain") from error
 
@@ -59,7 +59,7 @@ class FieldpackCompressor(BaseDocumentCompressor):
     vectors: Any = None
     reuse_vectors: bool | None = None
     spread_vectors: bool = True
-    document_prompt: BasePromptTemplate[str] | None = None
+    document_prompt: InstanceOf[BasePromptTemplate[str]] | None = None
     document_separator: str = BETWEEN_DOCUMENTS
     scores: bool = False
 

@@ -24,13 +24,15 @@ import numpy.typing as npt
 
 from fieldpack.checks import number, whole
 from fieldpack.errors import InputError
-from fieldpack.field.arrays import Array, host, indices, library, like, product, rows, unit, weighted_totals
+from fieldpack.field.arrays import Array, host, indices, library, like, product, rows, trace, unit, weighted_totals
 from fieldpack.field.basins import FieldRows
 from fieldpack.field.descent import SimilarityMatrix, Trace, distinct, fixed_points, merging_cosine, refine, starts
 from fieldpack.field.scale import noise_scale, trapping_scale
 
 SHARPNESS = (0.35, 0.5, 0.7, 1.0)
 SAMPLE, WIDE = (192, 512), 4096
+ROUNDING = 1e-5
+"""Share of the rows' length below which differences from the background are its rounding and no topics."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +107,8 @@ def detect(
     whole = FieldRows.from_rows(x, weight, mu, 0.0)
     order = np.argsort(host(whole.offset), kind="stable")
     part = whole.take(_evenly_spaced(order, sample or _size(len(x), limit)))
+    if trace(part.x - mu) <= ROUNDING**2 * trace(part.x):
+        return _none(x, mu, beta or 0.0)  # equal rows: what is left is the rounding of their mean
     sigma = noise_scale(part.x - mu)
     part, whole = replace(part, sigma=sigma), replace(whole, sigma=sigma)
     b = _pull(query, bias, mu, x) - mu

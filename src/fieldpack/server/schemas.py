@@ -100,9 +100,17 @@ class PackerIn(In):
     render: Render = "text"
 
 
+_BOTH: dict[str, Any] = {
+    "required": ["query", "queries"],
+    "properties": {"query": {"type": "string"}, "queries": {"type": "array"}},
+}
+"""JSON Schema of a request that gives both."""
+
+
 class AskIn(In):
     """`query` or `queries`, not both; without either, what is most salient."""
 
+    model_config = ConfigDict(json_schema_extra={"not": _BOTH})
     query: Query | None = None
     queries: Queries | None = None
 
@@ -156,7 +164,7 @@ class PlanIn(In):
     allocations: Annotated[dict[Title, float], Field(max_length=_MOST_NAMES)] | None = None
     used: Annotated[dict[Title, Tokens], Field(max_length=_MOST_NAMES)] = {}
     output_reserve: Tokens = 0
-    alert_threshold: Annotated[float, Field(gt=0, le=1)] = 0.9
+    alert_threshold: Annotated[float, Field(ge=1e-6, le=1)] = 0.9
 
 
 class FieldIn(In):

@@ -12,7 +12,7 @@ from fieldpack.text.structure.logs import STAMP
 from fieldpack.text.structure.model import ATOMIC, KEY, LIST, UNIT
 
 _TURN = re.compile(
-    r"(?:[-–|\s]*)(?:<(?P<nick>[^<>\n]{1,30})>"
+    r"(?:[-–|]|[^\S\n])*+(?:<(?P<nick>[^<>\n]{1,30})>"
     r"|\*{0,2}_{0,2}(?P<name>[^\W\d_][\w.'’ -]{0,40}?)(?:[ ]\([^()\n]{1,30}\))?_{0,2}\*{0,2}:\*{0,2})(?=[ \t]|$)",
     re.M,
 )
