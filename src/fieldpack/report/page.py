@@ -62,7 +62,7 @@ def pack_page(view: PackView) -> str:
     main += _columns(shown, picture, packed=_packed(view), compared=view.compared is not None)
     title = " · ".join(" ".join(q.split()) for q in view.queries) or _UNASKED
     head = _head("Query" if view.queries else "No query", view.queries or (_UNASKED,), stats)
-    return _page(f"fieldpack: {title}", head, main, facts, _how(view), form)
+    return _page(f"fieldpack: {title}", head, main, facts, form=form, foot=_how(view))
 
 
 def field_page(field: FieldView) -> str:
@@ -86,7 +86,7 @@ def field_page(field: FieldView) -> str:
     title = f"{len(field.documents):,} documents" if len(field.documents) > 1 else one.title or one.id
     title = f"The field of {title}"
     main = field_legend() + _notes(_hidden(shown)) + _columns(shown, picture, lead=topics)
-    return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, "", form)
+    return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, form=form)
 
 
 def _common(field: FieldView, shown: Body, form: Form, cut: tuple[int, int] | None = None) -> dict[str, Any]:
@@ -260,7 +260,7 @@ _SCRIPTS = ("unpack.js", "tables.js", "whole.js", "listed.js", "page.js")
 """One function of them, in this order."""
 
 
-def _page(title: str, head: str, main: str, facts: dict[str, Any], foot: str, form: Form) -> str:
+def _page(title: str, head: str, main: str, facts: dict[str, Any], *, form: Form, foot: str = "") -> str:
     style = _asset("look.css") + _asset("page.css")
     script = "(async () => {\n" + "".join(_asset(name) for name in _SCRIPTS) + "})();\n"
     own = f"script-src {digest(script)}; style-src {digest(style)}"
