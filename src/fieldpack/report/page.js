@@ -1,6 +1,6 @@
 /* ---- the page ---- */
 const C = D.columns, Q = D.query;
-const dots = new Map(Array.from(document.querySelectorAll(".p"), (c) => [Number(c.dataset.g), c]));
+const dots = D.map ? drawMap($("map"), D.map) : new Map();
 const many = (n) => Math.round(n).toLocaleString("en-US");
 const twoDigits = (p) => (p < 1e-4 ? "<0.0001" : p > 0.99 ? ">0.99" : p.toPrecision(2));
 const colour = (b) => (b < 0 ? "b-none" : "b" + (b % 12));

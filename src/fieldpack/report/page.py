@@ -106,29 +106,43 @@ def _field(
     field: FieldView, query_vectors: FloatArray | None, first: BoolArray, kept: BoolArray
 ) -> tuple[str, dict[str, Any]]:
     """The map, the attractors and the matrix; and what the script needs of them."""
-    x, attractors = field.vectors, field.attractors
     topics = numbers.topics(field)
     names = [" ".join(words[:2]) for words in topics]
-    picture, explained = field_map.svg(
-        x, attractors, queries=query_vectors, first=first, kept=kept, mass=field.mass, names=names
-    )
-    about = (
-        f"{len(x):,} paragraphs by their vectors, on two axes that show {explained:.0%} of their spread: near on "
-        "the map means near in meaning, but what is near in meaning can lie apart."
-    )
-    return _field_html(picture, about, _attractors(field, topics)), {
-        "matrix": field_map.matrix(x, attractors, first),
+    picture = field_map.picture(field, query_vectors, first=first, kept=kept, names=names)
+    facts = {
+        "map": picture,
+        "matrix": field_map.matrix(field.vectors, field.attractors, first),
         "names": [", ".join(words) for words in topics],
     }
+    return _field_html(picture, _attractors(field, topics)), facts
 
 
-def _field_html(picture: str, about: str, table: str) -> str:
-    if not picture:
+def pack_map(view: PackView) -> dict[str, Any] | None:
+    """The map of a pack for `map.js`, and where its points stand: ranges, {paragraph: [document id, start, end]}."""
+    field = view.field
+    names = [" ".join(words[:2]) for words in numbers.topics(field)]
+    lit = field.paragraphs_of(view.inside)
+    picture = field_map.picture(field, view.query_vectors, first=lit, kept=lit, names=names)
+    if picture is None:
+        return None
+    rows = field.rows
+    last = np.append(field.first[1:], len(rows)) - 1
+    ids = [d.id for d in field.documents]
+    ranges = {
+        g: [ids[int(rows.doc[first])], int(rows.start[first]), int(rows.end[last[g]])]
+        for g, first in ((point[0], field.first[point[0]]) for point in picture["points"])
+    }
+    return picture | {"ranges": ranges}
+
+
+def _field_html(picture: dict[str, Any] | None, table: str) -> str:
+    if picture is None:
         about = "A map needs three paragraphs with known words, and these are fewer."
         title = '<section class="card" aria-labelledby="map-title"><h2 id="map-title">The field</h2>'
         return f'{title}<p class="about">{about}</p></section>'
     return f"""<section class="card map" aria-labelledby="map-title"><h2 id="map-title">The field</h2>
-{picture}<p class="about" id="map-about">{about}</p>{table}</section>
+<svg id="map" viewBox="0 0 {picture["width"]} {picture["height"]}" role="img" aria-labelledby="map-about"></svg>
+<p class="about" id="map-about">{text(picture["about"])}</p>{table}</section>
 <section class="card" aria-labelledby="matrix-title"><h2 id="matrix-title">Resonance</h2>
 <canvas id="matrix" tabindex="0" role="img" aria-describedby="matrix-about" aria-label="Resonance matrix"></canvas>
 <div class="scale"><span id="low"></span><span id="ramp" aria-hidden="true"></span><span id="high"></span></div>
@@ -228,8 +242,8 @@ def _columns(shown: Body, field: str, *, packed: str = "", lead: str = "", compa
         f'<option value="{k}"{" selected" if k == start else ""}>{name}</option>' for k, name in choices.items()
     )
     view = f'<label class="view" hidden>Show <select id="view">{options}</select></label>' if packed else ""
-    find = '<label class="view" for="find" hidden>Find <input id="find" type="search"><span id="found" aria-live="polite"></span>'
-    find += "</label>"
+    find = '<label class="view" for="find" hidden>Find <input id="find" type="search">'
+    find += '<span id="found" aria-live="polite"></span></label>'
     rest = '<p class="about fallback">The rest of the text appears when the script of this page has run.</p>'
     why = " and why it was kept or dropped" if packed else ""
     return f"""<main><section class="documents" aria-labelledby="documents-title">{lead}
@@ -256,7 +270,7 @@ def _how(view: PackView) -> str:
     )
 
 
-_SCRIPTS = ("unpack.js", "tables.js", "whole.js", "listed.js", "page.js")
+_SCRIPTS = ("unpack.js", "map.js", "tables.js", "whole.js", "listed.js", "page.js")
 """One function of them, in this order."""
 
 
