@@ -52,8 +52,7 @@ def picture(
     rows = sampled(drawn, first, MOST_POINTS)
     rows = rows[np.argsort(kept[rows], kind="stable")]  # what is lit is drawn on top
     place = _Frame(np.concatenate([flat.rows[rows], flat.centers, flat.queries]))
-    larger = 1.8 if len(rows) <= _FEW_POINTS else 1.0  # a few points are lost on a large plane
-    radius = np.round(larger * np.clip(1.6 + 0.32 * np.sqrt(field.mass), 2.2, 7.5), 1)
+    radius = _radius(field.mass, len(rows))
     centers = [[*place.xy(c), r] for c, r in zip(flat.centers, _sizes(attractors), strict=True)]
     queries_at = [place.xy(q) for q in flat.queries]
     labels = _Labels([*centers, *([x, y, 13.0] for x, y in queries_at)])
@@ -76,6 +75,12 @@ def picture(
         "labels": [label for label in placed if label],
         "about": about,
     }
+
+
+def _radius(mass: IntArray, points: int) -> FloatArray:
+    """(g,) by the tokens; a few points would be lost on the plane, and are larger."""
+    scale = 1.8 if points <= _FEW_POINTS else 1.0
+    return np.asarray(np.round(scale * np.clip(1.6 + 0.32 * np.sqrt(mass), 2.2, 7.5), 1), np.float64)
 
 
 def _drawn(x: FloatArray, attractors: Attractors) -> IntArray:
