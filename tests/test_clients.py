@@ -31,15 +31,17 @@ def test_the_guide_shows_the_example_as_it_is():
     assert block("typescript").strip() == (EXAMPLE / "pack.ts").read_text("utf-8").strip()
 
 
-@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("bash"), reason="no curl")
 def test_curl(service):
+    if not shutil.which("curl") or not shutil.which("bash"):
+        pytest.skip("no curl")
     command = block('bash title="curl"').replace("http://127.0.0.1:8017", service)
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert "gravity of the Moon" in json.loads(done.stdout)["text"]
 
 
-@pytest.mark.skipif(not (EXAMPLE / "node_modules").is_dir(), reason="no `npm install` in examples/typescript")
 def test_typescript_with_types_of_this_service(service, tmp_path):
+    if not (EXAMPLE / "node_modules").is_dir():
+        pytest.skip("no `npm install` in examples/typescript")
     for name in ("package.json", "tsconfig.json", "pack.ts"):
         shutil.copy(EXAMPLE / name, tmp_path)
     (tmp_path / "node_modules").symlink_to(EXAMPLE / "node_modules", target_is_directory=True)
