@@ -27,7 +27,7 @@ def two_digits(probability: float) -> str:
         return "<0.0001"
     if probability > 0.99:
         return ">0.99"
-    return np.format_float_positional(probability, 2, fractional=False, min_digits=2)
+    return f"{probability:#.2g}"
 
 
 def percent(share: float) -> str:
