@@ -1,6 +1,7 @@
 """The report: no document can break out of it, it says what the result says, and it stays small."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -22,10 +23,13 @@ from fieldpack.errors import BudgetError
 from fieldpack.field.attractors import detect
 from fieldpack.field.plane import basin_order, plane
 from fieldpack.field.state import read
-from fieldpack.html import escape
+from fieldpack.html import escape, readable
+from fieldpack.relevance.features import DENSE, PARAGRAPH, SECTION, SENTENCE
 from fieldpack.report import comparison_of, field_page, field_view, result_page, safe
 from fieldpack.report.field_map import MOST_CELLS, matrix
 from fieldpack.report.measures import MEASURES
+from fieldpack.report.numbers import PARTS
+from fieldpack.report.payload import Block
 from fieldpack.request import checked_documents
 
 EVIL = 'document.title="PWNED"'
@@ -43,7 +47,7 @@ HOSTILE = [
     fp.Document(
         "link", f"[x](javascript:{EVIL}) <a href='javascript:{EVIL}'>needle</a> <iframe srcdoc='<script>{EVIL}'>"
     ),
-    fp.Document("long", "needle " + "<b>a" * 250_000),
+    fp.Document("long", "needle " + "<b>a" * 60_000),
 ]
 QUERY = f'needle </title><script>{EVIL}</script> onfocus="x" </script>'
 TOPICS = {
@@ -300,6 +304,37 @@ def test_numbers_are_those_of_the_result(result, page):
     assert all(0 < d < 64 for d in facts["columns"]["density"])
 
 
+def test_every_feature_has_a_name_and_a_meaning():
+    assert set(PARAGRAPH) | set(SENTENCE) | set(SECTION) | set(DENSE) <= set(PARTS)
+
+
+COLUMNS = st.lists(st.floats(-1e9, 1e9) | st.sampled_from([0.0, np.nan, np.inf, -np.inf]), max_size=40)
+TEXTS = st.lists(st.text(st.characters(codec=None, exclude_categories=()), max_size=12), max_size=12)
+
+
+@given(COLUMNS, st.lists(st.integers(-(2**31) + 1, 2**31 - 1), max_size=40), TEXTS, st.integers(0, 6))
+@settings(deadline=None)
+def test_a_block_gives_back_its_columns(floats, whole, texts, digits):
+    block = Block()
+    columns = [block.numbers(np.array(floats), digits), block.numbers(np.array(whole, np.int64)), block.texts(texts)]
+    raw = gzip.decompress(base64.b64decode(block.base64()))
+
+    def numbers(reference):
+        kind, first, last, divisor = reference
+        assert first % 4 == 0
+        return np.frombuffer(raw[first:last], np.dtype(kind).newbyteorder("<")) / divisor
+
+    finite = np.nan_to_num(np.array(floats, float), nan=0.0, posinf=99.0, neginf=-99.0)
+    limit = np.clip(finite, -(2**31) + 1, 2**31 - 1)
+    back, most = numbers(columns[0]["$"]), np.abs(limit).max(initial=1.0)
+    assert back == pytest.approx(limit, abs=max(0.5 * 10.0**-digits, 10 * most / 2**31) * 1.01)
+    assert numbers(columns[1]["$"]).tolist() == whole
+    _, first, last, lengths = columns[2]["$"]
+    ends, all_texts = numbers(lengths).astype(int).tolist(), raw[first:last].decode("utf-8").encode("utf-16-le")
+    back = [all_texts[2 * a : 2 * b].decode("utf-16-le") for a, b in zip([0, *ends], ends, strict=False)]
+    assert back == [readable(t) for t in texts]
+
+
 def test_the_slider_shows_exact_packs(packer, result, page):
     packs = page.facts["packs"]
     assert len(packs) >= 6 and sum(p["base"] for p in packs) == 1
@@ -352,7 +387,9 @@ def test_a_large_folder_stays_small(packer):
     html = result.to_html([])
     assert len(html.encode()) < 5_000_000
     page = Page(html)
-    assert "are not shown" in html and len(page.segments) <= 4000
+    assert "are left out" not in html and len(page.segments) <= 4000
+    titles = {name: kind for name, kind in page.facts["columns"].items() if "$" in kind}
+    assert set(titles) >= {"doc", "tokens", "density"} and page.facts["listed"]["open"]
     shown = sum("data-d" in a for tag, a in page.tags if tag == "details")
     assert 1 <= shown <= 61
     assert "Nothing of the query." in page.segments.values(), "what is kept is shown, however irrelevant"

@@ -5,6 +5,7 @@ python tests/test_report_browser.py
 """
 
 import base64
+import contextlib
 import io
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import browser
 import pytest
 
 import fieldpack as fp
+from fieldpack.report import documents as report_documents
 from fieldpack.report import field_page, field_view
 
 image = pytest.importorskip("PIL.Image")
@@ -38,6 +40,17 @@ def documents():
     return out
 
 
+@contextlib.contextmanager
+def listing(rows):
+    """From `rows` segments on a page is a list that draws what is in sight."""
+    before = report_documents.MOST_ROWS
+    report_documents.MOST_ROWS = rows
+    try:
+        yield
+    finally:
+        report_documents.MOST_ROWS = before
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder, packer = tmp_path_factory.mktemp("pages"), fp.ContextPacker(enough=1.0)
@@ -48,6 +61,11 @@ def pages(tmp_path_factory):
         "compare": result.to_html(compare=result.repack(60)),
         "field": field_page(field_view(explored.corpus, explored.reading)),
     }
+    evil = "</script><img src=x onerror=\"document.title='broken'\"> \u2028 🌙 refunds\r\n"
+    many = [*documents(), fp.Document("evil", evil), fp.Document("long", "word " * 4000)]
+    with listing(100):
+        htmls["listed"] = packer.pack("When are refunds paid, and to which card?", many, 160).to_html()
+        htmls["listed-field"] = field_page(field_view(explored.corpus, explored.reading))
     for name, html in htmls.items():
         (folder / f"{name}.html").write_text(html, "utf-8")
     return folder
@@ -120,6 +138,76 @@ def test_a_bar_is_as_long_as_its_number(tab, pages):
     for width, value in rows:
         number, _, most = value.partition(" of ")
         assert width == pytest.approx(100 * abs(float(number)) / float(most or 1), abs=0.6)
+
+
+FIND = "document.getElementById('find')"
+FRAMES = "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+ROWS = "[...document.querySelectorAll('#docs .s')]"
+
+
+def shown_all(tab):
+    """Everything is to be shown: all text, and every document open."""
+    tab.value("view.value = 'all'")
+    tab.value("view.dispatchEvent(new Event('change'))")
+    closed = "[...document.querySelectorAll('#docs .doc:not([open]) > summary')]"
+    for place in ("0", "docs.scrollHeight"):
+        tab.value(f"docs.scrollTop = {place}; {FRAMES}")
+        while tab.value(f"{closed}.length"):
+            tab.value(f"{closed}[0].click(); docs.scrollTop = {place}; {FRAMES}")
+
+
+def test_a_long_list_draws_what_is_in_sight_and_shows_every_passage(tab, pages):
+    opened(tab, pages, "listed")
+    assert tab.value(SEEN), "the first kept passage is on the screen, and not under the bar"
+    shown_all(tab)
+    total = tab.value("JSON.parse(document.getElementById('data').textContent).segments.reduce((a, b) => a + b)")
+    seen, texts, place = set(), {}, 0
+    while place <= tab.value("docs.scrollHeight"):
+        tab.value(f"docs.scrollTop = {place}; {FRAMES}")
+        for row, text in tab.value(ROWS + ".map((s) => [Number(s.dataset.r), s.textContent])"):
+            seen.add(row)
+            texts[row] = text
+        assert tab.value(ROWS + ".length") < total / 2
+        place += 500
+    assert seen == set(range(total)), "no passage is lost between two screens"
+    whole = [d.text for d in documents()]
+    assert any("onerror" in t for t in texts.values()) and tab.value("document.title").startswith("fieldpack")
+    assert all(any(t.strip() in w for w in whole) for t in list(texts.values())[:100])
+    assert tab.value("document.querySelectorAll('#docs img').length") == 0 and tab.errors == []
+
+
+def test_keys_search_and_gaps_in_a_long_list(tab, pages):
+    opened(tab, pages, "listed")
+    key = "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'WHICH'}))"
+    inside = """(() => { const box = (e) => document.querySelector(e).getBoundingClientRect();
+      const k = box('.s.on'), d = box('#docs');
+      return k.top >= d.top - 1 && k.bottom <= d.bottom + 1 && k.top >= 0 && k.bottom <= innerHeight; })()"""
+    first = tab.value("place.textContent")
+    tab.value(key.replace("WHICH", "n"))
+    assert tab.value("place.textContent") != first and tab.value(inside)
+    tab.value(key.replace("WHICH", "k"))
+    dropped = "[...document.querySelectorAll('#docs .s:not(.k)')].length"
+    assert tab.value(dropped) == 0 and tab.value("document.querySelectorAll('.more-here').length") > 0
+    tab.value("document.querySelector('.more-here').click()")
+    assert tab.value(dropped) > 0, "a gap opens"
+    tab.value(f"{FIND}.value = 'note 39 of brewing'; {FIND}.dispatchEvent(new Event('input'))")
+    tab.until("found.textContent.startsWith('1 of ')")
+    assert "Note 39 of brewing" in tab.value("document.querySelector('.s.on.found').textContent") and tab.value(inside)
+    tab.value("document.querySelector('.s.on').focus()")
+    before = tab.value("Number(document.activeElement.dataset.r)")
+    tab.key("ArrowDown")
+    assert tab.value("Number(document.activeElement.dataset.r)") > before
+    tab.value(f"{FIND}.value = 'no such words'; {FIND}.dispatchEvent(new Event('input'))")
+    tab.until("found.textContent === 'none'")
+    assert tab.errors == []
+
+
+def test_a_long_field_is_a_list_too(tab, pages):
+    opened(tab, pages, "listed-field", 390, 844)
+    assert tab.value("document.querySelectorAll('#docs .doc').length") == len(PARTS)
+    tab.value("document.querySelectorAll('#docs .doc > summary')[2].click()")
+    assert tab.value(ROWS + ".length") > 0
+    assert tab.value("document.documentElement.scrollWidth") <= 390 and tab.errors == []
 
 
 LOOK_OF = {

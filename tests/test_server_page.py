@@ -8,6 +8,9 @@ import pytest
 from serving import app, running_well
 from starlette.testclient import TestClient
 
+import fieldpack as fp
+from fieldpack.report import pack_map
+
 
 @pytest.fixture(scope="module")
 def client():
@@ -26,11 +29,12 @@ def test_the_page_is_alone_and_locked(client):
     rules = page.headers["content-security-policy"]
     assert "default-src 'none'" in rules and "unsafe" not in rules and "trusted-types 'none'" in rules
     names = re.findall(r'(?:src|href)="([^"]*)"', page.text)
-    assert set(names) == {"/page.css", "/page.js", "#view", "data:,"}
+    assert set(names) == {"/page.css", "/map.js", "/page.js", "#view", "/docs", "data:,"}
     assert "<style" not in page.text and "style=" not in page.text and not re.search(r"\son\w+=", page.text)
     script = client.get("/page.js")
     assert script.headers["content-type"].startswith("text/javascript")
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|https?://", script.text)
+    for code in (script.text, client.get("/map.js").text.replace("http://www.w3.org/2000/svg", "")):
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|https?://", code)
     for answer in (page, script, client.get("/page.css"), client.get("/healthz")):
         assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["x-frame-options"] == "DENY"
 
@@ -110,3 +114,51 @@ def test_a_long_document_stays_short_and_nothing_covers_the_settings_of_a_phone(
         b.value("document.activeElement.blur(); dispatchEvent(new KeyboardEvent('keydown', {key: 'k', bubbles: true}))")
         shown = "[...document.querySelectorAll('.passage.dim')].filter((s) => s.offsetParent !== null).length"
         assert b.value(shown) == 0 and b.errors == []
+
+
+def test_the_map_is_that_of_the_report_and_two_packs_stand_side_by_side(service, client, tmp_path):
+    texts = [
+        f"{name} is a town in the north. It has {k} bridges.\n\nFish is sold there." for k, name in enumerate("ABCDE")
+    ]
+    asked = {"query": "Which town has bridges?", "documents": texts, "budget": 30, "map": True}
+    answer = client.post("/v1/pack", json=asked).json()
+    view = fp.ContextPacker().pack(asked["query"], texts, 30).view()
+    assert answer["map"] == json.loads(json.dumps(pack_map(view)))
+    assert "map" not in client.post("/v1/pack", json={**asked, "map": False}).json()
+    if browser.found() is None:
+        return
+    with browser.Browser(tmp_path / "profile") as b:
+        b.open(service + "#try", width=1400, height=900)
+        b.until("document.querySelectorAll('#map .p.k').length > 0")
+        assert b.value("document.querySelectorAll('#map .query').length") == 1
+        lit = b.value("document.querySelectorAll('#map .p.k').length")
+        b.value("document.querySelector('#map .p.k').dispatchEvent(new MouseEvent('click'))")
+        assert b.value("why.textContent").startswith("Kept")
+        b.value("other.value = 'half'; other.dispatchEvent(new Event('change'))")
+        b.until("document.querySelectorAll('.passage.new').length > 0")
+        assert "the other keeps" in b.value("document.getElementById('facts').textContent")
+        b.value("other.value = 'none'; query.value = 'Which bread rests overnight?'; soon(0)")
+        b.until("document.querySelectorAll('.passage.gone').length > 0")
+        b.value("other.value = ''; query.value = ''; soon(0)")
+        b.until("document.querySelectorAll('#map .query').length === 0")
+        assert b.value("document.querySelectorAll('.passage.lit').length") > 0, (
+            "without a question: what they are about"
+        )
+        assert b.value(BUDGET.replace("N", "2000") + "; 1")
+        b.until(f"document.querySelectorAll('#map .p.k').length > {lit}")
+        assert b.errors == []
+
+
+def test_the_addresses_are_described_on_a_page_that_loads_nothing(client):
+    page = client.get("/docs")
+    assert page.status_code == 200 and page.headers["content-security-policy"].startswith("default-src 'none'")
+    document = client.get("/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert f'id="{operation["operationId"]}"' in page.text and f"{method.upper()} {path}" in page.text
+    for name, schema in document["components"]["schemas"].items():
+        assert f'id="record-{name}"' in page.text
+        assert all(f"<code>{key}</code>" in page.text for key in schema.get("properties", {}))
+    links = set(re.findall(r'href="#([^"]+)"', page.text))
+    assert links <= set(re.findall(r'id="([^"]+)"', page.text))
+    assert set(re.findall(r'(?:src|href)="([^"#]+)"', page.text)) == {"/page.css", "/", "/openapi.json", "data:,"}

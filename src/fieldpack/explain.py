@@ -21,13 +21,13 @@ _MATCH = 0.6
 _DUPLICATE = 0.5
 
 
-def shown(probability: float) -> str:
-    """A probability with two significant digits, never rounded to 0 or 1."""
+def two_digits(probability: float) -> str:
+    """A probability with two significant digits, never rounded to 0 or 1: 0.46, 0.0031, <0.0001, >0.99."""
     if probability < 1e-4:
-        return "below 0.0001"
+        return "<0.0001"
     if probability > 0.99:
-        return "above 0.99"
-    return np.format_float_positional(probability, 2, fractional=False, min_digits=2)
+        return ">0.99"
+    return f"{probability:#.2g}"
 
 
 def percent(share: float) -> str:
@@ -102,7 +102,7 @@ class Explanation:
             return "kept out by the caller"
         if p < self.threshold:
             return (
-                f"{self._score(row)} is below the boundary's {shown(self.threshold)}; "
+                f"{self._score(row)} is below the boundary's {two_digits(self.threshold)}; "
                 f"enters with min_relevance <= {np.floor(p * 1e4) / 1e4:.4g}"
             )
         cost = int(self.problem.cost[row]) - 1
@@ -147,7 +147,7 @@ class Explanation:
         return out
 
     def _score(self, row: int) -> str:
-        p = f"{shown(float(self.relevance.total[row]))} (rank {int(self._rank[row])} of {len(self._rank)})"
+        p = f"{two_digits(float(self.relevance.total[row]))} (rank {int(self._rank[row])} of {len(self._rank)})"
         if self.basins is None:
             return f"relevance {p}"
         parts = {name.replace("_", " "): float(values[row]) for name, values in self.relevance.parts.items()}

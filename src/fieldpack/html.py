@@ -15,8 +15,12 @@ _BAR = '<span style="display:inline-block;height:.7em;width:{:.0f}px;background:
 
 def escape(value: object) -> str:
     """For element content and quoted attributes: markup escaped, control characters and lone surrogates replaced."""
-    readable = _SURROGATES.sub("\ufffd", _RETURNS.sub("\n", str(value)).translate(_CONTROLS))
-    return html.escape(readable, quote=True)
+    return html.escape(readable(value), quote=True)
+
+
+def readable(value: object) -> str:
+    """Text as a page shows it: line ends are newlines, control characters and lone surrogates are U+FFFD."""
+    return _SURROGATES.sub("\ufffd", _RETURNS.sub("\n", str(value)).translate(_CONTROLS))
 
 
 def bar(share: float, width: float = 60.0, colour: str = "#0072b2") -> str:

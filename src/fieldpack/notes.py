@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldpack.explain import shown
+from fieldpack.explain import two_digits
 from fieldpack.packing.fit import Fitted
 from fieldpack.packing.problem import missing_contexts
 from fieldpack.scored import Scored
@@ -41,8 +41,8 @@ def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:
         if not len(best):
             return "all segments were kept out by the caller"
         return (
-            f"nothing is relevant enough: the best segment has relevance {shown(float(best.max()))}, "
-            f"the boundary is at {shown(min_relevance)}"
+            f"nothing is relevant enough: the best segment has relevance {two_digits(float(best.max()))}, "
+            f"the boundary is at {two_digits(min_relevance)}"
         )
     likeliest = int(np.where(problem.eligible, problem.logit, -np.inf).argmax())
     needed = int(problem.cost[likeliest]) - 1

@@ -247,7 +247,7 @@ class Result(OldResultNames):
 
         if packs is None:
             packs = at_other_budgets(self.segments.tokens, self.budget, self.repack if compare is None else None)
-        return pack_page(self._view(packs, compare))
+        return pack_page(self.view(packs, compare))
 
     def comparison(self, other: Result, name: str = "") -> Comparison:
         """What another pack keeps, as segments of this one, for `to_html(compare=...)`. name: its title."""
@@ -258,8 +258,8 @@ class Result(OldResultNames):
         kept = [(c.doc_id, c.start, c.end) for c in other.citations]
         return comparison_of(self.corpus.documents, self.segments, name=name, tokens=other.tokens, ranges=kept)
 
-    def _view(self, packs: Sequence[Result], compare: Result | Comparison | None) -> PackView:
-        """What the page draws."""
+    def view(self, packs: Sequence[Result] = (), compare: Result | Comparison | None = None) -> PackView:
+        """The numbers that a page draws."""
         from fieldpack.report import OtherPack, PackView, field_view
 
         relevance, packing = self.relevance, self.packing

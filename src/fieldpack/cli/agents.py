@@ -13,7 +13,7 @@ import typer
 
 from fieldpack.cli.agent_options import ExpandOptions, HookOptions, TrimOptions
 from fieldpack.cli.inputs import read_text
-from fieldpack.cli.options import takes
+from fieldpack.cli.takes import takes
 from fieldpack.errors import InputError
 
 if TYPE_CHECKING:

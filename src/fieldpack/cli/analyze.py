@@ -14,7 +14,7 @@ from fieldpack.analysis.waste import Place, cuts, repeats
 from fieldpack.cli.context_options import AnalyzeOptions
 from fieldpack.cli.decisions import place_in_lines
 from fieldpack.cli.inputs import packer_of, read_text
-from fieldpack.cli.options import takes
+from fieldpack.cli.takes import takes
 from fieldpack.cli.terminal import bar, beginning, console, escaped, one_line, shortened
 from fieldpack.errors import InputError
 from fieldpack.request import checked_documents

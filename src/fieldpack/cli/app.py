@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from fieldpack.cli import agents, packing, services, tools
 from fieldpack.cli.analyze import analyze
 from fieldpack.cli.evaluate import evaluate
 from fieldpack.errors import BudgetError, FieldpackError
+
+
+class PlainCommand(TyperCommand):
+    """A verb whose arguments are named in its help without Python's types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As typer has them; newer versions write a type such as <list[str]> behind each argument."""
+        params = super().get_params(ctx)
+        for param in params:
+            if param.param_type_name == "argument":
+                param.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
+        return params
+
 
 app = typer.Typer(
     name="fieldpack",
@@ -24,12 +38,28 @@ app = typer.Typer(
 )
 app.add_typer(tools.shell_app, name="shell")
 app.add_typer(agents.hook_app, name="hook")
-for _verb in (
-    *(packing.pack, packing.batch, packing.index, tools.field, tools.demo, tools.plan, tools.compress, tools.models),
-    *(tools.calibrate, tools.bench, services.serve, agents.trim, agents.expand, analyze, evaluate),
-):
-    app.command()(_verb)
-app.command(context_settings={"allow_interspersed_args": False})(services.mcp)  # the rest is another command's
+_MCP = "Serve tools over the Model Context Protocol."
+_VERBS: dict[Callable[..., None], str] = {
+    packing.pack: "Pack documents into a token budget.",
+    packing.batch: "Pack a file of tasks, here or on a Ray cluster.",
+    packing.index: "Read documents once, for `pack --index`.",
+    tools.field: "What documents are about: topics, passages, places.",
+    tools.demo: "Pack fieldpack's own documents, and show why.",
+    tools.plan: "Divide a context window among the sections of a prompt.",
+    tools.compress: "Make one text shorter, without a language model.",
+    tools.models: "List the shipped models, or verify their files.",
+    tools.calibrate: "Fit --min-relevance from labelled queries.",
+    tools.bench: "Measure fieldpack beside the real peer libraries.",
+    services.serve: "Serve packs, plans and fields over HTTP.",
+    agents.trim: "Trim the output of a command for a question.",
+    agents.expand: "Print what was left out of a trimmed output.",
+    analyze: "Say what a context repeats, and what it wastes.",
+    evaluate: "Hold a pack against your pipeline; can fail a build.",
+}
+for _verb, _short in _VERBS.items():
+    app.command(cls=PlainCommand, short_help=_short)(_verb)
+# What follows the first word that is no option of `mcp` is another command's.
+app.command(cls=PlainCommand, short_help=_MCP, context_settings={"allow_interspersed_args": False})(services.mcp)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from fieldpack.cli.terminal import bar, beginning, escaped, one_line, shortened, two_digits
+from fieldpack.cli.terminal import bar, beginning, escaped, one_line, shortened
+from fieldpack.explain import two_digits
 from fieldpack.packing.render import line_range
 
 if TYPE_CHECKING:

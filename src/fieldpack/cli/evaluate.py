@@ -19,7 +19,8 @@ from fieldpack.cli import show
 from fieldpack.cli.context_options import EvaluateOptions
 from fieldpack.cli.inputs import packer_of
 from fieldpack.cli.labels import examples_of
-from fieldpack.cli.options import CalibrateOptions, takes
+from fieldpack.cli.options import CalibrateOptions
+from fieldpack.cli.takes import takes
 from fieldpack.cli.terminal import bar, beginning, console, escaped, one_line
 from fieldpack.errors import InputError
 

@@ -1,16 +1,12 @@
-"""The options of every verb, one record each. `takes` turns a verb with such a record into a function for typer."""
+"""The options of every verb, one record each."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated
 
 import typer
-
-R = TypeVar("R")
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders; - reads standard input.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="static | minilm | cascade | a folder, hub name or URL.")]
@@ -26,31 +22,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Also write a self-contained HTML report.")]
 Ray = Annotated[str | None, typer.Option("--ray", help="Work on a Ray cluster: HOST:PORT of its head, auto, or local.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes on the cluster; as many as it holds.")]
-
-
-def takes(record: type[R]) -> Callable[[Callable[[R], None]], Callable[..., None]]:
-    """For a verb with one parameter, a dataclass: the verb as a function with one keyword for each field of it."""
-    hints = get_type_hints(record, include_extras=True)
-    parameters = [
-        inspect.Parameter(
-            f.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if f.default is MISSING else f.default,
-            annotation=hints[f.name],
-        )
-        for f in fields(record)  # type: ignore[arg-type]
-    ]
-
-    def decorate(verb: Callable[[R], None]) -> Callable[..., None]:
-        def run(**values: Any) -> None:
-            verb(record(**values))
-
-        run.__name__, run.__doc__ = verb.__name__, verb.__doc__
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {}
-        return run
-
-    return decorate
 
 
 @dataclass(frozen=True, kw_only=True)

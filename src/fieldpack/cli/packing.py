@@ -26,7 +26,8 @@ from fieldpack.cli.inputs import (
     with_score,
     write_text,
 )
-from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks, takes
+from fieldpack.cli.options import BatchOptions, IndexOptions, PackerOptions, PackOptions, Tasks
+from fieldpack.cli.takes import takes
 from fieldpack.errors import BudgetError, InputError
 from fieldpack.packing.enough import ENOUGH
 from fieldpack.protocols import Progress

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import typer
 
 from fieldpack.cli.agent_options import McpOptions
-from fieldpack.cli.options import ServeOptions, takes
+from fieldpack.cli.options import ServeOptions
+from fieldpack.cli.takes import takes
 from fieldpack.errors import InputError
 
 

@@ -38,13 +38,6 @@ def shortened(text: str, width: int) -> str:
     return f"{text[: width - 1 - tail]}…{text[-tail:]}"
 
 
-def two_digits(probability: float) -> str:
-    """A probability with two significant digits: 0.46, 0.0031."""
-    if probability <= 0:
-        return "0"
-    return f"{probability:.2f}" if probability >= 0.095 else f"{probability:.2g}" if probability >= 1e-4 else "<0.0001"
-
-
 def table(columns: Sequence[str]) -> Table:
     """An empty table with these columns; numbers stand at the right."""
     from rich.box import SIMPLE_HEAD

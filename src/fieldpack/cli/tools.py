@@ -17,8 +17,8 @@ from fieldpack.cli.options import (
     FileOptions,
     Json,
     PlanOptions,
-    takes,
 )
+from fieldpack.cli.takes import takes
 from fieldpack.errors import AssetError, InputError
 
 shell_app = typer.Typer(help="Check protocol shells and fractal.json.", no_args_is_help=True)

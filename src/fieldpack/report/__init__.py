@@ -7,7 +7,7 @@ from typing import Any
 
 from fieldpack.report.compare import comparison_of
 from fieldpack.report.packs import at_other_budgets
-from fieldpack.report.page import field_page, pack_page
+from fieldpack.report.page import field_page, pack_map, pack_page
 from fieldpack.report.snippets import pack_snippet
 from fieldpack.report.view import Comparison, FieldView, OtherPack, PackView, field_view
 
@@ -20,6 +20,7 @@ __all__ = [
     "comparison_of",
     "field_page",
     "field_view",
+    "pack_map",
     "pack_page",
     "pack_snippet",
     "result_page",

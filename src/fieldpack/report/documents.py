@@ -14,6 +14,12 @@ from fieldpack.types import KINDS, BoolArray, Document, FloatArray, IntArray
 
 MOST_ROWS = 4000
 MOST_BYTES = 1_500_000
+"""Up to these a page holds all its segments as HTML; a larger one is a list that draws what is in sight."""
+LISTED_ROWS = 200_000
+LISTED_CHARACTERS = 40_000_000
+"""Segments, and characters of them, that such a list holds at most."""
+_OPENING = 300
+"""Segments that a page with such a list has as HTML: what is seen before its script has run, and without one."""
 MOST_IN_ROW = 8000
 """Characters of one segment that are shown; the segment itself is packed whole."""
 _MOST_NAMES = 300
@@ -24,12 +30,15 @@ _MARKS = {"heading": " h", "code": " c", "table": " c"}
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """html: all documents; rows: the segments shown, ascending, `data-r` of an element being an index into them;
-    hidden: how many are not shown."""
+    """html: all documents, or those of the first segments where there is a list; rows: the segments of the page,
+    ascending, `data-r` of an element being an index into them; hidden: how many the page leaves out; listed: whether
+    the page's script draws them; opened: documents that stand open at first."""
 
     html: str
     rows: IntArray
     hidden: int
+    listed: bool
+    opened: tuple[int, ...]
 
 
 def body(
@@ -47,38 +56,44 @@ def body(
     default those that are lit.
     """
     opened = inside if opened is None else opened
-    rows, pieces = _chosen(field, first, value, cut)
-    bounds = np.searchsorted(field.rows.doc, np.arange(len(field.documents) + 1))
-    at = np.searchsorted(rows, bounds)
-    out, bare = [], []
-    for d, document in enumerate(field.documents):
-        numbers = range(int(at[d]), int(at[d + 1]))
-        whole = range(int(bounds[d]), int(bounds[d + 1]))
-        if len(numbers):
-            blocks = _blocks(
-                _Shown(field, document, inside, pieces), rows[numbers.start : numbers.stop], numbers, whole
-            )
-            out.append(_document(document, d, blocks, is_open=bool(opened[whole.start : whole.stop].any())))
-        elif document.text.strip():
-            bare.append(document)
-    return Body("".join(out) + _bare(bare), rows, len(field.rows) - len(rows))
+    order = np.lexsort((np.arange(len(value)), -value, ~first))
+    pieces = _pieces(field, order[:MOST_ROWS], cut)
+    listed = len(pieces) < len(field.rows)
+    written = np.array(sorted(list(pieces)[:_OPENING] if listed else pieces), np.int64)
+    rows = _listed(field, order) if listed else written
+    html = _html(_Shown(field, inside, pieces, rows), written, opened)
+    open_documents = np.unique(field.rows.doc[opened]).tolist()
+    return Body(html, rows, len(field.rows) - len(rows), listed, tuple(open_documents))
 
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """A document of a field, what of it is lit, and the HTML of every row that is shown."""
+    """A field, what of it is lit, the HTML of every row that is written, and all rows of the page."""
 
     field: FieldView
-    document: Document
     inside: BoolArray
     pieces: dict[int, str]
+    rows: IntArray
 
 
-def _chosen(
-    field: FieldView, first: BoolArray, value: FloatArray, cut: tuple[int, int] | None
-) -> tuple[IntArray, dict[int, str]]:
-    """The rows that fit on a page of bounded size, and their text as HTML."""
-    order = np.lexsort((np.arange(len(value)), -value, ~first))[:MOST_ROWS]
+def _html(shown: _Shown, rows: IntArray, opened: BoolArray) -> str:
+    """The documents of the rows that are written; the names of those without one."""
+    field = shown.field
+    bounds = np.searchsorted(field.rows.doc, np.arange(len(field.documents) + 1))
+    at = np.searchsorted(rows, bounds)
+    out, bare = [], []
+    for d, document in enumerate(field.documents):
+        whole = range(int(bounds[d]), int(bounds[d + 1]))
+        if at[d] < at[d + 1]:
+            blocks = _blocks(shown, document, rows[at[d] : at[d + 1]], whole)
+            out.append(_document(document, d, blocks, is_open=bool(opened[whole.start : whole.stop].any())))
+        elif document.text.strip():
+            bare.append(document)
+    return "".join(out) + _bare(bare)
+
+
+def _pieces(field: FieldView, order: IntArray, cut: tuple[int, int] | None) -> dict[int, str]:
+    """The text as HTML of the rows, in the given order, that fit on a page of bounded size."""
     pieces: dict[int, str] = {}
     size = 0
     for row in order.tolist():
@@ -87,7 +102,14 @@ def _chosen(
         if size > MOST_BYTES and pieces:
             break
         pieces[row] = piece
-    return np.array(sorted(pieces), np.int64), pieces
+    return pieces
+
+
+def _listed(field: FieldView, order: IntArray) -> IntArray:
+    """The rows that fit into a list, ascending."""
+    lengths = np.minimum(field.rows.end - field.rows.start, MOST_IN_ROW)[order]
+    fitting = int(np.searchsorted(np.cumsum(lengths, dtype=np.int64), LISTED_CHARACTERS, side="right"))
+    return np.asarray(np.sort(order[: min(max(fitting, 1), LISTED_ROWS)]), np.int64)
 
 
 def _piece(field: FieldView, row: int, cut: int | None) -> str:
@@ -105,9 +127,9 @@ def _more(characters: int) -> str:
     return f'<span class="more"> … {characters:,} more characters</span>' if characters > 0 else ""
 
 
-def _blocks(shown: _Shown, rows: IntArray, numbers: range, whole: range) -> list[str]:
-    """The paragraphs of the rows that are shown, with a mark for every gap between them. numbers: of these rows among
-    all that the page shows; whole: all rows of the document."""
+def _blocks(shown: _Shown, document: Document, rows: IntArray, whole: range) -> list[str]:
+    """The paragraphs of the rows that are written, with a mark for every gap between them. whole: all rows of the
+    document."""
     blocks: list[str] = []
     parent = shown.field.rows.parent
     next_row = whole.start
@@ -118,7 +140,7 @@ def _blocks(shown: _Shown, rows: IntArray, numbers: range, whole: range) -> list
         paragraph = rows[first:stop].tolist()
         if paragraph[0] != next_row:
             blocks.append(_gap(shown.field, next_row, paragraph[0]))
-        blocks.append(_paragraph(shown, paragraph, numbers[first]))
+        blocks.append(_paragraph(shown, document, paragraph))
         next_row = paragraph[-1] + 1
     if next_row < whole.stop:
         blocks.append(_gap(shown.field, next_row, whole.stop))
@@ -136,8 +158,9 @@ def _document(document: Document, number: int, blocks: Sequence[str], is_open: b
     )
 
 
-def _paragraph(shown: _Shown, rows: Sequence[int], number: int) -> str:
-    s, document = shown.field.rows, shown.document
+def _paragraph(shown: _Shown, document: Document, rows: Sequence[int]) -> str:
+    s = shown.field.rows
+    number = int(np.searchsorted(shown.rows, rows[0]))
     out = []
     for k, row in enumerate(rows):
         if k:

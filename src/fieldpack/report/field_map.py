@@ -1,4 +1,4 @@
-"""The field on a plane as SVG, and the resonance matrix in basin order as bytes for a canvas."""
+"""The field on a plane, as places that `map.js` draws; and the resonance matrix in basin order, as bytes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.field.attractors import Attractors
-from fieldpack.field.plane import Plane, basin_order, plane
-from fieldpack.html import escape as text
+from fieldpack.field.plane import basin_order, plane
+from fieldpack.report.view import FieldView
 from fieldpack.types import BoolArray, FloatArray, IntArray
 
 MOST_POINTS, MOST_CELLS = 1500, 200
+_FEW_POINTS = 60
 FEWEST = 3
 """Fewer rows are no field to look at."""
 WIDTH, HEIGHT, _EDGE = 640, 480, 28
@@ -34,54 +35,58 @@ def sampled(order: IntArray, first: BoolArray, most: int) -> IntArray:
     return order[chosen[order]]
 
 
-def svg(
-    x: FloatArray,
-    attractors: Attractors,
-    *,
-    queries: FloatArray | None = None,
-    first: BoolArray,
-    kept: BoolArray,
-    mass: IntArray,
-    names: Sequence[str],
-) -> tuple[str, float]:
-    """SVG of the rows x (g, d), and the share of their variance that it shows; "" for fewer than FEWEST.
+def picture(
+    field: FieldView, queries: FloatArray | None, *, first: BoolArray, kept: BoolArray, names: Sequence[str]
+) -> dict[str, Any] | None:
+    """What `map.js` draws, for JSON; None for fewer than FEWEST paragraphs with known words.
 
-    first (g,): points that are drawn whatever their number; kept (g,): lit; mass (g,): tokens; names: of attractors.
+    queries (q, d); first (g,): paragraphs that are drawn whatever their number; kept (g,): lit; names: of attractors.
+    points: [paragraph, x, y, radius, basin, lit]; centers: [x, y, radius]; queries: [x, y]; labels: [text, x, y,
+    anchor]; about: what is to be known of the map.
     """
+    x, attractors = field.vectors, field.attractors
     drawn = _drawn(x, attractors)
     if len(drawn) < FEWEST:
-        return "", 0.0
+        return None
     flat = plane(x, attractors, queries)
     rows = sampled(drawn, first, MOST_POINTS)
     rows = rows[np.argsort(kept[rows], kind="stable")]  # what is lit is drawn on top
     place = _Frame(np.concatenate([flat.rows[rows], flat.centers, flat.queries]))
-    radius = np.clip(1.6 + 0.32 * np.sqrt(mass), 2.2, 7.5)
-    points = "".join(
-        f'<circle class="p {_basin(attractors, g)}{" k" if kept[g] else ""}" data-g="{g}" {place.at(flat.rows[g])} '
-        f'r="{radius[g]:.1f}"/>'
-        for g in rows.tolist()
-    )
-    centers = [(*place.xy(c), r) for c, r in zip(flat.centers, _sizes(attractors), strict=True)]
+    radius = _radius(field.mass, len(rows))
+    centers = [[*place.xy(c), r] for c, r in zip(flat.centers, _sizes(attractors), strict=True)]
     queries_at = [place.xy(q) for q in flat.queries]
-    labels = _Labels([*centers, *((x, y, 13.0) for x, y in queries_at)])
-    marks = _queries(queries_at, labels)
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="map-about">',
-        f"<g>{_threads(flat, attractors, place, rows)}</g><g>{points}</g>",
-        f'<g class="marks">{_centers(centers, names, labels)}{marks}</g></svg>',
-    ]
-    return "".join(parts), flat.explained
+    labels = _Labels([*centers, *([x, y, 13.0] for x, y in queries_at)])
+    placed = [labels.put(names[k], x, y, r + 4) for k, (x, y, r) in enumerate(centers)]
+    one = len(queries_at) == 1
+    placed += [labels.put("query" if one else f"query {q + 1}", x, y, 16) for q, (x, y) in enumerate(queries_at)]
+    about = (
+        f"{len(x):,} paragraphs by their vectors, on two axes that show {flat.explained:.0%} of their spread: near on "
+        "the map means near in meaning, but what is near in meaning can lie apart."
+    )
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "points": [
+            [g, *place.xy(flat.rows[g]), float(radius[g]), int(attractors.basin[g]), bool(kept[g])]
+            for g in rows.tolist()
+        ],
+        "centers": centers,
+        "queries": queries_at,
+        "labels": [label for label in placed if label],
+        "about": about,
+    }
+
+
+def _radius(mass: IntArray, points: int) -> FloatArray:
+    """(g,) by the tokens; a few points would be lost on the plane, and are larger."""
+    scale = 1.8 if points <= _FEW_POINTS else 1.0
+    return np.asarray(np.round(scale * np.clip(1.6 + 0.32 * np.sqrt(mass), 2.2, 7.5), 1), np.float64)
 
 
 def _drawn(x: FloatArray, attractors: Attractors) -> IntArray:
     """Rows in basin order without those of zeros, which are texts without known words."""
     order = basin_order(x, attractors)
     return np.asarray(order[(x[order] ** 2).sum(1) > 0], np.int64)
-
-
-def _basin(attractors: Attractors, g: int) -> str:
-    own = int(attractors.basin[g])
-    return f"b{own % COLOURS}" if own >= 0 else "b-none"
 
 
 class _Frame:
@@ -95,57 +100,24 @@ class _Frame:
             self._scale = 1.0
         self._middle = (low + high) / 2
 
-    def xy(self, point: npt.NDArray[Any]) -> tuple[float, float]:
+    def xy(self, point: npt.NDArray[Any]) -> list[float]:
         dx, dy = (point - self._middle) * self._scale
-        return WIDTH / 2 + float(dx), HEIGHT / 2 - float(dy)
-
-    def at(self, point: npt.NDArray[Any]) -> str:
-        x, y = self.xy(point)
-        return f'cx="{x:.1f}" cy="{y:.1f}"'
-
-
-def _threads(flat: Plane, attractors: Attractors, place: _Frame, drawn: IntArray) -> str:
-    """A line from each attractor to every drawn row of its basin."""
-    out = []
-    for k in range(len(attractors)):
-        x, y = place.xy(flat.centers[k])
-        ends = [place.xy(flat.rows[g]) for g in drawn[attractors.basin[drawn] == k].tolist()]
-        lines = "".join(f"M{x:.0f} {y:.0f}L{a:.0f} {b:.0f}" for a, b in ends)
-        out.append(f'<path class="thread b{k % COLOURS}" d="{lines}"/>')
-    return "".join(out)
+        return [round(WIDTH / 2 + float(dx), 1), round(HEIGHT / 2 - float(dy), 1)]
 
 
 def _sizes(attractors: Attractors) -> list[float]:
     most = max([float(s) for s in attractors.strength], default=1.0)
-    return [9 + 5 * float(s) / max(most, 1e-9) for s in attractors.strength]
-
-
-def _centers(centers: Sequence[tuple[float, float, float]], names: Sequence[str], labels: _Labels) -> str:
-    return "".join(
-        f'<g class="center b{k % COLOURS}" transform="translate({x:.1f} {y:.1f})">'
-        f'<path d="M0 {-r:.1f}L{r:.1f} 0L0 {r:.1f}L{-r:.1f} 0Z"/>'
-        f'<text class="number" y="3.8" text-anchor="middle">{k + 1}</text></g>{labels.put(names[k], x, y, r + 4)}'
-        for k, (x, y, r) in enumerate(centers)
-    )
-
-
-def _queries(places: Sequence[tuple[float, float]], labels: _Labels) -> str:
-    out = []
-    for q, (x, y) in enumerate(places):
-        name = labels.put("query" if len(places) == 1 else f"query {q + 1}", x, y, 16)
-        mark = '<circle r="9"/><path d="M-14 0H14M0 -14V14"/>'
-        out.append(f'<g class="query" transform="translate({x:.1f} {y:.1f})">{mark}</g>{name}')
-    return "".join(out)
+    return [round(9 + 5 * float(s) / max(most, 1e-9), 1) for s in attractors.strength]
 
 
 class _Labels:
     """Names next to their marks, each at the first of four places where it covers no other name or mark."""
 
-    def __init__(self, marks: Sequence[tuple[float, float, float]]) -> None:
+    def __init__(self, marks: Sequence[Sequence[float]]) -> None:
         self._taken = [(x - r, y - r, x + r, y + r) for x, y, r in marks]
 
-    def put(self, name: str, x: float, y: float, away: float) -> str:
-        """SVG of the name, or nothing when no place is free."""
+    def put(self, name: str, x: float, y: float, away: float) -> list[Any]:
+        """[text, x, y, anchor] of the name; [] when no place is free."""
         width = 7.2 * len(name)
         for anchor, dx, dy in (
             ("start", away, 4.0),
@@ -158,10 +130,8 @@ class _Labels:
             inside = box[0] >= 0 and box[1] >= 0 and box[2] <= WIDTH and box[3] <= HEIGHT
             if name and inside and not any(_overlap(box, other) for other in self._taken):
                 self._taken.append(box)
-                return (
-                    f'<text class="label" x="{x + dx:.1f}" y="{y + dy:.1f}" text-anchor="{anchor}">{text(name)}</text>'
-                )
-        return ""
+                return [name, round(x + dx, 1), round(y + dy, 1), anchor]
+        return []
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

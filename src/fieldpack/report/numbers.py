@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fieldpack.analysis.token_value import surprisal, uniqueness
 from fieldpack.relevance.stopwords import STOPWORDS
+from fieldpack.report.payload import Form, Numbers
 from fieldpack.report.view import FieldView, PackView
 from fieldpack.types import KINDS, FloatArray, IntArray
 
@@ -26,6 +26,9 @@ PARTS = {
     "best_sentence": ("best sentence", "token resonance of the paragraph's best sentence"),
     "attraction": ("query's attractor", "similarity to the query's attractor: one step of the field from the query"),
     "length": ("length", "log of the number of words"),
+    "maxsim_met": ("resonance, query met", "token resonance, times how far the best candidate meets the query"),
+    "bm25_met": ("exact words, query met", "exact words, times how far the best candidate meets the query"),
+    "dense_met": ("embedder, query met", "vectors of the embedder, times how far the best candidate meets the query"),
     "dense": ("sentence embedder", "similarity of the sentence embedder's vectors"),
     "answer_kind": ("kind of answer", "holds a number, a date or a name where the question asks for one"),
     "paragraph": ("paragraph score", "score of the whole paragraph"),
@@ -33,22 +36,22 @@ PARTS = {
     "below_best": ("below best", "distance to the best sentence of its paragraph"),
     "near": ("sentences beside", "how well the sentences before and after fit"),
     "sentences": ("sentences", "log of the sentences in its paragraph"),
+    "section_bm25": (
+        "exact words of section",
+        "exact words of the query in its section, the headings above counted twice",
+    ),
+    "piece_bm25": ("exact words around", "exact words of the query in the piece of the section around it"),
+    "document_bm25": ("exact words of document", "exact words of the query in the whole document"),
+    "piece_cosine": ("vectors around", "similarity of the vectors of query and piece"),
+    "piece_maxsim": ("resonance around", "token resonance over the piece"),
+    "path_maxsim": ("resonance with path", "token resonance over the file's name and the headings above"),
+    "piece_path_maxsim": ("resonance around, with path", "token resonance over piece, file's name and headings"),
+    "news": ("release notes", "-1 in release notes, unless the query asks for a version or a change"),
 }
 """For each feature of relevance.parts a short name, and what it means."""
 
-Numbers = npt.NDArray[Any]
 
-
-def to_json_list(values: Numbers, digits: int = 4) -> list[Any]:
-    """A list of finite numbers; whole floats lose their point."""
-    array = np.asarray(values)
-    if array.dtype.kind in "iub":
-        return list(array.astype(int).tolist())
-    finite = np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=99.0, neginf=-99.0)
-    return [int(v) if v == int(v) else v for v in np.round(finite, digits).tolist()]
-
-
-def columns(field: FieldView, rows: IntArray) -> dict[str, list[Any]]:
+def columns(field: FieldView, rows: IntArray, form: Form) -> dict[str, Any]:
     """Columns over the shown `rows` that need no query."""
     s, paragraph = field.rows, field.paragraph[rows]
     out: dict[str, Numbers] = {
@@ -67,7 +70,7 @@ def columns(field: FieldView, rows: IntArray) -> dict[str, list[Any]]:
     }
     if field.segment_vectors is not None:
         out["unique"] = uniqueness(field.segment_vectors)[rows]
-    return {name: to_json_list(values, 3) for name, values in out.items()}
+    return {name: form.numbers(values, 3) for name, values in out.items()}
 
 
 def density(field: FieldView) -> FloatArray:
@@ -75,27 +78,27 @@ def density(field: FieldView) -> FloatArray:
     return np.asarray(surprisal(field.words) / np.maximum(field.rows.tokens, 1), np.float32)
 
 
-def query_columns(view: PackView, rows: IntArray) -> dict[str, Any]:
+def query_columns(view: PackView, rows: IntArray, form: Form) -> dict[str, Any]:
     """Columns over the shown `rows` that depend on the query: score, parts, best match of its words, gain, reason."""
     heaviest = _heaviest_words(view.words, view.word_weights)
     return {
-        "score": to_json_list(view.relevance[rows]),
-        "gain": to_json_list(view.gain[rows], 3),
-        "link": to_json_list(view.link[rows], 2),
-        "duplicate": to_json_list(view.duplicate[rows], 2),
+        "score": form.numbers(view.relevance[rows], 6),
+        "gain": form.numbers(view.gain[rows], 3),
+        "link": form.numbers(view.link[rows], 2),
+        "duplicate": form.numbers(view.duplicate[rows], 2),
         "pinned": np.flatnonzero(view.pinned[rows]).tolist(),
         "filled": np.flatnonzero(view.filled[rows]).tolist(),
-        "reason": [view.reasons.of(row) for row in rows.tolist()],
+        "reason": form.texts([view.reasons.of(row) for row in rows.tolist()]),
         "parts": [
             {
                 "name": name,
                 "label": PARTS.get(name, (name, ""))[0],
                 "help": PARTS.get(name, ("", ""))[1],
-                "values": to_json_list(values[rows], 3),
+                "values": form.numbers(values[rows], 3),
             }
             for name, values in view.parts.items()
         ],
-        "words": [{"word": view.words[q][:60], "best": to_json_list(view.word_matches[q, rows], 2)} for q in heaviest],
+        "words": [{"word": view.words[q][:60], "best": form.numbers(view.word_matches[q, rows], 2)} for q in heaviest],
     }
 
 

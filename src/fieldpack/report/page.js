@@ -1,11 +1,8 @@
-(() => {
-"use strict";
-const D = JSON.parse(document.getElementById("data").textContent);
-const C = D.columns, Q = D.query, $ = (id) => document.getElementById(id);
-const segs = Array.from(document.querySelectorAll(".s"));
-const dots = new Map(Array.from(document.querySelectorAll(".p"), (c) => [Number(c.dataset.g), c]));
-const docs = Array.from(document.querySelectorAll(".doc"));
+/* ---- the page ---- */
+const C = D.columns, Q = D.query;
+const dots = D.map ? drawMap($("map"), D.map) : new Map();
 const many = (n) => Math.round(n).toLocaleString("en-US");
+const twoDigits = (p) => (p < 1e-4 ? "<0.0001" : p > 0.99 ? ">0.99" : p.toPrecision(2));
 const colour = (b) => (b < 0 ? "b-none" : "b" + (b % 12));
 const groups = new Map();
 C.group.forEach((g, i) => { if (!groups.has(g)) groups.set(g, []); groups.get(g).push(i); });
@@ -24,56 +21,7 @@ const base = Math.max(D.packs.findIndex((p) => p.base), 0);
 const sets = D.packs.map((p) => new Set(p.rows));
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
-/* ---- tables: rows with bars, tabs or commas become cells; their text stays what it was ---- */
-function tableRow(line, mark) {
-  const row = make("i", "row"), parts = line.split(mark), bare = parts.filter((p) => p.trim());
-  if (bare.length && bare.every((p) => /^\s*:?-+:?\s*$/.test(p))) { row.className = "rule"; row.textContent = line; return row; }
-  parts.forEach((part, n) => {
-    if (n) row.append(make("i", "bar", mark));
-    const edge = mark === "|" && (n === 0 || n === parts.length - 1) && !part.trim();
-    if (part || !edge) row.append(make("i", edge ? "bar" : "cell", part));
-  });
-  return row;
-}
-function asTable(p) {
-  const rows = Array.from(p.querySelectorAll(".s")), lines = rows.flatMap((s) => s.textContent.split("\n")).filter((l) => l.trim());
-  if (rows.some((s) => s.childElementCount) || !lines.length) return;
-  const even = (mark) => lines.every((l) => l.split(mark).length > 2 && l.split(mark).length === lines[0].split(mark).length);
-  const mark = lines.every((l) => l.includes("|")) ? "|" : lines.every((l) => l.includes("\t")) ? "\t" : even(",") && !lines.some((l) => l.includes('"')) ? "," : "";
-  if (!mark) return;
-  rows.forEach((s) => {
-    const parts = s.textContent.split("\n"), out = [];
-    parts.forEach((l, n) => { if (n) out.push(make("i", "bar", "\n")); if (l) out.push(l.trim() ? tableRow(l, mark) : make("i", "bar", l)); });
-    s.replaceChildren(...out);
-  });
-  p.classList.add("grid");
-  const ruled = p.querySelector(".rule");
-  if (ruled && p.querySelector(".row")) p.querySelector(".row").classList.add("head");
-}
-document.querySelectorAll("p.table").forEach(asTable);
-/* A sentence that ends in the head of a table: the head becomes cells, the sentence stays a sentence. */
-function headIn(s) {
-  if (s.childElementCount || s.closest(".grid")) return;
-  const lines = s.textContent.split("\n"), row = (l) => /^\s*\|.*\|\s*$/.test(l);
-  let first = lines.length;
-  while (first > 0 && row(lines[first - 1])) first--;
-  if (lines.length - first < 2) return;
-  const out = make("i", "cells");
-  lines.slice(first).forEach((l, n) => { if (n) out.append(make("i", "bar", "\n")); out.append(tableRow(l, "|")); });
-  const top = out.querySelector(".row");
-  if (top && out.querySelector(".rule")) top.classList.add("head");
-  s.replaceChildren(document.createTextNode(lines.slice(0, first).join("\n") + (first ? "\n" : "")), out);
-}
-segs.forEach((s) => { if (s.textContent.includes("|")) headIn(s); });
-/* Rows of one table that are paragraphs of their own share the widths of their columns. */
-document.querySelectorAll("p.grid").forEach((p) => {
-  const before = p.previousElementSibling, own = p.querySelector(".row");
-  const last = before && (before.classList.contains("grid") || before.querySelector(".s:last-child > .cells")) ? [...before.querySelectorAll(".row")].pop() : null;
-  if (!last || !own || last.querySelectorAll(".cell").length !== own.querySelectorAll(".cell").length) return;
-  for (const part of [p, before]) (part.querySelector(".cells") || part).classList.add("aligned");
-  p.classList.add("goes-on");
-});
-let now = base, held = -1, focus = 0;
+let now = base, held = -1, focus = 0, shownNow = -1, found = new Set(), listOfFound = [], foundAt = -1;
 
 /* ---- what is in and what is out, at the budget chosen ---- */
 const X = D.compare, theirs = new Set(X ? X.rows : []);
@@ -81,17 +29,18 @@ const inside = (i) => D.type === "field" || sets[now].has(i);
 const before = (i) => D.type === "field" || (X ? theirs : sets[base]).has(i); // what a passage is compared with
 const either = (i) => inside(i) || (X !== null && theirs.has(i));
 const shownBy = { near: either, kept: either, differs: (i) => inside(i) !== before(i) };
+function paint(s, i) {
+  const k = inside(i), was = before(i);
+  s.classList.toggle("k", k);
+  s.classList.toggle("new", k && !was);
+  s.classList.toggle("gone", !k && was);
+  s.classList.toggle("found", found.has(i));
+  s.setAttribute("aria-description", D.type === "field" ? "" : k ? (X && !was ? "kept by this pack only" : "kept") : X && was ? "kept by the other only" : "dropped");
+  if (D.type === "field") s.classList.add(colour(C.basin[i]));
+}
 function draw() {
-  segs.forEach((s, i) => {
-    const k = inside(i), was = before(i);
-    s.classList.toggle("k", k);
-    s.classList.toggle("new", k && !was);
-    s.classList.toggle("gone", !k && was);
-    s.setAttribute("aria-description", D.type === "field" ? "" : k ? (X && !was ? "kept by this pack only" : "kept") : X && was ? "kept by the other only" : "dropped");
-    if (D.type === "field") s.classList.add(colour(C.basin[i]));
-  });
+  L.draw();
   dots.forEach((c, g) => c.classList.toggle("k", (groups.get(g) || []).some(inside) || D.type === "field"));
-  docs.forEach(drawDocument);
   drawView();
   if (D.packs.length) drawBudget();
   if (held >= 0) show(held);
@@ -99,55 +48,26 @@ function draw() {
 }
 const rowsOf = new Map();
 C.doc.forEach((d, i) => { if (!rowsOf.has(d)) rowsOf.set(d, []); rowsOf.get(d).push(i); });
+/* Of the rows of a document, those that stand further than `reach` from all that are lit. */
+function farFrom(rows, lit, reach) {
+  let last = -9;
+  const far = rows.map((i, n) => { if (lit(i)) last = n; return n - last > reach; });
+  last = rows.length + 9;
+  for (let n = rows.length - 1; n >= 0; n--) { if (lit(rows[n])) last = n; if (last - n <= reach) far[n] = false; }
+  return far;
+}
 function drawView() {
-  const view = $("view") ? $("view").value : "all", reach = view === "near" ? 2 : 0, lit = shownBy[view] || either;
-  $("docs").classList.toggle("some", view !== "all");
-  rowsOf.forEach((rows) => {
-    let last = -9;
-    const far = rows.map((i, n) => { if (lit(i)) last = n; return n - last > reach; });
-    last = rows.length + 9;
-    for (let n = rows.length - 1; n >= 0; n--) { if (lit(rows[n])) last = n; if (last - n <= reach) far[n] = false; }
-    rows.forEach((i, n) => {
-      segs[i].classList.toggle("far", far[n]);
-      segs[i].classList.toggle("far-first", far[n] && (n === 0 || !far[n - 1]));
-    });
-  });
+  const view = $("view") ? $("view").value : "all";
+  L.view(view, shownBy[view] || either);
   if ($("only")) $("only").setAttribute("aria-pressed", String(view === "kept"));
-  foldAll();
   drawPlace();
-}
-/* Long documents are folded: a body that is taller than the window shows its beginning until somebody opens it. */
-const unfolded = new WeakSet();
-function fold(doc) {
-  const body = doc.querySelector(".body");
-  if (!doc.open || unfolded.has(body)) return;
-  body.classList.remove("folded");
-  if (body.scrollHeight <= Math.max(420, window.innerHeight * 0.82) * 1.25) return;
-  if (!body.querySelector(".unfold")) {
-    const button = make("button", "unfold", "Show the rest of this document ▾");
-    button.type = "button";
-    button.addEventListener("click", () => unfold(body));
-    body.append(button);
-  }
-  body.classList.add("folded");
-}
-function unfold(body) { unfolded.add(body); body.classList.remove("folded"); body.scrollTop = 0; }
-function foldAll() { docs.forEach(fold); }
-docs.forEach((d) => d.addEventListener("toggle", () => fold(d)));
-function reveal(i) {
-  const d = segs[i].closest("details"), body = segs[i].closest(".body");
-  if (d) d.open = true;
-  unhide(i);
-  if (d && d.offsetParent === null) listAll();
-  if (!body || !body.classList.contains("folded")) { if (d && !unfolded.has(body)) fold(d); }
-  if (body && body.classList.contains("folded") && segs[i].getBoundingClientRect().bottom > body.getBoundingClientRect().bottom - 60) unfold(body);
 }
 /* From one kept passage to the next. Neighbours that are kept count as one stop. */
 let cursor = -1;
 function stops() {
   const lit = shownBy[$("view") ? $("view").value : "near"] || either, out = [];
   let last = -9;
-  for (let i = 0; i < segs.length; i++) if (lit(i)) { if (i !== last + 1 || C.doc[i] !== C.doc[i - 1]) out.push(i); last = i; }
+  for (let i = 0; i < L.count; i++) if (lit(i)) { if (i !== last + 1 || C.doc[i] !== C.doc[i - 1]) out.push(i); last = i; }
   return out;
 }
 function drawPlace() {
@@ -162,31 +82,41 @@ function step(by) {
   if (!all.length) return;
   const next = by > 0 ? all.find((i) => i > cursor) : all.findLast((i) => i < cursor);
   cursor = next ?? all[by > 0 ? 0 : all.length - 1];
-  reveal(cursor);
-  if (narrow.matches) { release(); mark(cursor); rove(cursor); } else { held = cursor; show(cursor); rove(cursor); }
-  segs[cursor].scrollIntoView({ block: "center" });
+  go(cursor);
   drawPlace();
+}
+function go(i) {
+  L.reveal(i);
+  if (narrow.matches) { release(); mark(i); } else { held = i; show(i); }
+  rove(i);
+  L.center(i);
 }
 function openAtFirst() {
-  let height = 0;
-  const all = stops(), first = all.length ? segs[all[0]].closest("details") : null;
-  docs.forEach((d) => { // never taller than a few screens: what follows stays closed until somebody opens it
-    if (!d.open) return;
-    if (height > 3 * window.innerHeight && d !== first) d.open = false;
-    else height += d.getBoundingClientRect().height;
-  });
-  if (!all.length || D.type === "field") return;
+  const all = D.type === "field" ? [] : stops();
+  L.begin(all.length ? all[0] : -1);
+  if (!all.length) return;
   cursor = all[0];
-  reveal(cursor);
-  const box = segs[cursor].getBoundingClientRect();
-  if (Math.min(box.bottom, box.top + 80) > window.innerHeight - 20) segs[cursor].scrollIntoView({ block: "center" });
+  L.reveal(cursor);
+  const box = L.el(cursor).getBoundingClientRect();
+  if (Math.min(box.bottom, box.top + 80) > window.innerHeight - 20) L.center(cursor);
   drawPlace();
 }
-function unhide(i) {
-  if (!$("view") || $("view").value === "all") return;
-  if (!segs[i].classList.contains("far") && !segs[i].closest(".none")) return;
-  $("view").value = "all";
-  drawView();
+/* Passages that hold a text. */
+function find() {
+  const wanted = $("find").value.trim().toLowerCase();
+  found = new Set();
+  if (wanted) for (let i = 0; i < L.count; i++) if (L.text(i).toLowerCase().includes(wanted)) found.add(i);
+  listOfFound = [...found];
+  foundAt = -1;
+  L.draw();
+  if (listOfFound.length) stepFound(1); else $("found").textContent = wanted ? "none" : "";
+}
+function stepFound(by) {
+  const all = listOfFound.length;
+  if (!all) return;
+  foundAt = (foundAt + by + all) % all;
+  $("found").textContent = many(foundAt + 1) + " of " + many(all);
+  go(listOfFound[foundAt]);
 }
 function drawDocument(e) {
   const d = Number(e.dataset.d), all = D.segments[d], rows = rowsOf.get(d) || [];
@@ -268,14 +198,14 @@ function show(i) {
   out.push(make("div", "where", D.docs[C.doc[i]] + ":" + C.start[i] + "–" + C.end[i] + " · " + D.kinds[C.kind[i]]));
   if (Q) {
     const enters = D.packs.findIndex((p, n) => sets[n].has(i));
-    const reason = now === base || k === sets[base].has(i) ? Q.reason[i]
-      : k ? "enters with " + many(D.packs[now].budget) + " tokens; at " + many(D.packs[base].budget) + ": " + Q.reason[i]
+    const reason = now === base || k === sets[base].has(i) ? Q.reason.at(i)
+      : k ? "enters with " + many(D.packs[now].budget) + " tokens; at " + many(D.packs[base].budget) + ": " + Q.reason.at(i)
       : "no room in " + many(D.packs[now].budget) + " tokens" + (enters >= 0 ? "; first kept at " + many(D.packs[enters].budget) : "") + "; at "
-        + many(D.packs[base].budget) + ": " + Q.reason[i];
+        + many(D.packs[base].budget) + ": " + Q.reason.at(i);
     out.push(make("p", "reason", reason));
   }
   const basin = C.basin[i], list = [];
-  if (Q) list.push(["relevance", Q.score[i].toFixed(2), "calibrated probability of holding evidence"]);
+  if (Q) list.push(["relevance", twoDigits(Q.score[i]), "calibrated probability of holding evidence"]);
   list.push(["tokens", many(C.tokens[i])], ["bits per token", C.density[i].toFixed(1)]);
   if (C.unique) list.push(["unique", C.unique[i].toFixed(2), "1 minus the similarity to the most similar other segment"]);
   if (Q) list.push(["gain", Q.gain[i].toFixed(2), "what it adds to the pack, when it was chosen or at the end"]);
@@ -322,7 +252,7 @@ function show(i) {
     });
     out.push(grid);
   }
-  $("heard").textContent = Q ? (k ? "Kept: " : "Dropped: ") + Q.reason[i] : "";
+  $("heard").textContent = Q ? (k ? "Kept: " : "Dropped: ") + Q.reason.at(i) : "";
   box.replaceChildren(close, ...out);
   box.hidden = false;
   mark(i);
@@ -330,48 +260,53 @@ function show(i) {
 let marked = [];
 function mark(i) {
   marked.forEach((e) => e.classList.remove("on"));
-  marked = [segs[i], dots.get(C.group[i]), document.querySelector('#bar [data-r="' + i + '"]')].filter(Boolean);
+  shownNow = i;
+  marked = [L.el(i), dots.get(C.group[i]), document.querySelector('#bar [data-r="' + i + '"]')].filter(Boolean);
   marked.forEach((e) => e.classList.add("on"));
 }
 function hold(i, scroll) {
   held = i;
   show(i);
   if (either(i)) { cursor = i; drawPlace(); }
-  if (scroll) { reveal(i); segs[i].scrollIntoView({ block: "center", behavior: "smooth" }); }
+  if (scroll) { L.reveal(i); mark(i); L.center(i, "smooth"); }
   rove(i);
 }
 function release() {
   held = -1;
   $("detail").hidden = true;
   marked.forEach((e) => e.classList.remove("on"));
+  const now = L.el(shownNow);
+  if (now) now.classList.remove("on");
   marked = [];
+  shownNow = -1;
 }
 function rove(i) {
-  if (segs[focus]) segs[focus].tabIndex = -1;
+  const was = L.el(focus), now = L.el(i);
+  if (was) was.tabIndex = -1;
   focus = i;
-  segs[i].tabIndex = 0;
+  if (now) now.tabIndex = 0;
 }
+const L = D.listed ? listed() : whole();
 const seg = (e) => { const s = e.target.closest && e.target.closest(".s"); return s ? Number(s.dataset.r) : -1; };
 const area = $("docs"), hover = window.matchMedia("(hover: hover)").matches;
-segs.forEach((s) => { s.setAttribute("role", "button"); s.tabIndex = -1; });
-if (segs.length) segs[Math.max(segs.findIndex((s) => s.classList.contains("k")), 0)].tabIndex = 0;
-focus = Math.max(segs.findIndex((s) => s.tabIndex === 0), 0);
+for (let i = 0; i < L.count && !focus; i++) if (inside(i) && D.packs.length) focus = i;
+rove(focus);
 area.addEventListener("pointerover", (e) => { const i = seg(e); if (hover && i >= 0 && held < 0) show(i); });
 area.addEventListener("click", (e) => { const i = seg(e); if (i >= 0) { if (held === i) release(); else hold(i, false); } });
-area.addEventListener("focusin", (e) => { const i = seg(e); if (i >= 0 && segs[i].matches(":focus-visible")) { rove(i); show(i); } });
+area.addEventListener("focusin", (e) => { const i = seg(e); if (i >= 0 && e.target.matches(":focus-visible")) { rove(i); show(i); } });
 area.addEventListener("keydown", (e) => {
-  const i = seg(e);
+  const own = seg(e), i = own < 0 && e.target === area ? focus : own;
   if (i < 0) return;
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
-  if (e.key === "Enter" || e.key === " ") { e.preventDefault(); if (held === i) release(); else hold(i, false); return; }
-  let to = step ? i + step : e.key === "Home" ? 0 : e.key === "End" ? segs.length - 1 : -1;
-  const gone = (s) => s.offsetParent === null || ($("docs").classList.contains("some") && s.classList.contains("far"));
-  while (to >= 0 && to < segs.length && gone(segs[to])) to += step || (e.key === "Home" ? 1 : -1);
-  if (to < 0 || to >= segs.length) return;
+  if (e.key === "Enter" || e.key === " ") { e.preventDefault(); if (held === i) release(); else hold(i, own < 0); return; }
+  let to = step ? i + step : e.key === "Home" ? 0 : e.key === "End" ? L.count - 1 : -1;
+  while (to >= 0 && to < L.count && L.gone(to)) to += step || (e.key === "Home" ? 1 : -1);
+  if (to < 0 || to >= L.count) return;
   e.preventDefault();
   if (held >= 0) held = to;
+  if (!L.el(to)) L.reveal(to);
   rove(to);
-  segs[to].focus();
+  L.el(to).focus();
   show(to);
 });
 document.addEventListener("keydown", (e) => {
@@ -384,7 +319,7 @@ document.addEventListener("keydown", (e) => {
 function onlyKept() {
   $("view").value = $("view").value === "kept" ? "near" : "kept";
   drawView();
-  if (cursor >= 0) { reveal(cursor); segs[cursor].scrollIntoView({ block: "center" }); }
+  if (cursor >= 0) { L.reveal(cursor); L.center(cursor); }
 }
 if ($("steps")) {
   $("next").addEventListener("click", () => step(1));
@@ -455,7 +390,7 @@ function drawMatrix() {
 }
 const said = (g) => {
   const rows = groups.get(g);
-  return rows ? D.docs[C.doc[rows[0]]] + ": " + segs[rows[0]].textContent.replace(/\s+/g, " ").slice(0, 60) : "a paragraph not shown here";
+  return rows ? D.docs[C.doc[rows[0]]] + ": " + L.text(rows[0]).replace(/\s+/g, " ").slice(0, 60) : "a paragraph not shown here";
 };
 function read(r, c) {
   cross = [Math.min(Math.max(r, 0), m - 1), Math.min(Math.max(c, 0), m - 1)];
@@ -506,17 +441,10 @@ if (copy && navigator.clipboard) {
   copy.hidden = false;
   copy.addEventListener("click", () => navigator.clipboard.writeText($("packed").textContent).then(() => { copy.textContent = "Copied"; }, () => {}));
 }
-/* A list of thousands of names is cut after eighty, until somebody wants it whole. */
-function listAll() { $("docs").classList.remove("many"); if ($("more-docs")) $("more-docs").remove(); }
-if (docs.length > 120) {
-  const more = make("button", "", "List all " + many(docs.length) + " documents");
-  more.id = "more-docs";
-  more.type = "button";
-  more.addEventListener("click", listAll);
-  $("docs").classList.add("many");
-  $("docs").after(more);
-}
+let typed = 0;
+$("find").closest("label").hidden = false;
+$("find").addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(find, 200); });
+$("find").addEventListener("keydown", (e) => { if (e.key === "Enter") stepFound(e.shiftKey ? -1 : 1); });
 draw();
 openAtFirst();
 document.documentElement.dataset.ready = "yes";
-})();

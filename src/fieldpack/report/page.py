@@ -14,7 +14,9 @@ from fieldpack.report import field_map, numbers, packs
 from fieldpack.report.compare import comparison_facts, comparison_table
 from fieldpack.report.documents import Body, body
 from fieldpack.report.legend import field_legend, pack_legend
+from fieldpack.report.listed import listed_facts
 from fieldpack.report.measures import MEASURES, defined
+from fieldpack.report.payload import Block, Form, Lists
 from fieldpack.report.safe import data, digest
 from fieldpack.report.topic_list import topic_list
 from fieldpack.report.view import FieldView, PackView
@@ -32,8 +34,9 @@ _UNASKED = "What the documents are about"
 def pack_page(view: PackView) -> str:
     """HTML of a whole pack: documents lit and dimmed, the reasons, the field, and a slider over other budgets.
 
-    The page refers to nothing outside itself. At most 4,000 segments and 1.5 MB of text are shown, those that some pack
-    keeps first, then the most relevant, and the page says how many are not.
+    The page refers to nothing outside itself. From 4,000 segments or 1.5 MB of text on it is a list that draws what is
+    in sight. It holds 200,000 segments and 40 million characters at most: those that some pack keeps first, then the
+    most relevant, and it says how many are left out.
     """
     field = view.field
     kept = packs.kept_anywhere(view.packs)
@@ -42,10 +45,11 @@ def pack_page(view: PackView) -> str:
     shown = body(field, view.inside, kept, np.asarray(view.log_odds, np.float32), cut=view.cut, opened=either)
     lit, ever = field.paragraphs_of(view.inside), field.paragraphs_of(kept)
     picture, facts = _field(field, view.query_vectors, ever, lit)
+    form: Form = Block() if shown.listed else Lists()
     facts |= {
         "type": "result",
-        **_common(field, shown),
-        "query": numbers.query_columns(view, shown.rows),
+        **_common(field, shown, form, view.cut),
+        "query": numbers.query_columns(view, shown.rows, form),
         "packs": packs.pack_columns(view, shown.rows),
         "compare": comparison_facts(view, shown.rows),
     }
@@ -58,7 +62,7 @@ def pack_page(view: PackView) -> str:
     main += _columns(shown, picture, packed=_packed(view), compared=view.compared is not None)
     title = " · ".join(" ".join(q.split()) for q in view.queries) or _UNASKED
     head = _head("Query" if view.queries else "No query", view.queries or (_UNASKED,), stats)
-    return _page(f"fieldpack: {title}", head, main, facts, _how(view))
+    return _page(f"fieldpack: {title}", head, main, facts, form=form, foot=_how(view))
 
 
 def field_page(field: FieldView) -> str:
@@ -69,7 +73,8 @@ def field_page(field: FieldView) -> str:
     shown = body(field, ~none, none, np.asarray(field.attraction, np.float32), opened=closed)
     whole = np.ones(len(field.first), np.bool_)
     picture, facts = _field(field, None, ~whole, whole)
-    facts |= {"type": "field", **_common(field, shown), "query": None, "packs": [], "compare": None}
+    form: Form = Block() if shown.listed else Lists()
+    facts |= {"type": "field", **_common(field, shown, form), "query": None, "packs": [], "compare": None}
     stats = [
         (f"{len(field.rows):,}", "segments", ""),
         (f"{len(field.documents):,}", "documents" if len(field.documents) != 1 else "document", ""),
@@ -81,16 +86,17 @@ def field_page(field: FieldView) -> str:
     title = f"{len(field.documents):,} documents" if len(field.documents) > 1 else one.title or one.id
     title = f"The field of {title}"
     main = field_legend() + _notes(_hidden(shown)) + _columns(shown, picture, lead=topics)
-    return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, "")
+    return _page(f"fieldpack: {title}", _head("Field", (title,), stats), main, facts, form=form)
 
 
-def _common(field: FieldView, shown: Body) -> dict[str, Any]:
+def _common(field: FieldView, shown: Body, form: Form, cut: tuple[int, int] | None = None) -> dict[str, Any]:
     segments = np.bincount(field.rows.doc, minlength=len(field.documents))
     return {
+        "listed": listed_facts(field, shown, form, cut) if isinstance(form, Block) else None,
         "kinds": numbers.kinds(),
         "docs": [d.id[:120] for d in field.documents],
         "segments": segments.tolist(),
-        "columns": numbers.columns(field, shown.rows),
+        "columns": numbers.columns(field, shown.rows, form),
         "permeability": round(field.permeability, 4),
         "measures": MEASURES,
     }
@@ -100,29 +106,43 @@ def _field(
     field: FieldView, query_vectors: FloatArray | None, first: BoolArray, kept: BoolArray
 ) -> tuple[str, dict[str, Any]]:
     """The map, the attractors and the matrix; and what the script needs of them."""
-    x, attractors = field.vectors, field.attractors
     topics = numbers.topics(field)
     names = [" ".join(words[:2]) for words in topics]
-    picture, explained = field_map.svg(
-        x, attractors, queries=query_vectors, first=first, kept=kept, mass=field.mass, names=names
-    )
-    about = (
-        f"{len(x):,} paragraphs by their vectors, on two axes that show {explained:.0%} of their spread: near on "
-        "the map means near in meaning, but what is near in meaning can lie apart."
-    )
-    return _field_html(picture, about, _attractors(field, topics)), {
-        "matrix": field_map.matrix(x, attractors, first),
+    picture = field_map.picture(field, query_vectors, first=first, kept=kept, names=names)
+    facts = {
+        "map": picture,
+        "matrix": field_map.matrix(field.vectors, field.attractors, first),
         "names": [", ".join(words) for words in topics],
     }
+    return _field_html(picture, _attractors(field, topics)), facts
 
 
-def _field_html(picture: str, about: str, table: str) -> str:
-    if not picture:
+def pack_map(view: PackView) -> dict[str, Any] | None:
+    """The map of a pack for `map.js`, and where its points stand: ranges, {paragraph: [document id, start, end]}."""
+    field = view.field
+    names = [" ".join(words[:2]) for words in numbers.topics(field)]
+    lit = field.paragraphs_of(view.inside)
+    picture = field_map.picture(field, view.query_vectors, first=lit, kept=lit, names=names)
+    if picture is None:
+        return None
+    rows = field.rows
+    last = np.append(field.first[1:], len(rows)) - 1
+    ids = [d.id for d in field.documents]
+    ranges = {
+        g: [ids[int(rows.doc[first])], int(rows.start[first]), int(rows.end[last[g]])]
+        for g, first in ((point[0], field.first[point[0]]) for point in picture["points"])
+    }
+    return picture | {"ranges": ranges}
+
+
+def _field_html(picture: dict[str, Any] | None, table: str) -> str:
+    if picture is None:
         about = "A map needs three paragraphs with known words, and these are fewer."
         title = '<section class="card" aria-labelledby="map-title"><h2 id="map-title">The field</h2>'
         return f'{title}<p class="about">{about}</p></section>'
     return f"""<section class="card map" aria-labelledby="map-title"><h2 id="map-title">The field</h2>
-{picture}<p class="about" id="map-about">{about}</p>{table}</section>
+<svg id="map" viewBox="0 0 {picture["width"]} {picture["height"]}" role="img" aria-labelledby="map-about"></svg>
+<p class="about" id="map-about">{text(picture["about"])}</p>{table}</section>
 <section class="card" aria-labelledby="matrix-title"><h2 id="matrix-title">Resonance</h2>
 <canvas id="matrix" tabindex="0" role="img" aria-describedby="matrix-about" aria-label="Resonance matrix"></canvas>
 <div class="scale"><span id="low"></span><span id="ramp" aria-hidden="true"></span><span id="high"></span></div>
@@ -203,7 +223,7 @@ def _hidden(shown: Body) -> list[str]:
     if not shown.hidden:
         return []
     return [
-        f"{shown.hidden:,} of {shown.hidden + len(shown.rows):,} segments are not shown, the least relevant, to keep "
+        f"{shown.hidden:,} of {shown.hidden + len(shown.rows):,} segments are left out, the least relevant, to keep "
         "this page small; they are counted everywhere, and gaps say where they stand"
     ]
 
@@ -217,23 +237,26 @@ def _columns(shown: Body, field: str, *, packed: str = "", lead: str = "", compa
             "kept": "only what either keeps",
             "differs": "differences",
         }
-    start = "near" if shown.hidden or len(shown.rows) > _LONG else "all"
+    start = "near" if len(shown.rows) > _LONG else "all"
     options = "".join(
         f'<option value="{k}"{" selected" if k == start else ""}>{name}</option>' for k, name in choices.items()
     )
     view = f'<label class="view" hidden>Show <select id="view">{options}</select></label>' if packed else ""
+    find = '<label class="view" for="find" hidden>Find <input id="find" type="search">'
+    find += '<span id="found" aria-live="polite"></span></label>'
+    rest = '<p class="about fallback">The rest of the text appears when the script of this page has run.</p>'
     why = " and why it was kept or dropped" if packed else ""
     return f"""<main><section class="documents" aria-labelledby="documents-title">{lead}
-<div class="line"><h2 id="documents-title">Documents</h2>{view}</div>
+<div class="line"><h2 id="documents-title">Documents</h2><div class="line">{find}{view}</div></div>
 <p class="about" id="hint">Choose a passage to see its numbers{why}.
 <span class="keys">With the keyboard: Tab into the text, arrow keys to move, Enter to hold, Escape to let go.</span></p>
-<div id="docs">{shown.html}</div>{packed}</section>
+<div id="docs">{shown.html}</div>{rest if shown.listed else ""}{packed}</section>
 <aside><p class="heard" id="heard" aria-live="polite"></p>
 <section class="card detail" id="detail" aria-label="Selected passage" hidden></section>
 {field}</aside></main>"""
 
 
-@lru_cache(maxsize=2)
+@lru_cache
 def _asset(name: str) -> str:
     return resources.files("fieldpack.report").joinpath(name).read_text("utf-8").replace("\r\n", "\n")
 
@@ -247,20 +270,27 @@ def _how(view: PackView) -> str:
     )
 
 
-def _page(title: str, head: str, main: str, facts: dict[str, Any], foot: str) -> str:
-    style, script = _asset("look.css") + _asset("page.css"), _asset("page.js")
+_SCRIPTS = ("unpack.js", "map.js", "tables.js", "whole.js", "listed.js", "page.js")
+"""One function of them, in this order."""
+
+
+def _page(title: str, head: str, main: str, facts: dict[str, Any], *, form: Form, foot: str = "") -> str:
+    style = _asset("look.css") + _asset("page.css")
+    script = "(async () => {\n" + "".join(_asset(name) for name in _SCRIPTS) + "})();\n"
     own = f"script-src {digest(script)}; style-src {digest(style)}"
     policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
+    block = f'<script type="text/plain" id="block">{form.base64()}</script>\n' if isinstance(form, Block) else ""
+    kinds = f"{facts['type']}{' compare' if facts['compare'] else ''}{' listed' if block else ''}"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer"><meta name="generator" content="fieldpack">
 <title>{text(title[:200])}</title>
-<style>{style}</style></head><body class="{facts["type"]}{" compare" if facts["compare"] else ""}">
+<style>{style}</style></head><body class="{kinds}">
 {head}
 {main}
 <footer>{foot}<p>Made by fieldpack. Everything on this page is in this file; it loads nothing.</p></footer>
 <script type="application/json" id="data">{data(facts)}</script>
-<script>{script}</script></body></html>
+{block}<script>{script}</script></body></html>
 """

@@ -20,6 +20,7 @@ from fieldpack.server import guardrail, rerank, schemas, tools
 from fieldpack.server.limits import Guard
 from fieldpack.server.openapi import EVENT, PROBLEMS, described
 from fieldpack.server.problems import Problem, log, problem_of
+from fieldpack.server.reference import reference_page
 from fieldpack.server.routes import EmbeddingsRoute, PackRoute, SmallWorkRoute, WorkRoute
 from fieldpack.server.service import Service
 from fieldpack.server.settings import Settings
@@ -87,8 +88,16 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     add("POST", one + "/turn", "turn", h.turn, schemas.TurnOut, route_class_override=work)
     add("GET", "/healthz", "health", service.health, schemas.HealthOut)
     add("GET", "/metrics", "metrics", service.prometheus, str, response_class=_PlainText)
-    for path, media in (("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")):
+    script = "text/javascript"
+    for path, media in (("/", "text/html"), ("/map.js", script), ("/page.js", script), ("/page.css", "text/css")):
         app.router.add_route(path, partial(page, path.strip("/") or "page.html", media), include_in_schema=False)
+    app.router.add_route("/docs", _reference, include_in_schema=False)
+
+
+async def _reference(request: Request) -> Response:
+    """Every address, written from the OpenAPI document; FastAPI's own pages would load scripts from elsewhere."""
+    html = reference_page(request.app.openapi())
+    return Response(html, headers={"content-security-policy": PAGE_RULES}, media_type="text/html")
 
 
 # FastAPI reads the signatures of these two for the OpenAPI document; PackRoute and EmbeddingsRoute answer.
@@ -129,9 +138,12 @@ async def _http_problem(request: Request, error: Exception) -> Response:
 
 @lru_cache(maxsize=8)
 def _asset(name: str) -> bytes:
-    """A file of the page; its style begins with the palette and type of the report, so that both look alike."""
+    """A file of the page; palette, type and map are those of the report, so that both look alike."""
+    report = resources.files("fieldpack.report")
+    if name == "map.js":
+        return report.joinpath(name).read_bytes()
     raw = resources.files("fieldpack.server").joinpath(name).read_bytes()
-    return resources.files("fieldpack.report").joinpath("look.css").read_bytes() + raw if name == "page.css" else raw
+    return report.joinpath("look.css").read_bytes() + raw if name == "page.css" else raw
 
 
 async def page(name: str, media: str, request: Request) -> Response:

@@ -10,7 +10,7 @@ const EXAMPLE = [
   ["moon.txt", "The Moon circles the Earth in 27.3 days, at a mean distance of 384,400 kilometres.\n\nThe same side always faces us, because tides in the Moon's own rock slowed its rotation long ago.\n\nThe friction of the tides lengthens our day by about two milliseconds a century, and the Moon recedes by 3.8 centimetres a year."],
 ];
 
-const state = { documents: [], number: 0, total: 1000, shown: "", result: null, spans: [], facts: [], chosen: -1 };
+const state = { documents: [], number: 0, total: 1000, shown: "", result: null, spans: [], facts: [], chosen: -1, map: "", dots: null, other: null };
 let timer = 0, running = null, turn = 0;
 
 function make(tag, text, kind) {
@@ -64,8 +64,9 @@ async function read(files) {
 // ---- asking ----
 
 function settings() {
+  const query = well($("query").value.trim());
   const asked = {
-    query: well($("query").value.trim()), documents: state.documents, budget: Math.max(1, Math.round(+$("budget").value) || 1),
+    ...(query ? { query } : {}), documents: state.documents, budget: Math.max(1, Math.round(+$("budget").value) || 1),
     model: $("model").value, encoding: $("encoding").value, unit: $("unit").value, order: $("order").value,
     cite: $("cite").checked, min_relevance: Math.min(1, Math.max(0, +$("least").value || 0)),
   };
@@ -79,23 +80,30 @@ function soon(delay = 180) {
 
 async function ask() {
   const asked = settings();
-  if (!asked.documents.length || !asked.query) {
-    if (running) running.abort();
-    clear(asked.documents.length ? "Ask a question." : "Add documents and a question.");
-    return;
-  }
   if (running) running.abort();
+  if (!asked.documents.length) return clear("Add documents and a question.");
   running = new AbortController();
-  const mine = ++turn;
+  const mine = ++turn, view = JSON.stringify([asked.query, asked.model, asked.unit, asked.documents.map((d) => [d.id, d.text.length])]);
   document.body.classList.add("busy");
   try {
-    const answer = await post(asked, running.signal);
-    if (mine === turn) show(answer, asked.documents);
+    const answer = await post({ ...asked, map: view !== state.map }, running.signal);
+    const other = versus(asked), second = other ? await post(other, running.signal) : null;
+    if (mine !== turn) return;
+    state.other = second;
+    if (view !== state.map) { state.map = view; drawField(answer.map); }
+    show(answer, asked.documents);
   } catch (error) {
     if (mine === turn && error.name !== "AbortError") complain(error.message);
   } finally {
     if (mine === turn) document.body.classList.remove("busy");
   }
+}
+
+// The same request in the other way that it is compared with; null for none.
+function versus(asked) {
+  const { query, ...rest } = asked, kind = $("other").value;
+  if (kind === "none") return query ? rest : null;
+  return kind ? { ...asked, budget: Math.max(1, Math.round(asked.budget * (kind === "half" ? 0.5 : 2))) } : null;
 }
 
 async function post(asked, signal, again = 2) {
@@ -128,7 +136,8 @@ function complain(message) {
 
 function clear(message) {
   turn++;
-  Object.assign(state, { shown: "", result: null, spans: [], facts: [], chosen: -1 });
+  Object.assign(state, { shown: "", result: null, spans: [], facts: [], chosen: -1, map: "", dots: null, other: null });
+  $("field").hidden = true;
   complain("");
   document.body.classList.remove("has", "busy");
   $("documents").replaceChildren();
@@ -163,13 +172,59 @@ function show(result, documents) {
     state.shown = shape;
     $("shown").value = facts.length > MANY ? "near" : "all";
   }
+  const there = keptThere(facts);
+  document.querySelector(".versus").hidden = !there;
   state.spans.forEach((span, i) => {
-    span.className = "passage " + (facts[i].kept ? "lit" : "dim") + (i === state.chosen ? " chosen" : "") + (coded(span.textContent) ? " code" : "");
-    span.setAttribute("aria-label", (facts[i].kept ? "Kept: " : "Dropped: ") + span.textContent);
+    const kept = facts[i].kept, also = there && there[i];
+    const kind = kept ? (there && !also ? "lit new" : "lit") : also ? "gone" : "dim";
+    span.className = "passage " + kind + (i === state.chosen ? " chosen" : "") + (coded(span.textContent) ? " code" : "");
+    span.setAttribute("aria-label", (kept ? "Kept: " : also ? "Kept by the other: " : "Dropped: ") + span.textContent);
   });
+  lightField();
   summary(result, facts);
   near();
   if (state.chosen >= 0 && state.chosen < facts.length) explain(state.chosen);
+}
+
+// For each passage whether the other pack keeps at least half of it; null without one.
+function keptThere(facts) {
+  if (!state.other) return null;
+  const kept = new Map();
+  for (const k of state.other.kept) { if (!kept.has(k.doc_id)) kept.set(k.doc_id, []); kept.get(k.doc_id).push(k); }
+  return facts.map((s) => {
+    let shared = 0;
+    for (const k of kept.get(s.doc_id) || []) shared += Math.max(0, Math.min(k.end, s.end) - Math.max(k.start, s.start));
+    return 2 * shared >= s.end - s.start;
+  });
+}
+
+// ---- the map of the field, drawn as in the report ----
+
+function drawField(map) {
+  $("field").hidden = !map;
+  state.dots = null;
+  if (!map) return;
+  $("map").setAttribute("viewBox", "0 0 " + map.width + " " + map.height);
+  $("map-about").textContent = map.about;
+  state.dots = [...drawMap($("map"), map)].map(([g, dot]) => ({ dot, range: map.ranges[g] }));
+  for (const { dot, range } of state.dots) dot.addEventListener("click", () => {
+    const inside = within(range), to = inside.find((i) => state.facts[i].kept) ?? inside[0];
+    if (to !== undefined) go(to);
+  });
+}
+
+function within([id, start, end]) {
+  const out = [];
+  state.facts.forEach((s, i) => { if (s.doc_id === id && s.start >= start && s.end <= end && state.spans[i]) out.push(i); });
+  return out;
+}
+
+function lightField() {
+  const kept = new Map();
+  state.facts.forEach((s) => { if (s.kept) { if (!kept.has(s.doc_id)) kept.set(s.doc_id, []); kept.get(s.doc_id).push(s); } });
+  for (const { dot, range: [id, start, end] } of state.dots || []) {
+    dot.classList.toggle("k", (kept.get(id) || []).some((s) => s.start < end && s.end > start));
+  }
 }
 
 function draw(facts, documents) {
@@ -211,12 +266,13 @@ function near() {
   for (const box of boxes) {
     const mine = [...box.querySelectorAll(".passage")], kept = mine.filter((s) => s.classList.contains("lit")).length;
     let last = -9;
-    const far = mine.map((s, n) => { if (s.classList.contains("lit")) last = n; return n - last > 2; });
+    const far = mine.map((s, n) => { if (!s.classList.contains("dim")) last = n; return n - last > 2; });
     last = mine.length + 9;
-    for (let n = mine.length - 1; n >= 0; n--) { if (mine[n].classList.contains("lit")) last = n; if (last - n <= 2) far[n] = false; }
+    for (let n = mine.length - 1; n >= 0; n--) { if (!mine[n].classList.contains("dim")) last = n; if (last - n <= 2) far[n] = false; }
     mine.forEach((s, n) => { s.classList.toggle("far", far[n]); s.classList.toggle("first", far[n] && (n === 0 || !far[n - 1])); });
-    box.classList.toggle("none", !kept);
-    box.open = kept > 0 || spans.length <= MANY;
+    const some = mine.some((s) => !s.classList.contains("dim"));
+    box.classList.toggle("none", !some);
+    box.open = some || spans.length <= MANY;
     box.querySelector(".count").textContent = kept + " of " + mine.length + " kept";
     strip(box.querySelector(".strip"), mine);
     fold(box);
@@ -272,12 +328,16 @@ function step(by) {
   const all = stops();
   if (!all.length) return;
   const next = by > 0 ? all.find((i) => i > state.chosen) : all.findLast((i) => i < state.chosen);
-  const to = next ?? all[by > 0 ? 0 : all.length - 1], span = state.spans[to], body = span.closest(".document");
+  go(next ?? all[by > 0 ? 0 : all.length - 1]);
+  place();
+}
+
+function go(to) {
+  const span = state.spans[to], body = span.closest(".document");
   body.parentNode.open = true;
   if (body.classList.contains("folded") && span.getBoundingClientRect().bottom > body.getBoundingClientRect().bottom - 20) unfold(body);
   explain(to);
   span.scrollIntoView({ block: "center" });
-  place();
 }
 
 function summary(result, facts) {
@@ -285,7 +345,7 @@ function summary(result, facts) {
   placeSlider();
   const ms = result.timings_ms.total;
   $("facts").textContent = result.tokens.toLocaleString("en") + " of " + result.budget.toLocaleString("en") + " tokens; " +
-    result.kept.length + " of " + facts.length + " passages kept; " + (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms";
+    result.kept.length + " of " + facts.length + " passages kept; " + (state.other ? "the other keeps " + state.other.kept.length + " in " + state.other.tokens.toLocaleString("en") + "; " : "") + (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms";
   $("fill").style.width = Math.min(100, 100 * result.tokens / result.budget) + "%";
   $("notes").replaceChildren(...result.notes.map((note) => make("li", note)));
   $("notes").hidden = !result.notes.length;
@@ -304,6 +364,7 @@ function explain(index) {
   span.classList.add("chosen");
   span.tabIndex = 0;
   $("why").className = "said";
+  for (const { dot, range: [id, from, to] } of state.dots || []) dot.classList.toggle("on", id === s.doc_id && s.start >= from && s.end <= to);
   $("why").textContent = (s.kept ? "Kept" : "Dropped") + ", " + s.tokens + " tokens\n" + s.reason.split("; ").join("\n");
 }
 
@@ -352,7 +413,7 @@ function listen() {
     soon(60);
   });
   $("budget").addEventListener("input", () => { placeSlider(); soon(); });
-  for (const id of ["model", "encoding", "unit", "order", "least", "cite", "key"]) $(id).addEventListener("change", () => soon(0));
+  for (const id of ["model", "encoding", "unit", "order", "least", "cite", "other", "key"]) $(id).addEventListener("change", () => soon(0));
   $("choose").addEventListener("click", () => $("files").click());
   $("files").addEventListener("change", () => { read([...$("files").files]); $("files").value = ""; });
   $("example").addEventListener("click", example);

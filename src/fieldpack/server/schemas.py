@@ -129,6 +129,7 @@ class PackIn(PackerIn, AskIn):
     pins: Pins = []
     scores: Scores | None = None
     stream: Annotated[bool, Field(description="Answer with server-sent events: progress, then the result.")] = False
+    map: Annotated[bool, Field(description="Add the places of the paragraphs on a plane.")] = False
 
 
 def _no_token_ids(value: Any) -> Any:
@@ -212,10 +213,13 @@ class PackOut(BaseModel):
     query: str | list[str] | None
     kept: list[Item]
     dropped: list[Item]
+    dropped_total: int
     field: dict[str, Any]
     enough: dict[str, float | bool]
+    left_out: list[str]
     notes: list[str]
     timings_ms: dict[str, float]
+    map: dict[str, Any] | None = None
 
 
 class PromptOut(BaseModel):
