@@ -11,8 +11,8 @@ import pytest
 import slow
 from hypothesis import settings
 
-settings.register_profile("fixed", derandomize=True, database=None)
-settings.register_profile("explore", max_examples=1000)
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy: the workers share the processors

@@ -70,8 +70,6 @@ class ScoreIn(In):
 
 
 Queries = Annotated[list[Query | WeightedQuery], Field(min_length=1, max_length=64, fail_fast=True)]
-
-
 Documents = Annotated[list[Text | DocumentIn], Field(max_length=1_000_000, fail_fast=True)]
 Scores = Annotated[
     list[Number | None] | list[ScoreIn],
