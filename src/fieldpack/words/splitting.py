@@ -34,7 +34,8 @@ _UNIT = regex.compile(f"{FIRST}{WORD}*", regex.V1)
 _NOT_SIMPLE = regex.compile(rf"[{UNSPACED}\p{{M}}]")
 _UNSPACED_CHARACTER = regex.compile(rf"[[{UNSPACED}]--\p{{M}}]", regex.V1)
 _CLUSTER = regex.compile(r"\X")
-_HAN = regex.compile(r"\p{Han}")
+_ALONE = regex.compile(r"\p{Han}|\p{Khmer}\p{M}")
+"""What is a word though it has neighbours: a Chinese character, a Khmer syllable with its vowel."""
 _PIECES = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+|\p{N}+")
 _HUMP = regex.compile(r"\p{Ll}\p{Lu}|\p{Lu}{2}\p{Ll}{2}|\p{L}{3}\p{N}")
 _SIGNED = re.compile("[!-/:-@\\[-`{-~€£¥₹‰]")
@@ -200,14 +201,14 @@ def _unit(unit: str, start: int) -> Iterator[Place]:
 
 
 def _neighbours(run: str, start: int) -> Iterator[Place]:
-    """Each two neighbouring characters (with their marks) of a script without blanks, and Chinese ones alone too, each
-    of which is a word; of other scripts only one that has no neighbour."""
+    """Each two neighbouring characters (with their marks) of a script without blanks, and Chinese and Khmer ones alone
+    too, which may be a word; of other scripts only one that has no neighbour."""
     before, at = "", start
     for cluster in _CLUSTER.finditer(run):
         character, here = cluster[0], start + cluster.start()
         if before:
             yield Place(before + character, at, here + len(character))
-        if _HAN.match(character) or len(character) == len(run):
+        if _ALONE.match(character) or len(character) == len(run):
             yield Place(character, here, here + len(character), len(character) < len(run))
         before, at = character, here
 
