@@ -21,8 +21,8 @@ _HANGUL_PARTICLE = re.compile(
 def stem_of(word: str) -> str:
     """The stem of a word as `fieldpack.words.split` writes it: its first letters, fewer of a short one, which joins
     the forms of languages that inflect at the end. Arabic loses its article, the letters that hang on at the end, and
-    the differences of its alif (as Larkey et al. 2007, light10); Hebrew its article and the letters that hang on before; Hindi its vowel endings, Korean its particles. Numbers
-    and names with signs stay whole."""
+    the differences of its alif (as Larkey et al. 2007, light10); Hebrew its article and the letters that hang on before
+    a word; Hindi its vowel endings, Korean its particles. Numbers and names with signs stay whole."""
     if word.isascii():
         return _first_letters(word) if word.isalpha() else word
     if _ARABIC.fullmatch(word):
