@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, groupby
 from typing import Any
 
@@ -90,6 +90,14 @@ def distinct(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
+_remembered = lru_cache(maxsize=1 << 15)(words_of_chunk)
+"""Words of short chunks, from one reading to the next: names come again in the texts of one user."""
+
+
+def _words_of_piece(piece: str) -> tuple[str, ...]:
+    return _remembered(piece) if len(piece) <= _REMEMBERED else words_of_chunk(piece)
+
+
 class _Ids(dict[str, tuple[int, ...]]):
     """Piece of text -> the ids of its words; a word that is not in `index` gets the next number."""
 
@@ -111,7 +119,7 @@ class _Ids(dict[str, tuple[int, ...]]):
             if len(parts) > 1:
                 ids = tuple(chain.from_iterable([self[part] for part in parts]))
             else:
-                ids = tuple([index.setdefault(word, len(index)) for word in words_of_chunk(piece)])
+                ids = tuple([index.setdefault(word, len(index)) for word in _words_of_piece(piece)])
         if len(piece) <= _REMEMBERED:
             self[piece] = ids
         return ids

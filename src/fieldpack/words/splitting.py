@@ -124,6 +124,7 @@ def words_of_chunk(chunk: str) -> tuple[str, ...]:
     """The words of a text without white space."""
     if chunk.isascii():
         return _words_of_ascii(chunk) or _words_of_signs(chunk)
+    words: tuple[str, ...]
     if folds_alone(chunk):
         folded = fold(chunk)
         plain = folded.isalpha() and (folded.istitle() or folded == folded.lower())

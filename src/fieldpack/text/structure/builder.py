@@ -108,18 +108,18 @@ class Builder:
         self._stack.pop()
         return first
 
-    def rows(self, start: IntArray, end: IntArray, kind: int, context: int, number: int, block: str = "row") -> None:
+    def rows(self, start: IntArray, end: IntArray, kind: int, context: int, number: int) -> None:
         """`row` for many lines (n,), numbered from `number` on: much faster where they are short."""
         long = np.flatnonzero(end - start > self.line_chars).tolist()
         for low, high in pairwise([-1, *long, len(start)]):
-            self._short_rows(start[low + 1 : high], end[low + 1 : high], (kind, context, number + low + 1), block)
+            self._short_rows(start[low + 1 : high], end[low + 1 : high], (kind, context, number + low + 1))
             if high < len(start):
-                self.row(int(start[high]), int(end[high]), kind, context, number + high, block)
+                self.row(int(start[high]), int(end[high]), kind, context, number + high)
 
-    def _short_rows(self, start: IntArray, end: IntArray, what: tuple[int, int, int], block: str) -> None:
+    def _short_rows(self, start: IntArray, end: IntArray, what: tuple[int, int, int]) -> None:
         kind, context, number = what
         blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
-        blocks[:] = BLOCK[block], self.current, self.heading, ATOMIC | UNIT, 0
+        blocks[:] = BLOCK["row"], self.current, self.heading, ATOMIC | UNIT, 0
         atoms = np.empty((len(start), ATOM_WIDTH), np.int64)
         atoms[:] = 0, 0, kind, BODY, self.blocks, context, number
         atoms[:, 0], atoms[:, 1] = start, end
