@@ -39,7 +39,7 @@ def _words(listed: str) -> frozenset[str]:
 
 
 # Never the end of a sentence, whatever follows: English, German, French, Spanish, Portuguese, Italian, Dutch, Polish,
-# Romanian, Russian and Ukrainian, in this order.
+# Romanian, Russian, Ukrainian, Turkish, Greek, Hungarian, Hindi and Bengali, in this order.
 _TITLES = _words(
     """mr mrs ms mx dr prof st rev hon gen col lt capt cmdr sgt maj gov sen rep pres mt ft messrs e.g i.e cf fl tr v vs
     viz lit approx al supp cir
@@ -48,24 +48,31 @@ _TITLES = _words(
     mme mlle fr p.ex c.-à-d env éd boul
     sr sra srta dña ud uds dres ing avda av pza arq lic
     dra profa eng exmo exma ilmo trav
-    sig sigg sig.ra avv dott dott.ssa geom arch spett egr gent cfr p.es
+    sig sigg sig.ra avv dott dott.ssa geom arch spett egr gent cfr p.es d.lgs d.p.r d.l d.m
     dhr mevr drs ds jhr bijv zgn o.a d.w.z i.p.v t.o.v m.b.t t.a.v
     ul godz al os im św tzn tj tzw np m.in mgr inż hab ks płk zob tys
     dl dna str nr.crt ș.a
     ул кв просп пр-т пер пл обл р-н т.е т.к проф акад доц им св напр ср ред изд и.о тов г-н г-жа тыс млн млрд
-    вул буд ім див тис наприкл гр"""
+    вул буд ім див тис наприкл гр
+    cad sok mah doç yrd bkz vd örn m.ö m.s t.c
+    αγ βλ δηλ π.χ
+    kb pl ún
+    डॉ श्री श्रीमती सुश्री प्रो पं कु स्व ডা ড মো মোঃ অধ্যা"""
 )
 # Not the end before a number or a letter that numbers ("No. 5", "vol. iv", "Exh. B").
 _NUMBERED = _words(
     """no nos nr nro art fig figs eq eqs sec sect ch chap vol vols p pp par para ref refs tab ex op lin ll bd abs kap
     núm jan feb mar apr jun jul aug sep sept oct nov dec ver exh exhs app apps sched
     rn ziff anm aufl pág págs cap caps vol sez pag pagg nn afb blz str pkt ust poz wyd
-    рис табл гл ст стр см пп п разд"""
+    рис табл гл ст стр см пп п разд
+    ok bl ap alin kl kat αρ σελ τηλ κεφ
+    janv févr juil ene abr dic giu lug ott fev dez okt mrt ian febr iun iul sty lut kwi cze sie wrz paź lis gru
+    янв фев мар апр июн июл авг сен сент окт ноя дек січ лют бер квіт трав черв серп вер жовт груд ई সং"""
 )
 # The end only before a word that often starts a sentence.
 _MAYBE = _words(
     """inc ltd co corp jr bros etc dept univ assn ave blvd rd est tel ext min max a.m p.m u.s u.k u.n e.u ph.d
-    m.d b.a m.a b.c a.d usw d.c l.a n.y ecc enz itd itp ltda"""
+    m.d b.a m.a b.c a.d usw d.c l.a n.y ecc enz itd itp ltda cía mio mrd долл"""
 )
 # Words before a German ordinal ("die 2. Auflage"): English has none of them before a number that ends a sentence.
 _BEFORE_ORDINAL = _words(
@@ -111,7 +118,8 @@ def _last_word(text: str, low: int, stop: int) -> tuple[str, bool]:
     head = text[max(low, stop - 24) : stop]
     tail = _TAIL.match(head[::-1])
     if tail is None:
-        return "", False
+        word = head.rpartition(" ")[2].lstrip(_OPENERS)
+        return (word, True) if head[-1:] > "\u0300" else ("", False)  # a vowel sign at the end: "डॉ."
     start = len(head) - tail.end()
     before = head[start - 1 : start]
     return head[start:], not before or before.isspace() or before in _OPENERS
@@ -142,7 +150,7 @@ def _single_letter(text: str, low: int, stop: int, after: int, following: str) -
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     """True when the full stop at `stop` belongs to a shortened word and the sentence goes on at `after`."""
     last = text[max(low, stop - 24) : stop].rpartition(" ")[2]
-    if len(last) > _LONGEST_NUMERAL and last.isalpha() and last.lower() not in _SHORTENED:
+    if len(last) > _LONGEST_NUMERAL and last.isalpha() and last.lower() not in _SHORTENED and last[-3:] != "str":
         return False  # most words
     word, alone = _last_word(text, low, stop)
     if not word or len(word) > 12:
@@ -155,8 +163,8 @@ def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
         return True
     if len(word) == 1 and word.isalpha() and alone:
         return (first and word.isupper()) or _single_letter(text, low, stop, after, following)
-    if small in _NUMBERED:
-        bare = following.rstrip(".")
+    if small in _NUMBERED or (small.endswith("str") and len(small) > 5):  # "Goethestr. 5"
+        bare = following.rstrip(".)")
         return text[after].isdigit() or bool(_NUMBER.fullmatch(bare.lower())) or (len(bare) == 1 and bare.isupper())
     if _NUMBER.fullmatch(small):
         ordinal = len(word) <= 2 and following.lower().rstrip(".") in _ORDINATED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, groupby
 from typing import Any
 
@@ -90,6 +90,14 @@ def distinct(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
+_remembered = lru_cache(maxsize=1 << 15)(words_of_chunk)
+"""Words of short chunks, from one reading to the next: names come again in the texts of one user."""
+
+
+def _words_of_piece(piece: str) -> tuple[str, ...]:
+    return _remembered(piece) if len(piece) <= _REMEMBERED else words_of_chunk(piece)
+
+
 class _Ids(dict[str, tuple[int, ...]]):
     """Piece of text -> the ids of its words; a word that is not in `index` gets the next number."""
 
@@ -111,7 +119,7 @@ class _Ids(dict[str, tuple[int, ...]]):
             if len(parts) > 1:
                 ids = tuple(chain.from_iterable([self[part] for part in parts]))
             else:
-                ids = tuple([index.setdefault(word, len(index)) for word in words_of_chunk(piece)])
+                ids = tuple([index.setdefault(word, len(index)) for word in _words_of_piece(piece)])
         if len(piece) <= _REMEMBERED:
             self[piece] = ids
         return ids
@@ -133,18 +141,21 @@ def _pieces(text: str) -> list[str]:
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts in order, as many at a time as make up a batch, for what is done once for a batch costs little for each of
-    its texts; those in ASCII apart from others."""
+    """The pieces of texts in order, with `_END` after each, of as many texts at a time as make up a batch: what is done
+    once for a batch costs little for each of its texts. Those in ASCII are cut apart from others."""
+    pieces, size = list[str](), 0
     for _, group in groupby(texts, str.isascii):
-        batch, size = [], 0
+        run = list[str]()
         for text in group:
-            batch.append(text.replace(_END, " ") if _END in text else text)
+            run.append((text.replace(_END, " ") if _END in text else text) + _AFTER_TEXT)
             size += len(text)
             if size > _BATCH:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+                yield pieces + _pieces("".join(run))
+                pieces, run, size = [], [], 0
+        if run:
+            pieces += _pieces("".join(run))
+    if pieces:
+        yield pieces
 
 
 def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mapping[str, int] | None = None) -> Words:
@@ -153,9 +164,8 @@ def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mappin
     index = dict(known or {w: i for i, w in enumerate(vocabulary)})
     lookup = _Ids(index).__getitem__
     parts = []
-    for batch in _batches(texts):
-        pieces = _pieces("".join([text + _AFTER_TEXT for text in batch]))
-        parts.append(np.array(list(chain.from_iterable(map(lookup, pieces))), np.int32))
+    for pieces in _batches(texts):
+        parts.append(np.fromiter(chain.from_iterable(map(lookup, pieces)), np.int32))
     flat = np.concatenate(parts) if parts else np.empty(0, np.int32)
     ends = np.flatnonzero(flat < 0)
     offsets = np.concatenate((np.zeros(1, np.int64), ends - np.arange(len(ends))))

@@ -34,9 +34,12 @@ _UNIT = regex.compile(f"{FIRST}{WORD}*", regex.V1)
 _NOT_SIMPLE = regex.compile(rf"[{UNSPACED}\p{{M}}]")
 _UNSPACED_CHARACTER = regex.compile(rf"[[{UNSPACED}]--\p{{M}}]", regex.V1)
 _CLUSTER = regex.compile(r"\X")
-_HAN = regex.compile(r"\p{Han}")
+_ALONE = regex.compile(r"\p{Han}|\p{Khmer}\p{M}")
+"""What is a word though it has neighbours: a Chinese character, a Khmer syllable with its vowel."""
 _PIECES = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+|\p{N}+")
 _HUMP = regex.compile(r"\p{Ll}\p{Lu}|\p{Lu}{2}\p{Ll}{2}|\p{L}{3}\p{N}")
+_ASCII_PIECES = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_ASCII_HUMP = re.compile("[a-z][A-Z]|[A-Z]{2}[a-z]{2}|[A-Za-z]{3}[0-9]")
 _SIGNED = re.compile("[!-/:-@\\[-`{-~€£¥₹‰]")
 _PROSE = re.compile(r"[0-9]+(?:th|st|nd|rd|s)?|[A-Z]+|[A-Za-z]?[a-z]+(?:['-][A-Z]?[a-z]+)*")
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
@@ -120,8 +123,9 @@ def chunks(text: str) -> list[str]:
 def words_of_chunk(chunk: str) -> tuple[str, ...]:
     """The words of a text without white space."""
     if chunk.isascii():
-        words = _words_of_ascii(chunk)
-    elif folds_alone(chunk):
+        return _words_of_ascii(chunk) or _words_of_signs(chunk)
+    words: tuple[str, ...]
+    if folds_alone(chunk):
         folded = fold(chunk)
         plain = folded.isalpha() and (folded.istitle() or folded == folded.lower())
         words = (folded.casefold(),) if plain else ()
@@ -137,6 +141,28 @@ def _words_of_ascii(chunk: str) -> tuple[str, ...]:
     if _DECIMAL.fullmatch(chunk):
         return (*chunk.split("."), chunk)
     return ()
+
+
+def _words_of_signs(chunk: str) -> tuple[str, ...]:
+    """The words of any chunk of ASCII, as `_places` finds them, without their places."""
+    words: list[str] = []
+    for run in _SIMPLE_RUN.findall(_TIME.sub(" ", chunk) if "T" in chunk else chunk):
+        if run.isalnum():
+            words += _words_of_unit(run)
+        else:
+            for unit in _SIMPLE_UNIT.findall(run):
+                words += _words_of_unit(unit)
+            words += [whole for whole, _, _ in wholes(run)]
+    return tuple(words)
+
+
+def _words_of_unit(unit: str) -> list[str]:
+    """A run of ASCII letters and digits, and its parts, as `_unit` finds them."""
+    word = unit.lower()
+    if unit.isdigit() or (unit == word and unit.isalpha()) or not _ASCII_HUMP.search(unit):
+        return [word]
+    parts = [part.lower() for part in _ASCII_PIECES.findall(unit) if len(part) > 1 or part.isdigit()]
+    return [word, *parts] if len(parts) > 1 else [word]
 
 
 def _words_of_unspaced(chunk: str) -> tuple[str, ...]:
@@ -200,14 +226,14 @@ def _unit(unit: str, start: int) -> Iterator[Place]:
 
 
 def _neighbours(run: str, start: int) -> Iterator[Place]:
-    """Each two neighbouring characters (with their marks) of a script without blanks, and Chinese ones alone too, each
-    of which is a word; of other scripts only one that has no neighbour."""
+    """Each two neighbouring characters (with their marks) of a script without blanks, and Chinese and Khmer ones alone
+    too, which may be a word; of other scripts only one that has no neighbour."""
     before, at = "", start
     for cluster in _CLUSTER.finditer(run):
         character, here = cluster[0], start + cluster.start()
         if before:
             yield Place(before + character, at, here + len(character))
-        if _HAN.match(character) or len(character) == len(run):
+        if _ALONE.match(character) or len(character) == len(run):
             yield Place(character, here, here + len(character), len(character) < len(run))
         before, at = character, here
 

@@ -8,6 +8,8 @@ _ARABIC = re.compile("[\u0621-\u064a\u066e-\u06d3]{2,}")
 _ARABIC_LETTERS = str.maketrans("أإآٱىةؤئکی", "ااااي" + "هويكي")
 _ARABIC_PREFIX = re.compile("^(?:[وفبك]?ال|لل|و)(?=.{3})")
 _ARABIC_SUFFIX = re.compile("(?<=..)(?:ها|ان|ات|ون|ين|يه|ه|ي)$")
+_HEBREW = re.compile("[\u05d0-\u05ea]{4,}")
+_HEBREW_PREFIX = re.compile("^(?:[הו](?=.{3})|[בלכמש](?=.{4}))")
 _HINDI = re.compile("[\u0900-\u097f]{3,}")
 _HINDI_SUFFIX = re.compile("(?<=..)(?:ियों|ियां|ियाँ|ाओं|ुओं|ों|ें|ीं|ओं|[ािीुूेैोौ]|ं|ँ)+$")
 _HANGUL = re.compile("[가-힣]{2,}")
@@ -19,13 +21,17 @@ _HANGUL_PARTICLE = re.compile(
 def stem_of(word: str) -> str:
     """The stem of a word as `fieldpack.words.split` writes it: its first letters, fewer of a short one, which joins
     the forms of languages that inflect at the end. Arabic loses its article, the letters that hang on at the end, and
-    the differences of its alif (as Larkey et al. 2007, light10); Hindi its vowel endings, Korean its particles. Numbers
-    and names with signs stay whole."""
+    the differences of its alif (as Larkey et al. 2007, light10); Hebrew its article and the letters that hang on before
+    a word; Hindi its vowel endings, Korean its particles. Numbers and names with signs stay whole."""
     if word.isascii():
         return _first_letters(word) if word.isalpha() else word
     if _ARABIC.fullmatch(word):
         letters = word.translate(_ARABIC_LETTERS)
         return _ARABIC_SUFFIX.sub("", _ARABIC_PREFIX.sub("", letters))
+    if _HEBREW.fullmatch(word):
+        while (bare := _HEBREW_PREFIX.sub("", word)) != word:
+            word = bare
+        return _first_letters(word)
     if _HINDI.fullmatch(word):
         return _HINDI_SUFFIX.sub("", word)
     if _HANGUL.fullmatch(word):

@@ -94,5 +94,7 @@ def _ranges(compound: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_name(whole: str) -> bool:
+    if whole.isascii():
+        return not whole.isalnum() and _NAMING.search(whole) is not None
     units = _UNITS.findall(whole)
     return bool(units) and units[0] != whole and _NAMING.search(whole) is not None

@@ -11,6 +11,7 @@ import numpy as np
 from fieldpack.types import IntArray
 
 TAB = 4
+_PASSAGE = 2000
 _WINDOW, _CRUMB, _MANY = 256, 16, 50_000
 
 
@@ -62,6 +63,12 @@ def line_bounds(text: str, low: int, high: int) -> Bounds:
 
 def read_lines(text: str, low: int, high: int) -> Lines:
     """The lines of a normalised text in [low, high) that hold ink; low stands at the start of a line."""
+    if high - low <= _PASSAGE and text.find("\n", low, high) < 0:  # most passages: less than the arrays take
+        line = text[low:high]
+        start, stop = high - len(line.lstrip()), low + len(line.rstrip())
+        if start == high:
+            return Lines([], [], [], [], [])
+        return Lines([low], [start], [stop], [len(line[: start - low].expandtabs(TAB))], [True])
     begin, ink, end, number = line_bounds(text, low, high)
     indent = (ink - begin).tolist()
     gap = np.diff(number, prepend=-2) > 1
