@@ -108,7 +108,13 @@ def test_other_agents_are_answered_in_their_forms(tmp_path):
 
     ask = {"transcript_path": transcript(tmp_path)}
     gemini = {**ask, "hook_event_name": "AfterTool", "tool_name": "read_file", "tool_response": {"llmContent": LOG}}
-    assert "order 171 was" in answer(gemini, trim)["hookSpecificOutput"]["tool_output"]
+    replaced = answer(gemini, trim)
+    assert replaced["decision"] == "deny" and "order 171 was" in replaced["reason"]
+    parts = {**gemini, "tool_response": {"llmContent": [{"text": LOG}], "returnDisplay": LOG}}
+    assert answer(parts, trim)["reason"] == replaced["reason"]
+    for other in ({"llmContent": [{"text": LOG}, {"inlineData": {}}]}, {"llmContent": LOG, "error": {"message": "no"}}):
+        assert answer({**gemini, "tool_response": other}, trim) == {}
+    assert answer({**gemini, "hook_event_name": "PostToolUseFailure"}, trim) == {}
     copilot = {"toolName": "bash", "toolArgs": "{}", "toolResult": {"resultType": "success", "textResultForLlm": LOG}}
     out = answer(copilot, trim, "order 171")["modifiedResult"]
     assert out["resultType"] == "success"

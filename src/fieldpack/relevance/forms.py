@@ -31,17 +31,27 @@ PLACE = re.compile(
 _CELL = re.compile(r"[ \t]*[|│┃][ \t]*|\t|[,;]|[ ]{2,}|</t[dh]>")
 
 
-def in_column(header: str, row: str, name: str, cell: str) -> bool:
-    """Whether a row holds the word `cell` in a column that a line of the header calls by the word `name`. False where
-    the two have not the same number of cells."""
-    cells, wanted, value = _cells(row), stem_of(name), stem_of(cell)
-    at = [k for k, text in enumerate(cells) if value in map(stem_of, split(text))]
-    for line in header.splitlines() if at else ():
-        heads = _cells(line)
-        if len(heads) == len(cells) > 1 and any(wanted in map(stem_of, split(heads[k])) for k in at):
-            return True
-    return False
+class Columns:
+    """Cells under the names of their columns. What was read of a line is kept: one is made for a pack."""
 
+    def __init__(self) -> None:
+        self._lines: dict[str, list[frozenset[str]]] = {}
 
-def _cells(line: str) -> list[str]:
-    return _CELL.split(line.strip().strip("|│┃"))
+    def hold(self, header: str, row: str, name: str, cell: str) -> bool:
+        """Whether a row holds the word `cell` in a column that a line of the header calls by the word `name`. False
+        where the two have not the same number of cells."""
+        cells, wanted, value = self._stems(row), stem_of(name), stem_of(cell)
+        at = [k for k, stems in enumerate(cells) if value in stems]
+        for line in header.splitlines() if at else ():
+            heads = self._stems(line)
+            if len(heads) == len(cells) > 1 and any(wanted in heads[k] for k in at):
+                return True
+        return False
+
+    def _stems(self, line: str) -> list[frozenset[str]]:
+        """The stems of the words of each cell."""
+        known = self._lines.get(line)
+        if known is None:
+            known = [frozenset(map(stem_of, split(cell))) for cell in _CELL.split(line.strip().strip("|│┃"))]
+            self._lines[line] = known
+        return known

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fieldpack.relevance.forms import in_column
+from fieldpack.relevance.forms import Columns
 from fieldpack.relevance.intent import defines
 from fieldpack.relevance.signals import Signals
 from fieldpack.relevance.stopwords import STOPWORDS
@@ -45,6 +45,7 @@ class LineWords:
         self._signals, self._rows = signals, rows
         self._query, self._candidates = signals.query, signals.candidates
         self._vocabulary = signals.candidates.corpus.vocabulary
+        self._cells = Columns()
 
     def terms(self) -> Terms:
         """Words and pairs."""
@@ -108,7 +109,7 @@ class LineWords:
         if len(rows) <= MOST_CELLS:
             headers, texts = candidates.texts(context[rows]), candidates.texts(rows)
             pairs = zip(headers, texts, strict=True)
-            out[rows] = [in_column(header, text, name, cell) for header, text in pairs]
+            out[rows] = [self._cells.hold(header, text, name, cell) for header, text in pairs]
         return out
 
     @cached_property

@@ -8,6 +8,7 @@ stranger wrote.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,7 +176,7 @@ def repeat_share(first: Statement, again: Statement) -> float:
     start = position(again.ids, first.ids)
     if start >= 0:
         return _extended(again, start, start + n)
-    before, after = overlap(first.ids, again.ids), overlap(again.ids, first.ids)
+    before, after = _overlap(first.ids, again.ids, _LEAST * m), _overlap(again.ids, first.ids, _LEAST * m)
     if max(before, after) >= _LEAST * m:
         return _extended(again, 0, before) if before >= after else _extended(again, m - after, m)
     return _edited(first, again)
@@ -224,6 +225,12 @@ def position(row: Ids, part: Ids) -> int:
     while at >= 0 and at % 8:
         at = whole.find(piece, at + 1)
     return at // 8
+
+
+def _overlap(before: Ids, after: Ids, least: float) -> int:
+    """`overlap`, or 0 where it is less than `least`: most rows do not even hold so long a beginning of the other."""
+    piece = after[: math.ceil(least)]
+    return overlap(before, after) if len(piece) >= least and position(before, piece) >= 0 else 0
 
 
 def overlap(before: Ids, after: Ids) -> int:

@@ -1,8 +1,9 @@
 """Post-tool-use hooks of coding agents: their JSON in, their JSON out, and {} where there is nothing to say.
 
-Read in the published references of November 2026: `updatedToolOutput` in the shape of the tool's own response (Claude
-Code, Codex), `hookSpecificOutput.tool_output` (Gemini CLI, event AfterTool), `modifiedResult` (Copilot),
-`updated_mcp_tool_output` (Cursor, MCP tools alone).
+Read in the shipped code of Claude Code 2.1.332: `updatedToolOutput` in the shape of the tool's own response, after a
+call that succeeded; and of Gemini CLI 0.61: event AfterTool, where a result is replaced by denying it, with the text in
+its place as the reason. From published references of November 2026 alone: `updatedToolOutput` (Codex),
+`modifiedResult` (Copilot), `updated_mcp_tool_output` (Cursor, MCP tools alone).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fieldpack.tools.blocks import member
 from fieldpack.tools.calls import ToolCall
 from fieldpack.tools.shapes import shape_of
 from fieldpack.tools.trimmed import Trimmed
@@ -34,15 +36,28 @@ def answer(event: Any, trim: Trim, question: str = "") -> dict[str, Any]:
     camel = "toolName" in event
     response = event.get("toolResult") if camel else event.get("tool_response", event.get("tool_output"))
     name = str(event.get("hook_event_name", ""))
-    if response is None or name.lower() not in ("", "posttooluse", "aftertool", "posttoolusefailure"):
-        return NEUTRAL
+    if response is None or name.lower() not in ("", "posttooluse", "aftertool"):
+        return NEUTRAL  # after a failed call (PostToolUseFailure) nothing can be replaced
+    if name == "AfterTool":
+        response = _text_of_parts(response)
     call = ToolCall.of({"name": event.get("tool_name", event.get("toolName", "")), "arguments": _arguments(event)})
-    failed = True if name.lower().endswith("failure") else _failed(response)
-    call = ToolCall(call.name, call.arguments, str(event.get("tool_use_id", "")), failed)
+    call = ToolCall(call.name, call.arguments, str(event.get("tool_use_id", "")), _failed(response))
     asked_for = question or _question(event)
     session = str(event.get("session_id", event.get("conversation_id", "")))
     new = _trimmed(response, lambda output: trim(output, asked_for, call, session))
     return NEUTRAL if new is None else _form(event, name, camel, new)
+
+
+def _text_of_parts(response: Any) -> Any:
+    """The text of a response of Gemini CLI that the model would see; None where it holds more than text, or failed."""
+    content = response.get("llmContent") if isinstance(response, Mapping) else response
+    if isinstance(response, Mapping) and response.get("error"):
+        return None
+    if isinstance(content, list):
+        texts = [part if isinstance(part, str) else member(part, "text") for part in content]
+        only = all(isinstance(part, str) or (isinstance(part, Mapping) and set(part) == {"text"}) for part in content)
+        content = "\n".join(texts) if only and all(isinstance(t, str) for t in texts) else None
+    return content if isinstance(content, str) else None
 
 
 def _form(event: Mapping[str, Any], name: str, camel: bool, new: Any) -> dict[str, Any]:
@@ -50,9 +65,7 @@ def _form(event: Mapping[str, Any], name: str, camel: bool, new: Any) -> dict[st
     if camel:
         return {"modifiedResult": new}
     if name == "AfterTool":
-        text = new.get("llmContent") if isinstance(new, Mapping) else new
-        shown = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
-        return {"hookSpecificOutput": {"hookEventName": name, "tool_output": shown}}
+        return {"decision": "deny", "reason": new}
     if name == "postToolUse":
         return {"updated_mcp_tool_output": new}
     output: dict[str, Any] = {"hookEventName": name or "PostToolUse", "updatedToolOutput": new}
