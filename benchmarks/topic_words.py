@@ -64,7 +64,21 @@ def clusterings(corpus: Corpus, topics: int) -> dict[str, np.ndarray]:
     out = {f"attractors, limit {k}": packer.explore(corpus.documents, k).reading.attractors.basin for k in LIMITS}
     out["k-means, true k"] = KMeans(topics, n_init=2, random_state=0).fit_predict(y).astype(np.int64)
     out["hdbscan 5"] = HDBSCAN(min_cluster_size=5, copy=True).fit_predict(y).astype(np.int64)
+    if (found := bertopic(corpus, x)) is not None:
+        out["BERTopic"] = found
     return out
+
+
+def bertopic(corpus: Corpus, x: np.ndarray) -> np.ndarray | None:
+    """BERTopic on the same vectors, with its own defaults, which without `umap` and `hdbscan` are a PCA of 5 dimensions
+    and scikit-learn's HDBSCAN; None where it is not installed."""
+    try:
+        from bertopic import BERTopic
+    except ImportError:
+        return None
+    texts = corpus.paragraphs.spans.texts(corpus.documents)
+    found, _ = BERTopic(embedding_model=None, calculate_probabilities=False).fit_transform(texts, embeddings=x)
+    return np.asarray(found, np.int64)
 
 
 def measured(corpus: Corpus, label: np.ndarray, cluster: np.ndarray) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""Do attractors find known topics? python benchmarks/topics.py --data FOLDER [--minilm FOLDER] [--out FILE]
+"""Do attractors, and topics merged of them, find known topics?
 
-Adjusted mutual information (0 is chance, 1 is agreement) of attractors with labels, beside what scikit-learn makes of
+    python benchmarks/topics.py --data FOLDER [--minilm FOLDER] [--out FILE]
+
+Adjusted mutual information (0 is chance, 1 is agreement) of basins with labels, beside what scikit-learn makes of
 the same vectors: k-means, which is told the true number of topics, HDBSCAN, which is not, and mean shift with a flat
 kernel. Rows that belong to no attractor (HDBSCAN: noise) count as a class of their own; `assigned` gives each to the
 nearest.
@@ -26,9 +28,11 @@ import numpy as np
 
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.field.attractors import Attractors, detect
+from fieldpack.field.merging import topics as merged
 
 HERE = Path(__file__).resolve().parent
 MANY = 300
+LIMITS = (12, 64, 160)
 
 
 def topics(folder: Path, rows: int) -> Iterator[tuple[str, list[str], np.ndarray]]:
@@ -48,9 +52,9 @@ def agreement(label: np.ndarray, basin: np.ndarray) -> float:
     return round(float(adjusted_mutual_info_score(label, basin)), 3)
 
 
-def attractors(x: np.ndarray, label: np.ndarray, **options: Any) -> dict[str, Any]:
+def attractors(x: np.ndarray, label: np.ndarray, find: Any = detect, **options: Any) -> dict[str, Any]:
     start = time.thread_time()
-    found = detect(x, **options)
+    found = find(x, **options)
     seconds = time.thread_time() - start
     return {
         "ami": agreement(label, found.basin),
@@ -83,6 +87,20 @@ def peers(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
     return out
 
 
+def same_number(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
+    """k-means of as many clusters as `topics` finds."""
+    from sklearn.cluster import KMeans
+
+    y = x - x.mean(0)
+    y /= np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+    out = {}
+    for limit in LIMITS:
+        k = max(len(merged(x, limit=limit)), 2)
+        cluster = KMeans(k, n_init=4, random_state=0).fit_predict(y)
+        out[f"k-means centred, as many as limit {limit}"] = {"ami": agreement(label, cluster), "found": k}
+    return out
+
+
 def clustered(label: np.ndarray, cluster: np.ndarray) -> dict[str, Any]:
     return {"ami": agreement(label[: len(cluster)], cluster), "found": int(cluster.max()) + 1}
 
@@ -97,6 +115,8 @@ def controls(x: np.ndarray, label: np.ndarray) -> dict[str, Any]:
         "ami with labels shuffled": agreement(rng.permutation(label), detect(x).basin),
         "attractors of isotropic noise": len(detect(unit[0], limit=MANY)),
         "attractors of shuffled columns": len(detect(unit[1], limit=MANY)),
+        "topics of isotropic noise": len(merged(unit[0], limit=64)),
+        "topics of shuffled columns": len(merged(unit[1], limit=64)),
     }
 
 
@@ -116,6 +136,8 @@ def run(folder: Path, models: dict[str, Any], rows: int, cache: Path | None = No
                     f"attractors, limit {MANY}": attractors(x, label, limit=MANY),
                     "attractors, all rows": attractors(x, label, sample=len(x)),
                     "attractors, raw field": attractors(x, label, background=np.zeros(x.shape[1]), limit=MANY),
+                    **{f"topics, limit {k}": attractors(x, label, merged, limit=k) for k in LIMITS},
+                    **same_number(x, label),
                     **peers(x, label),
                 },
                 "controls": controls(x, label),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Unpack
 
 from fieldpack.corpus.corpus import Corpus, in_rows
-from fieldpack.corpus.reading import FieldOverview, read_field
+from fieldpack.corpus.reading import FieldOverview, read_topics
 from fieldpack.errors import InputError
 from fieldpack.explored import Explored
 from fieldpack.field.state import FieldState
@@ -185,7 +185,7 @@ class ContextPacker(OldNames, PackerParts):
         corpus = self.embedded(replace(self, unit="paragraph").read(checked_documents(documents)))
         check_state(since, corpus)
         settings = self.field if limit is None else replace(self.field, limit=limit)
-        return Explored(corpus, read_field(corpus, None, None, settings), since)
+        return Explored(corpus, read_topics(corpus, settings), since)
 
 
 @dataclass(frozen=True, eq=False)

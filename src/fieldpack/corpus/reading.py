@@ -10,6 +10,7 @@ import numpy as np
 from fieldpack.corpus.corpus import Corpus
 from fieldpack.corpus.keys import key
 from fieldpack.field.carry import merged
+from fieldpack.field.merging import topics
 from fieldpack.field.state import FieldSettings, FieldState, Reading, read
 from fieldpack.types import BoolArray, FloatArray
 
@@ -24,6 +25,13 @@ def read_field(
     `corpus.vectors`, None for a field without a query."""
     mass = np.maximum(corpus.paragraph_tokens, 1).astype(np.float32)
     return read(corpus.vectors, query_vectors, state, mass=mass, settings=settings)
+
+
+def read_topics(corpus: Corpus, settings: FieldSettings) -> Reading:
+    """The field of the paragraphs without a query, its attractors merged to topics (`fieldpack.field.merging`)."""
+    mass = np.maximum(corpus.paragraph_tokens, 1).astype(np.float32)
+    found = topics(corpus.vectors, mass, limit=settings.limit)
+    return read(corpus.vectors, None, None, mass=mass, settings=settings, attractors=found)
 
 
 def absorbed(reading: Reading, corpus: Corpus) -> Reading:

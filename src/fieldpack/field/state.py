@@ -220,19 +220,21 @@ def read(
     state: FieldState | None = None,
     mass: Array | None = None,
     settings: FieldSettings | None = None,
+    attractors: Attractors | None = None,
 ) -> Reading:
     """Reads the field of the unit rows x (n, d).
 
-    query (d,) or (q, d). state: of the turn before. mass (n,): weights of the rows >= 0, default equal.
+    query (d,) or (q, d). state: of the turn before. mass (n,): weights of the rows >= 0, default equal. attractors: of
+    these rows, where they are known already.
     The rows are not absorbed into the state's statistics: call `state.absorb(new_rows)` once for each new row.
     """
     x = rows(x)
     settings = settings or FieldSettings()
     state = state or FieldState.start(settings)
     state.fits(x.shape[1])
-    attractors = detect(
-        x, mass, query=query, bias=settings.bias, limit=settings.limit, background=_background(x, state)
-    )
+    if attractors is None:
+        pull, background = settings.bias, _background(x, state)
+        attractors = detect(x, mass, query=query, bias=pull, limit=settings.limit, background=background)
     carried = merged(state.carried, attractors, half_life=settings.half_life, limit=settings.limit)
     projections = Projections.from_field(x, attractors, carried.centers, state.residue)
     overall = projections.overall()

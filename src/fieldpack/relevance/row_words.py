@@ -86,7 +86,8 @@ def _walk(alike: list[IntArray], walked: IntArray, rows: int) -> FloatArray:
     place: Float64 = np.ones(len(walked))
     standing: Float64 = np.ones(rows)
     for _ in range(_STEPS):
-        standing = _JUMP + (1 - _JUMP) * np.bincount(target, (place / np.maximum(degree, 1))[source], rows)
+        gone = np.bincount(target, (place / np.maximum(degree, 1))[source], rows)
+        standing = np.asarray(_JUMP + (1 - _JUMP) * gone, np.float64)
         place = np.asarray(standing[walked] / max(float(standing[walked].mean()), 1e-9), np.float64)
     return standing.astype(np.float32)
 

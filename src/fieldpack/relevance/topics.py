@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fieldpack.corpus.corpus import Corpus
-from fieldpack.field.attractors import Attractors, detect
+from fieldpack.field.attractors import Attractors
+from fieldpack.field.merging import topics
 from fieldpack.relevance.row_words import function_words
 from fieldpack.types import BoolArray, IntArray
 
@@ -138,7 +139,7 @@ def _parts(corpus: Corpus, members: IntArray, depth: int) -> tuple[Topic, ...]:
     if depth < 1 or len(members) < _SPLIT:
         return ()
     mass = np.maximum(corpus.paragraph_tokens[members], 1).astype(np.float32)
-    found = detect(corpus.vectors[members], mass, limit=_MOST_PARTS)
+    found = topics(corpus.vectors[members], mass, limit=_MOST_PARTS)
     return _topics(corpus, members, found, depth - 1) if len(found) > 1 else ()
 
 
