@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,14 @@ import fieldpack as fp
 from fieldpack.bench import quality
 from fieldpack.parallel import index_corpus, pack_many, rows
 
-PORT = 6391
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+PORT = free_port()
 ADDRESS = f"127.0.0.1:{PORT}"
 
 
