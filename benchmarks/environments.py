@@ -90,7 +90,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         interpreter = made(arguments.keep or Path(temporary), arguments)
         # Old releases warn of what newer Pythons deprecate; their warnings are not ours.
-        command = [interpreter, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", *files]
+        command = [interpreter, "-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", *files]
         return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}).returncode
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,14 @@ import fieldpack as fp
 from fieldpack.bench import quality
 from fieldpack.parallel import index_corpus, pack_many, rows
 
-PORT = 6391
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+PORT = free_port()
 ADDRESS = f"127.0.0.1:{PORT}"
 
 
@@ -173,7 +181,10 @@ def test_a_killed_run_goes_on_where_it_stood(room, place):
     call = ["-m", "fieldpack", "batch", place / "tasks.jsonl", "--output", place / "killed", "--batch", "2"]
     ended = room(*call, "--ray", ADDRESS, "--workers", "2", kill_after=[str(place / "killed"), 3])
     assert ended["code"] == -9 and 3 <= len(ended["shards"]) < 27
-    kept = {name: (place / "killed" / name).stat().st_mtime_ns for name in ended["shards"]}
+    # The last may lack its line in the checksums: it was killed between the two writes, and that shard is made anew.
+    listed = (place / "killed" / "SHA256SUMS").read_text("utf-8")
+    kept = {name: (place / "killed" / name).stat().st_mtime_ns for name in ended["shards"] if name in listed}
+    assert len(ended["shards"]) - len(kept) <= 1
     found = room(*call, "--ray", ADDRESS, "--workers", "2", "--json")
     assert found["code"] == 0, found["err"]
     assert json.loads(found["out"])["done_before"] == len(kept)

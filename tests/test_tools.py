@@ -175,7 +175,7 @@ class Slow(ContextPacker):
 
 def test_the_time_limit_holds_in_sync_and_async_code():
     text = "one line of many words\n" * 2_000
-    trimmer = ToolTrimmer(packer=Slow(), budget=50, time_limit=0.05, store=None)
+    trimmer = ToolTrimmer(packer=Slow(), budget=50, time_limit=0.3, store=None)
     start = time.monotonic()
     assert trimmer.trim(text, question="words").output is text
 
