@@ -1,5 +1,6 @@
 """Documents in every form that a caller may have them in."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 import fieldpack as fp
 from fieldpack.document_forms import KEYS, document_of
 from fieldpack.errors import InputError
+from fieldpack.mcp.tools import Given
 from fieldpack.request import checked_documents
+from fieldpack.server.schemas import DocumentIn
 
 TEXT = "Refunds are paid within 14 days."
 NODE = SimpleNamespace(get_content=lambda: TEXT, node_id="n-1", metadata={"title": "Terms"})
@@ -47,6 +50,41 @@ def test_what_a_framework_knows_comes_along():
     assert document_of(FORMS["haystack"], 0) == fp.Document("h-1", TEXT, metadata={"page": 3}, score=0.25)
     strange = SimpleNamespace(node=NODE, score=float("nan"))
     assert document_of(strange, 0).score is None, "frameworks hand out scores that are none"
+
+
+WRITTEN = {
+    "langchain": ({"page_content": TEXT, "metadata": {"title": "Terms"}, "id": "a", "type": "Document"}, "Terms", None),
+    "haystack": ({"id": "a", "content": TEXT, "blob": None, "meta": {"title": "T"}, "score": 0.5}, "T", 0.5),
+    "haystack, flat": ({"id": "a", "content": TEXT, "blob": None, "score": None, "title": "T", "k": 1}, "T", None),
+    "llamaindex": ({"id_": "a", "text": TEXT, "metadata": {}, "class_name": "TextNode", "embedding": None}, "", None),
+    "llamaindex, scored": ({"node": {"id_": "a", "text": TEXT, "metadata": {}}, "score": 0.75}, "", 0.75),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_a_framework_writes_is_taken_by_python_http_and_mcp(name):
+    written, title, score = WRITTEN[name]
+    document = document_of(written, 0)
+    assert (document.id, document.text, document.title, document.score) == ("a", TEXT, title, score)
+    given = Given.model_validate(written)
+    assert document_of(given.model_dump(), 0) == document
+    sent = DocumentIn.model_validate_json(json.dumps(written))
+    assert checked_documents([sent.model_dump()]) == (document,)
+
+
+def test_frameworks_write_what_is_read_here():
+    langchain, haystack = pytest.importorskip("langchain_core.documents"), pytest.importorskip("haystack")
+    schema = pytest.importorskip("llama_index.core.schema")
+    node = schema.TextNode(id_="a", text=TEXT)
+    documents = [
+        langchain.Document(id="a", page_content=TEXT).model_dump(),
+        haystack.Document(id="a", content=TEXT, meta={"k": 1}).to_dict(),
+        haystack.Document(id="a", content=TEXT, meta={"k": 1}).to_dict(flatten=False),
+        node.to_dict(),
+        schema.NodeWithScore(node=node, score=0.5).to_dict(),
+    ]
+    assert [(d.id, d.text) for d in map(document_of, documents, range(5))] == [("a", TEXT)] * 5
+    assert document_of(documents[1], 0).metadata == document_of(documents[2], 0).metadata == {"k": 1}
 
 
 @pytest.mark.parametrize(

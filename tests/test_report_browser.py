@@ -214,6 +214,7 @@ LOOK_OF = {
     "pack-desktop-light": ("pack", 1400, 900, "light"),
     "pack-phone-dark": ("pack", 390, 844, "dark"),
     "compare-desktop-light": ("compare", 1400, 900, "light"),
+    "listed-desktop-light": ("listed", 1400, 900, "light"),
     "field-desktop-dark": ("field", 1400, 900, "dark"),
 }
 

@@ -146,7 +146,7 @@ def test_broken_json_is_a_problem(client, body):
 
 def test_values_that_were_sent_do_not_come_back(client):
     secret = "hunter2-hunter2"
-    for change in ({"budget": secret}, {"documents": [{"text": secret}]}, {secret: 1}, {"unit": secret}):
+    for change in ({"budget": secret}, {"documents": [{"texts": secret}]}, {secret: 1}, {"unit": secret}):
         assert "hunter2" not in client.post("/v1/pack", json=ASK | change).json()["detail"].replace(f"{secret}:", "")
 
 

@@ -14,7 +14,7 @@ KEYS = ("text", "id", "title", "metadata", "score")
 """What a dict may say of a document; `text` it must."""
 _ALLOWED = (
     f"give a string, a fieldpack.Document, a dict with {', '.join(KEYS)} (text is needed), or a document of "
-    "LangChain, LlamaIndex or Haystack"
+    "LangChain, LlamaIndex or Haystack, also as the dict that it writes"
 )
 
 
@@ -68,7 +68,37 @@ def document_of(value: object, number: int) -> Document:
     raise InputError(f"document {number} is a {type(value).__name__}; {_ALLOWED}")
 
 
+_HAYSTACK = ("id", "content", "blob", "meta", "score", "embedding", "sparse_embedding")
+
+
+def with_own_keys(value: Any) -> Any:
+    """The dict that a document of LangChain, Haystack or LlamaIndex writes of itself (`model_dump`, `to_dict`), as one
+    with KEYS; any other value as it is. Haystack's flat form has its metadata beside the content."""
+    if not isinstance(value, Mapping):
+        return value
+    if "page_content" in value:
+        return _with_keys(value, value["page_content"], value.get("metadata"), value.get("id"))
+    if "content" in value and ("meta" in value or "blob" in value):
+        beside = {key: v for key, v in value.items() if key not in _HAYSTACK}
+        return _with_keys(value, value["content"], value.get("meta", beside), value.get("id"))
+    if isinstance(value.get("node"), Mapping):
+        inner = with_own_keys(value["node"])
+        return {**inner, "score": _score_of(value.get("score"))} if isinstance(inner, Mapping) else value
+    if "id_" in value and "text" in value:
+        return _with_keys({}, value["text"], value.get("metadata"), value["id_"])
+    return value
+
+
+def _with_keys(value: Mapping[str, Any], text: Any, metadata: Any, name: Any) -> dict[str, Any]:
+    known = {} if metadata is None else metadata
+    title = known.get("title") if isinstance(known, Mapping) else None
+    score = _score_of(value.get("score"))
+    named = title if isinstance(title, str) else ""
+    return {"text": text, "id": name, "title": named, "metadata": known, "score": score}
+
+
 def _of_dict(value: Mapping[str, Any], number: int) -> Document:
+    value = with_own_keys(value)
     if unknown := [str(key) for key in value if key not in KEYS]:
         raise InputError(
             f"document {number} has the key {unknown[0]!r}; allowed: {', '.join(KEYS)} (what else is known of it goes "

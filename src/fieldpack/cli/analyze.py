@@ -148,10 +148,11 @@ def _irrelevant(relevance: FloatArray, repeated: list[int]) -> BoolArray:
 def _show(analysis: ContextAnalysis, options: AnalyzeOptions) -> None:
     out, rows = console(), analysis.corpus.rows
     out.print(
-        f"[bold]{analysis.tokens:,}[/] tokens in {len(analysis.corpus.documents):,} documents, {len(rows):,} segments",
+        f"[bold]{analysis.tokens:,}[/] tokens in {_counted(len(analysis.corpus.documents), 'document')}, "
+        f"{_counted(len(rows), 'segment')}",
         highlight=False,
     )
-    meaning = {"repeated": "said before", "irrelevant": "holds under 5% of the evidence", "rest": "what remains"}
+    meaning = {"repeated": "said before", "irrelevant": "under 5% of the evidence", "rest": "what remains"}
     for name, share in analysis.shares.items():
         if name == "irrelevant" and analysis.irrelevant is None:
             out.print("  irrelevant  -  say --query to see what a question does not need", highlight=False)
@@ -160,7 +161,7 @@ def _show(analysis: ContextAnalysis, options: AnalyzeOptions) -> None:
         out.print(
             f"  {name:<11} [cyan]{bar(share, 16)}[/] {share:>4.0%} {tokens:>9} tok  {meaning[name]}", highlight=False
         )
-    out.print(f"  {'cut':<11} {len(analysis.cut):,} places", highlight=False)
+    out.print(f"  {'cut':<11} {_counted(len(analysis.cut), 'place')}", highlight=False)
     facts = analysis.to_dict()
     if analysis.price is not None:
         money, wasted = facts["money"], facts["money_wasted"]
@@ -168,6 +169,10 @@ def _show(analysis: ContextAnalysis, options: AnalyzeOptions) -> None:
     _list(out, "repeated", [(r["place"], f"as in {r['first']}") for r in facts["repeated"]], options.places)
     _list(out, "irrelevant", [(r["place"], f"{r['tokens']} tok") for r in facts["irrelevant"]], options.places)
     _list(out, "cut", [(c["place"], c["what"]) for c in facts["cut"]], options.places)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def _list(out: Console, title: str, items: list[tuple[str, str]], most: int) -> None:

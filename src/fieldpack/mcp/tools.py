@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from fieldpack.budget import TokenBudgetPlanner
+from fieldpack.document_forms import document_of, with_own_keys
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import FieldpackError, InputError
 from fieldpack.mcp.arguments import takes
@@ -35,14 +36,20 @@ _ABOUT = (
 
 
 class Given(BaseModel):
-    """A text with a name. score: of a retriever, any scale, the higher the better. metadata: the caller's own."""
+    """A text. id: by default doc-N. score: of a retriever, any scale, the higher the better. metadata: the caller's
+    own. A document of LangChain, Haystack or LlamaIndex as JSON is taken as well."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
-    id: str
     text: str
-    title: str = ""
+    id: str | None = None
+    title: str | None = None
     score: float | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: dict[str, Any] | None = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, value: Any) -> Any:
+        return with_own_keys(value)
 
 
 class Passage(BaseModel):
@@ -100,7 +107,7 @@ class Planned(BaseModel):
 
 
 Paths = Annotated[list[str] | None, Field(description="Files or folders below the server's roots.")]
-Texts = Annotated[list[Given] | None, Field(description="Texts to take instead of files, or beside them.")]
+Texts = Annotated[list[str | Given] | None, Field(description="Texts to take instead of files, or beside them.")]
 
 
 @dataclass(frozen=True)
@@ -244,12 +251,14 @@ class Tools:
         return _answer([plan.text()], plan.to_dict())
 
     def _documents(
-        self, paths: Sequence[str] | None, documents: Sequence[Given] | None
+        self, paths: Sequence[str] | None, documents: Sequence[str | Given] | None
     ) -> tuple[tuple[Document, ...], tuple[str, ...]]:
         if paths is None and documents is None:
             raise InputError("nothing to read; give paths below a root, or documents")
         read, skipped = self.roots.read(paths) if paths else ((), ())
-        return (*read, *(Document(d.id, d.text, d.title, d.metadata, d.score) for d in documents or ())), skipped
+        forms = [d if isinstance(d, str) else d.model_dump() for d in documents or ()]
+        given = (document_of(form, k) for k, form in enumerate(forms, len(read)))
+        return (*read, *given), skipped
 
 
 def _answer(lines: Sequence[str], body: dict[str, Any], text: str = "") -> CallToolResult:

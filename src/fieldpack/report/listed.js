@@ -31,7 +31,8 @@ function listed() {
   }
   function add(kind, a, b) { what.push(kind); from.push(a); to.push(b); }
   function build() {
-    const at = heights ? find(box.scrollTop) : 0, row = heights ? from[at] : 0, off = heights ? box.scrollTop - sum(at) : 0;
+    const first = !heights, at = first ? 0 : find(box.scrollTop), row = first ? 0 : from[at], off = first ? 0 : box.scrollTop - sum(at);
+    const atHead = first || what[at] === HEAD;
     what = []; from = []; to = [];
     rowsOf.forEach((rows, d) => {
       const a = rows[0], b = a + rows.length;
@@ -51,7 +52,9 @@ function listed() {
     drawn.forEach((e) => e.remove());
     drawn = new Map();
     size(0, 0);
-    if (what.length) box.scrollTop = sum(itemOf(row)) + off;
+    let k = itemOf(row);
+    while (atHead && k > 0 && what[k] !== HEAD) k--;
+    if (what.length) box.scrollTop = sum(k) + off;
     render();
   }
   function estimate(k) {

@@ -81,8 +81,7 @@ class Handlers:
         most = self.settings.max_documents
         if len(documents) > most:
             raise Problem("too-large", f"{len(documents):,} documents; allowed in one request: {most:,}")
-        listed = [d if isinstance(d, str) else Document(d.id, d.text, d.title, d.metadata, d.score) for d in documents]
-        return checked_documents(listed)
+        return checked_documents([d if isinstance(d, str) else d.model_dump() for d in documents])
 
     def pack(self, request: schemas.PackIn, *, on_stage: Callable[[str], None] | None = None) -> dict[str, Any]:
         """Pack documents into a budget: for a query, or without one what they are about."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fieldpack.budget.allocate import presets
+from fieldpack.document_forms import with_own_keys
 from fieldpack.packing.enough import ENOUGH
 from fieldpack.server.base import MOST_TOKENS, WHOLE, Budget, Encoding, Id, Model, Number, Text, Title, Tokens
 
@@ -25,13 +26,19 @@ class In(BaseModel):
 
 
 class DocumentIn(In):
-    """A text with a name. score: of a retriever, any scale, the higher the better. metadata: the caller's own."""
+    """A text. id: by default doc-N, N being its place from 0. score: of a retriever, any scale, the higher the better.
+    metadata: the caller's own. The JSON of a document of LangChain, Haystack or LlamaIndex is taken as well."""
 
-    id: Id
     text: Text
-    title: Title = ""
+    id: Id | None = None
+    title: Title | None = None
     score: Number | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: dict[str, Any] | None = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, value: Any) -> Any:
+        return with_own_keys(value)
 
 
 def _not_blank(query: str) -> str:
