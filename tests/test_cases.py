@@ -368,6 +368,12 @@ DATA = {
         60,
         ["/etc/pine.conf"],
     ),
+    "statements of SQL": (
+        "-- dump\nCREATE TABLE t (\n  id int,\n  name text\n);\n\n" + each("INSERT INTO t VALUES ({n}, '{w}');\n"),
+        "id of poplar in t",
+        40,
+        ["INSERT INTO t VALUES (12, 'poplar');"],
+    ),
     "commits": (
         each("commit {n:040x}\nAuthor: {T} Lee <{w}@example.org>\nDate:   Tue Mar {n} 10:00:00 2025 +0100\n\n"
              "    Paint the {w} door\n\n"),
