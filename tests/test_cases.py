@@ -474,6 +474,15 @@ def test_what_a_notebook_printed_is_found_with_its_cell(tmp_path):
     assert "68.5 %" in PACKER.pack("mean yield of hazel", fp.read(str(path)), 40).text
 
 
+def test_a_file_of_xml_is_read_as_records(tmp_path):
+    text = "<shop>" + each("<item><title>{T} board of the best sort</title><made>by hand, in the old mill of the town "
+                           "by the river</made><price>{n}.50</price></item>") + "</shop>"  # fmt: skip
+    (tmp_path / "a.xml").write_text(text)
+    result = PACKER.pack("price of the Oak board", fp.read(str(tmp_path / "a.xml")), 60)
+    assert "Oak board" in result.text and "<price>11.50</price>" in result.text
+    assert "row" in result.left_out[0] and "11" in result.left_out[0] and result.left_out[0].endswith("of 13")
+
+
 def test_terms_of_a_page_go_with_what_is_said_of_them():
     items = each("<dl><dt>--{w}</dt><dd><p>Sets it. The default is {n}.</p></dd></dl>")
     out = packed("default of --teak", f"<html><body><h1>Options</h1>{items}</body></html>", 50)
