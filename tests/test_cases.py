@@ -368,6 +368,12 @@ DATA = {
         60,
         ["/etc/pine.conf"],
     ),
+    "statements of SQL": (
+        "-- dump\nCREATE TABLE t (\n  id int,\n  name text\n);\n\n" + each("INSERT INTO t VALUES ({n}, '{w}');\n"),
+        "id of poplar in t",
+        40,
+        ["INSERT INTO t VALUES (12, 'poplar');"],
+    ),
     "commits": (
         each("commit {n:040x}\nAuthor: {T} Lee <{w}@example.org>\nDate:   Tue Mar {n} 10:00:00 2025 +0100\n\n"
              "    Paint the {w} door\n\n"),
@@ -466,6 +472,15 @@ def test_what_a_notebook_printed_is_found_with_its_cell(tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}))
     assert "68.5 %" in PACKER.pack("mean yield of hazel", fp.read(str(path)), 40).text
+
+
+def test_a_file_of_xml_is_read_as_records(tmp_path):
+    text = "<shop>" + each("<item><title>{T} board of the best sort</title><made>by hand, in the old mill of the town "
+                           "by the river</made><price>{n}.50</price></item>") + "</shop>"  # fmt: skip
+    (tmp_path / "a.xml").write_text(text)
+    result = PACKER.pack("price of the Oak board", fp.read(str(tmp_path / "a.xml")), 60)
+    assert "Oak board" in result.text and "<price>11.50</price>" in result.text
+    assert "row" in result.left_out[0] and "11" in result.left_out[0] and result.left_out[0].endswith("of 13")
 
 
 def test_terms_of_a_page_go_with_what_is_said_of_them():

@@ -16,7 +16,8 @@ _KINDS = {
     "python": ".py .pyi .pyx",
     "code": """.c .h .cc .cpp .cxx .hpp .hh .cs .java .kt .kts .scala .go .rs .swift .js .mjs .cjs .jsx .ts .tsx .vue
         .svelte .php .rb .pl .pm .lua .r .jl .sh .bash .zsh .fish .ps1 .sql .hs .ml .mli .ex .exs .erl .clj .dart .m .mm
-        .zig .nim .v .sv .proto .graphql .css .scss .less .tf .gradle .cmake .xml .xsd""",
+        .zig .nim .v .sv .proto .graphql .css .scss .less .tf .gradle .cmake""",
+    "xml": ".xml .xsd .rss .atom .plist",
     "config": ".yaml .yml .toml .ini .cfg .conf .properties",
     "csv": ".csv .tsv",
     "diff": ".diff .patch",

@@ -7,6 +7,7 @@ import re
 from fieldpack.text.structure import code, columns, config, delimited, entries, lists, records
 from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import KEY, LIST, MARK, UNIT
+from fieldpack.text.structure.statements import begin_alike
 from fieldpack.text.structure.walk import DocumentReader
 
 SAMPLE = 40
@@ -21,7 +22,6 @@ _LINK = re.compile(r"(?:[-*] |\d+[.)] )?\*{0,2}\[[^\]]+\]\([^()\s]+\)\*{0,2}$")
 _SETTING = re.compile(
     r"[\w\"'@$*/][^\n:=]{0,40}?[ \t]*+(?::[ \t]|=(?!=)|:$)[ \t]*+|[-*][ \t]+[\w.-]+:[ \t]|#[ \t]|\[[\w.\"-]+\]$"
 )
-_OPENING = re.compile(r"\w+(?= ?[(=]| \w+ ?[(=])")
 _WORD, _PUNCTUATION = re.compile(r"\w+"), re.compile(r"(\W)\1+")
 _LONG_SENTENCE = 6
 _STOPS = ".!?。！？"
@@ -73,7 +73,7 @@ def _of_lines(r: DocumentReader, i: int, k: int) -> int:
         first == i or delimited.is_delimited(r.text[r.lines.begin[first] : r.lines.end[k - 1]][:4000])
     ):
         return _delimited(r, i, first, k)
-    if k - i >= 5 and r.dialect == "plain" and _begin_alike(r, i, k):
+    if k - i >= 5 and r.dialect == "plain" and begin_alike(r.text, r.lines, i, k):
         return rows(r, i, k)
     if _is_code(r, i, k):
         code.emit(r.builder, r.lines, i, k, (i, k), python=False)
@@ -228,14 +228,6 @@ def _are_settings(r: DocumentReader, i: int, k: int) -> bool:
 def _is_code(r: DocumentReader, i: int, k: int) -> bool:
     """Whether lines at the margin are code: nearly all have its signs, and none is a sentence."""
     return code.looks_like_code(r, i, k) and code.share_of_code(r, i, k) >= 0.8
-
-
-def _begin_alike(r: DocumentReader, i: int, k: int) -> bool:
-    """Whether lines at one margin begin with the same word and a sign: calls of a trace, statements of a script."""
-    sample = range(i, min(k, i + SAMPLE))
-    words = [_OPENING.match(r.text, r.lines.ink[n]) for n in sample if r.lines.indent[n] == r.lines.indent[i]]
-    first = [word[0] for word in words if word]
-    return len(first) >= 0.9 * len(sample) and first.count(max(first, key=first.count)) >= 0.8 * len(sample)
 
 
 def _are_short(r: DocumentReader, i: int, k: int) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.heredocs import heredocs
 from fieldpack.text.structure.lines import Lines, read_lines
-from fieldpack.text.structure.model import ATOMIC, BODY, BOILERPLATE, CODE, SIGNATURE, UNIT
-from fieldpack.text.structure.statements import WHOLE_LINES, pieces
+from fieldpack.text.structure.model import ATOMIC, BODY, BOILERPLATE, CODE, LIST, SIGNATURE, UNIT
+from fieldpack.text.structure.statements import WHOLE_LINES, begin_alike, pieces
 
 # Strings are skipped whole, so that a line inside one is never taken for a statement. Possessive, and
 # an unclosed one is taken as far as it goes: no character is read twice, linear on any text.
@@ -44,6 +44,12 @@ def read_source(builder: Builder, low: int, high: int, python: bool) -> None:
 
 def _block(builder: Builder, lines: Lines, i: int, j: int, python: bool) -> None:
     """One part of a file as a block, cut further where it is long."""
+    if not python and begin_alike(builder.text, lines, i, j):
+        builder.open("lines")
+        for number, n in enumerate(range(i, j)):
+            builder.row(lines.ink[n], lines.end[n], LIST, builder.owner, number)
+        builder.close(rows=j - i)
+        return
     whole = j - i <= WHOLE_LINES
     license_header = i < 40 and _is_license(builder.text, lines, i, j)
     flags = (ATOMIC | UNIT) if whole else 0

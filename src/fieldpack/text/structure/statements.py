@@ -38,6 +38,10 @@ _OPENS_BODY = re.compile(r"(?:[:{]|\b(?:do|then|begin|BEGIN))$")
 _HEAD = re.compile(r"(?:@|#\[|\[\w)")
 
 
+_ALIKE = re.compile(r"\w+(?= ?[(=]| \w+ ?[(=]|[^\n]*[;)]$)")
+_FEWEST_ALIKE, _SAMPLE = 5, 40
+
+
 class Piece(NamedTuple):
     """A trimmed range. signature: the number of the piece that holds its head, -1 without one; is_head: it is one."""
 
@@ -45,6 +49,17 @@ class Piece(NamedTuple):
     end: int
     signature: int
     is_head: bool
+
+
+def begin_alike(text: str, lines: Lines, i: int, j: int) -> bool:
+    """Whether lines [i, j) are five statements and more of one line each that begin with the same word: calls of a
+    trace, `INSERT INTO ...`. Each says its own."""
+    if j - i < _FEWEST_ALIKE:
+        return False
+    sample = range(i, min(j, i + _SAMPLE))
+    words = [_ALIKE.match(text, lines.ink[n], lines.end[n]) for n in sample if lines.indent[n] == lines.indent[i]]
+    first = [word[0] for word in words if word]
+    return len(first) >= 0.9 * len(sample) and first.count(max(first, key=first.count)) >= 0.8 * len(sample)
 
 
 def inside_lines(text: str, lines: Lines, i: int, j: int, python: bool) -> list[bool]:
