@@ -28,11 +28,12 @@ PACKAGES = {
 }
 IMPORT = """
 import importlib, sys
-thin, adapter = importlib.import_module(sys.argv[1]), importlib.import_module(sys.argv[2])
-assert thin.__all__ == sorted(thin.__all__) and thin.__all__
-assert all(getattr(thin, name) is getattr(adapter, name) for name in thin.__all__)
-missing = {n for n in vars(adapter) if n.startswith("Fieldpack")} - set(thin.__all__)
-assert not missing, missing
+thin = importlib.import_module(sys.argv[1])
+classes = {}
+for name in (sys.argv[2], sys.argv[2] + "_tools"):  # documents, and tool output of agents
+    classes.update({n: c for n, c in vars(importlib.import_module(name)).items() if n.startswith("Fieldpack")})
+assert thin.__all__ == sorted(classes) and "FieldpackToolTrimming" in classes
+assert all(getattr(thin, name) is classes[name] for name in thin.__all__)
 """
 
 

@@ -115,6 +115,10 @@ def test_other_agents_are_answered_in_their_forms(tmp_path):
     for other in ({"llmContent": [{"text": LOG}, {"inlineData": {}}]}, {"llmContent": LOG, "error": {"message": "no"}}):
         assert answer({**gemini, "tool_response": other}, trim) == {}
     assert answer({**gemini, "hook_event_name": "PostToolUseFailure"}, trim) == {}
+    codex = {**ask, "hook_event_name": "PostToolUse", "turn_id": "1", "tool_name": "Bash", "tool_response": LOG}
+    replaced = answer(codex, trim)
+    assert set(replaced) == {"decision", "reason"} and replaced["decision"] == "block"
+    assert "order 171 was" in replaced["reason"]
     copilot = {"toolName": "bash", "toolArgs": "{}", "toolResult": {"resultType": "success", "textResultForLlm": LOG}}
     out = answer(copilot, trim, "order 171")["modifiedResult"]
     assert out["resultType"] == "success"

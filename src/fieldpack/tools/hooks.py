@@ -1,9 +1,9 @@
 """Post-tool-use hooks of coding agents: their JSON in, their JSON out, and {} where there is nothing to say.
 
 Read in the shipped code of Claude Code 2.1.332: `updatedToolOutput` in the shape of the tool's own response, after a
-call that succeeded; and of Gemini CLI 0.61: event AfterTool, where a result is replaced by denying it, with the text in
-its place as the reason. From published references of November 2026 alone: `updatedToolOutput` (Codex),
-`modifiedResult` (Copilot), `updated_mcp_tool_output` (Cursor, MCP tools alone).
+call that succeeded; of Gemini CLI 0.61 and Codex 0.171: a result is replaced by denying or blocking it, with the text
+in its place as the reason. From published references of November 2026 alone: `modifiedResult` (Copilot) and
+`updated_mcp_tool_output` (Cursor, MCP tools alone).
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ def _form(event: Mapping[str, Any], name: str, camel: bool, new: Any) -> dict[st
         return {"modifiedResult": new}
     if name == "AfterTool":
         return {"decision": "deny", "reason": new}
+    if "turn_id" in event:  # Codex, whose schema has no member for another output
+        return {"decision": "block", "reason": new if isinstance(new, str) else json.dumps(new, ensure_ascii=False)}
     if name == "postToolUse":
         return {"updated_mcp_tool_output": new}
     output: dict[str, Any] = {"hookEventName": name or "PostToolUse", "updatedToolOutput": new}

@@ -24,7 +24,7 @@ from fieldpack.tools.state import Decision, TrimState, key_of
 from fieldpack.tools.store import Store
 from fieldpack.tools.stores import store_of
 from fieldpack.tools.trimmed import Part, Trimmed
-from fieldpack.tools.work import Outcome, Task, Worker, why
+from fieldpack.tools.work import Attempt, Outcome, Task, Worker, why
 
 
 class ToolTrimmer:
@@ -73,15 +73,10 @@ class ToolTrimmer:
         call: what `ToolCall.of` takes. budget: tokens, default that of the settings. state: of the conversation
         (`state_of`): what it decided before stands.
         """
-        start = time.perf_counter()
-        task = self._task(output, question, call, budget, state)
-        if isinstance(task, Trimmed):
-            return self._done(task, start)
-        try:
-            outcome = self._limited.run(lambda deadline: self._worker.decide(task, deadline))
-        except Exception as error:
-            return self._done(self._failed(task, error), start)
-        return self._done(self._settled(task, outcome), start)
+        with self._attempt(output, question, call, budget, state) as attempt:
+            if attempt.task is not None:
+                attempt.outcome = self._limited.run(attempt.work)
+        return self._done(attempt)
 
     async def atrim(
         self,
@@ -93,15 +88,10 @@ class ToolTrimmer:
         state: TrimState | None = None,
     ) -> Trimmed:
         """`trim` for an event loop, which goes on meanwhile."""
-        start = time.perf_counter()
-        task = self._task(output, question, call, budget, state)
-        if isinstance(task, Trimmed):
-            return self._done(task, start)
-        try:
-            outcome = await self._limited.arun(lambda deadline: self._worker.decide(task, deadline))
-        except Exception as error:  # a cancelled call is none: asyncio's CancelledError is a BaseException
-            return self._done(self._failed(task, error), start)
-        return self._done(self._settled(task, outcome), start)
+        with self._attempt(output, question, call, budget, state) as attempt:
+            if attempt.task is not None:
+                attempt.outcome = await self._limited.arun(attempt.work)
+        return self._done(attempt)
 
     def warm(self) -> ToolTrimmer:
         """Loads the model and the tokenizer now, which the first output would otherwise wait for; the trimmer."""
@@ -137,6 +127,13 @@ class ToolTrimmer:
     def savings(self) -> Savings:
         """What was saved until now."""
         return self.counters.sums()
+
+    def _attempt(self, output: Any, question: str, call: Any, budget: Any, state: TrimState | None) -> Attempt:
+        start = time.perf_counter()
+        task = self._task(output, question, call, budget, state)
+        if isinstance(task, Trimmed):
+            return Attempt(self._worker, start, None, task)
+        return Attempt(self._worker, start, task)
 
     def _task(self, output: Any, question: str, call: Any, budget: Any, state: TrimState | None) -> Task | Trimmed:
         """What there is to do; a Trimmed where that is nothing or cannot be read."""
@@ -232,9 +229,14 @@ class ToolTrimmer:
         parts = tuple(Part("", t, t) for t in texts)
         return Trimmed(output=task.output, would=task.output, parts=parts, notes=(note,), failed=True)
 
-    def _done(self, trimmed: Trimmed, start: float) -> Trimmed:
-        """The same with its time and its price, counted, logged and traced."""
-        milliseconds = (time.perf_counter() - start) * 1000
+    def _done(self, attempt: Attempt) -> Trimmed:
+        """What came of an attempt, with its time and its price, counted, logged and traced."""
+        trimmed, task = attempt.trimmed, attempt.task
+        if trimmed is None and task is not None:
+            outcome, error = attempt.outcome, attempt.error
+            trimmed = self._settled(task, outcome) if outcome is not None else self._failed(task, error or Exception())
+        assert trimmed is not None  # an attempt has one of the two
+        milliseconds = (time.perf_counter() - attempt.start) * 1000
         price = self.price
         money = None if price is None else price.of(trimmed.saved, trimmed.saved_cached)
         trimmed = replace(trimmed, milliseconds=milliseconds, money=money)

@@ -14,7 +14,7 @@ from fieldpack.tools.settings import TrimSettings
 from fieldpack.tools.shapes import Shape
 from fieldpack.tools.state import TrimState, block_id
 from fieldpack.tools.store import Store, StoredBlock
-from fieldpack.tools.trimmed import Part
+from fieldpack.tools.trimmed import Part, Trimmed
 
 _ROUNDS, _LEAST = 4, 16
 """Times that an output is cut shorter for what its JSON adds, and tokens of its text at least."""
@@ -125,6 +125,31 @@ class Worker:
 
     def _store(self, task: Task) -> Store | None:
         return self.store if self.store is not None or task.state is None else task.state.store
+
+
+@dataclass
+class Attempt:
+    """One call of `trim`, around the work that may run in a thread or an event loop. trimmed: where nothing is to do.
+    As a context it keeps the error of the work; asyncio's CancelledError is none, and passes."""
+
+    worker: Worker
+    start: float
+    task: Task | None
+    trimmed: Trimmed | None = None
+    outcome: Outcome | None = None
+    error: Exception | None = None
+
+    def work(self, deadline: Deadline) -> Outcome:
+        """The parts of the output."""
+        assert self.task is not None
+        return self.worker.decide(self.task, deadline)
+
+    def __enter__(self) -> Attempt:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        self.error = error if isinstance(error, Exception) else None
+        return self.error is not None
 
 
 def _unchanged(task: Task, total: int, note: str) -> Outcome:
