@@ -1,6 +1,6 @@
 """Which kinds of evidence should salience count? Equal weights of all, beside the best of their subsets, held out.
 
-    python benchmarks/salience.py --data FOLDER [--limit 25] [--out FILE]
+    python benchmarks/salience.py --data FOLDER [--limit 16] [--out FILE]
 
 Every subset of at least five of the kinds of `fieldpack.relevance.salience.SALIENCE`, equal weights, ranks the rows of
 the sources of `benchmarks/retention.py` (talks have kinds of their own and are left out); the rows are taken in this
@@ -99,7 +99,7 @@ def read(data: Path, limit: int) -> Iterator[tuple[str, list[Ranked]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--limit", type=int, default=25, help="sources of each set, spread evenly")
+    parser.add_argument("--limit", type=int, default=16, help="sources of each set, spread evenly")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "salience.json")
     options = parser.parse_args()
     sets = dict(read(options.data, options.limit))
