@@ -15,7 +15,7 @@ from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
 from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.packing.json_form import Form, with_json
-from fieldpack.packing.lone import Place, lone_keys, lone_labels
+from fieldpack.packing.lone import Place, lone_keys, lone_labels, scraps
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best, worth
@@ -156,7 +156,7 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
     if reordered:
         fitting = replace(fitting, writer=writer.in_source_order())
         text = fitting.drop_until_fits(inside, [])
-    text = fitting.drop_lone_keys(inside, text)
+    text = fitting.drop_lone_keys(packing, inside, text)
     filled = np.zeros(len(problem), np.bool_)
     if writer.layout.fill and not packing.ended:
         text = fitting.fill(packing, inside, filled, text)
@@ -204,11 +204,12 @@ class _Fitting:
                 excess -= int(self.problem.cost[row])
             self._drop_needless(inside)
 
-    def drop_lone_keys(self, inside: BoolArray, text: Text) -> Text:
-        """Takes out keys, sections and headers without what they name; lone headings too, unless they are all."""
+    def drop_lone_keys(self, packing: Packing, inside: BoolArray, text: Text) -> Text:
+        """Takes out keys, sections, headers without what they name; lone headings and scraps, unless they are all."""
         unlikely = inside & (self.problem.logit < _UNLIKELY) & ~self.problem.pinned
         keys = unlikely & lone_keys(self._place, inside)
         lone = keys | unlikely & lone_labels(self._place, unlikely & ~self.brought, inside)
+        lone |= inside & ~self.brought & scraps(self._place, packing, inside)
         if not lone.any():
             return text
         inside &= ~lone if (inside & ~lone).any() else ~keys
@@ -234,8 +235,8 @@ class _Fitting:
         for _ in range(_ROUNDS):
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
-            closed = inside | refused | ~problem.eligible | copies_of(problem, inside)
-            closed = closed | self._lone_headings(inside) | lone_keys(self._place, inside)
+            closed = inside | refused | ~problem.eligible | copies_of(problem, inside) | self._lone_headings(inside)
+            closed |= lone_keys(self._place, inside) | scraps(self._place, packing, inside)
             more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
                 break
@@ -271,7 +272,6 @@ class _Fitting:
         free = np.flatnonzero(~closed & (costs <= left))
         out: list[int] = []
         texts = set[int]()
-        # Of copies the first, whatever the last bits of their gains say.
         first = {} if problem.same is None else {int(problem.same[row]): row for row in free[::-1].tolist()}
         for ranked in free[best_first(packing.gain[free])].tolist():
             row = ranked if problem.same is None else first[int(problem.same[ranked])]

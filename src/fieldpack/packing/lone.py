@@ -1,4 +1,4 @@
-"""Rows that stand in a pack without what they name: keys, sections, headers, labels, names of sections."""
+"""Rows that stand in a pack without what they name: keys, sections, headers, labels, names of sections; and scraps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 
 from fieldpack.arrays import mask_of
 from fieldpack.packing.fillers import names_others, says_nothing_alone
-from fieldpack.packing.problem import Problem
+from fieldpack.packing.problem import Problem, copies_of
+from fieldpack.packing.select import Packing
 from fieldpack.types import BoolArray, Document, IntArray, Segments
+
+_SCRAP_TOKENS, _FAR, _UNLIKELY = 24, 2.0, -3.0
+"""Tokens of a scrap at most; log odds that it is behind the best row that did not fit, at least; its own, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,3 +47,17 @@ def lone_labels(place: Place, unlikely: BoolArray, inside: BoolArray) -> BoolArr
     rows = np.flatnonzero(unlikely & ~followed).tolist()
     lone = [row for row in rows if says_nothing_alone(place.documents, place.segments, int(place.rows[row]))]
     return mask_of(np.array(lone, np.int64), len(inside))
+
+
+def scraps(place: Place, packing: Packing, inside: BoolArray) -> BoolArray:
+    """(n,) short rows that fit where far better ones do not, unless a neighbour of theirs is among the rows `inside`
+    (n,): they say next to nothing. None without a query."""
+    problem, rows = place.problem, place.rows
+    odds = problem.logit + packing.link - packing.duplicate
+    outside = problem.eligible & ~inside & ~copies_of(problem, inside)
+    if not len(problem.max_similarity) or not outside.any():
+        return np.zeros(len(problem), np.bool_)
+    near = np.diff(rows) == 1
+    beside = np.append(inside[1:] & near, False) | np.append(False, inside[:-1] & near)
+    small = (problem.cost <= _SCRAP_TOKENS) & ~problem.pinned
+    return np.asarray(small & ~beside & (odds < min(float(odds[outside].max()) - _FAR, _UNLIKELY)), np.bool_)
