@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from fieldpack.server.problems import MEDIA, TITLES
-from fieldpack.server.schemas import ProblemOut
 from fieldpack.server.settings import MODELS, Settings
 
 Document = dict[str, Any]
@@ -34,6 +35,16 @@ _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 def described(made: Callable[[], Document], settings: Settings) -> Document:

@@ -295,13 +295,3 @@ class PlanOut(BaseModel):
 class HealthOut(BaseModel):
     status: Literal["ok", "stopping"]
     version: str
-
-
-class ProblemOut(BaseModel):
-    """RFC 9457."""
-
-    model_config = ConfigDict(extra="allow")
-    type: str
-    title: str
-    status: int
-    detail: str
