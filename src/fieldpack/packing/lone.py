@@ -57,7 +57,7 @@ def scraps(place: Place, packing: Packing, inside: BoolArray) -> BoolArray:
     outside = problem.eligible & ~inside & ~copies_of(problem, inside)
     if not len(problem.max_similarity) or not outside.any():
         return np.zeros(len(problem), np.bool_)
-    near = np.diff(rows) == 1
+    near = (np.diff(rows) == 1) & (np.diff(problem.document) == 0)
     beside = np.append(inside[1:] & near, False) | np.append(False, inside[:-1] & near)
     small = (problem.cost <= _SCRAP_TOKENS) & ~problem.pinned
     return np.asarray(small & ~beside & (odds < min(float(odds[outside].max()) - _FAR, _UNLIKELY)), np.bool_)
