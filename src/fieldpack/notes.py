@@ -11,6 +11,9 @@ from fieldpack.scored import Scored
 
 _UNKNOWN_LANGUAGE = 0.65
 """Share of known words below which a text is in a language that the static table does not know."""
+_DOUBTFUL = 0.06
+"""Relevance of the best segment below which a pack is hardly an answer: a tenth of 181 questions that folders of
+documentation answer are below it, and about one in a hundred of those that passages answer."""
 
 
 def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) -> tuple[str, ...]:
@@ -18,6 +21,8 @@ def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) 
     notes = []
     if not fitted.inside.any():
         notes.append(_why_empty(scored, budget, min_relevance))
+    elif (doubt := _doubt(scored)) is not None:
+        notes.append(doubt)
     if fitted.cut is not None:
         notes.append("the best segment did not fit and was cut (allow_cut)")
     if fitted.reordered:
@@ -27,6 +32,14 @@ def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) 
     if scored.skipped.segments:
         notes.append(str(scored.skipped))
     return (*notes, *scored.notes)
+
+
+def _doubt(scored: Scored) -> str | None:
+    """That nothing is clearly about the query, where that is so."""
+    best = float(scored.relevance.total[scored.problem.eligible].max(initial=0.0))
+    if not len(scored.relevance.words) or scored.problem.pinned.any() or best >= _DOUBTFUL:
+        return None
+    return f"nothing here is clearly about the query: the best segment has relevance {two_digits(best)}"
 
 
 def _why_empty(scored: Scored, budget: int, min_relevance: float) -> str:

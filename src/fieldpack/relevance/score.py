@@ -17,10 +17,12 @@ from fieldpack.relevance.scorer import Scorer, combined, facts
 from fieldpack.relevance.sections import promising, section_features
 from fieldpack.relevance.shortlist import Candidates, shortlist, some_candidates
 from fieldpack.relevance.signals import signals_of
-from fieldpack.types import FloatArray, FrozenArrays, IntArray
+from fieldpack.types import KINDS, FloatArray, FrozenArrays, IntArray
 
 _FEW_WORDS, _MET, _FRAGMENT = 4, 0.3, 2.0
 """A row of at most so many words whose maxsim is below _MET loses _FRAGMENT log odds."""
+_ANNOUNCED, _CODE = 1.0, KINDS.index("code")
+"""Log odds that code may be behind the sentence that announces it."""
 _FLOOR = -12.0
 """Log odds of what was ranked out before its features were read."""
 
@@ -130,6 +132,8 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
     logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
     logit = with_line_evidence(logit, signals, setup.unit)
+    if sections is not None:
+        logit = with_announced_code(logit, candidates, setup.unit)
     logit[words == 0] = _FLOOR
     content = np.flatnonzero(query.content)
     return Relevance(
@@ -141,6 +145,18 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
         known=query.known,
         query_ids=query.ids[query.ids >= 0],
     )
+
+
+def with_announced_code(logit: FloatArray, candidates: Candidates, unit: Unit) -> FloatArray:
+    """The log odds (n,) of rows, where code is at most _ANNOUNCED less probable than the sentence that announces it:
+    "set the limit like this::" is no answer without what follows."""
+    spans = candidates.corpus.sentences.spans if unit == "sentence" else candidates.corpus.paragraphs.spans
+    context = candidates.context(unit)
+    code = np.flatnonzero((context >= 0) & (spans.kind[candidates.rows(unit)] == _CODE))
+    code = code[spans.kind[candidates.rows(unit)[context[code]]] != _CODE]
+    out = logit.copy()
+    out[code] = np.maximum(logit[code], logit[context[code]] - _ANNOUNCED)
+    return out
 
 
 def _over_all_rows(part: Relevance, candidates: Candidates, unit: Unit) -> Relevance:
