@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from fieldpack.errors import BudgetError, InputError
 from fieldpack.pipeline import ContextPacker
+from fieldpack.relevance.intent import intent_of
 from fieldpack.request import Request
 from fieldpack.result import Result
 from fieldpack.scored import Extras
@@ -82,13 +83,13 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
     """The part of the text that answers, in at most `job.budget` tokens with its notice; more only where the errors of
     a failing command need more. Raises InputError where nothing fits."""
     form = form_of(text)
-    pins = pins_of(text, job.call.failed, form)
+    pins = pins_of(text, job.call.failed, form, intent_of(job.question).cause)
     if not pins.ranges and asks_for_a_count(job.question):
         pins = sum_of(text, form)
     query = query_of(job.question, job.call, text)
     if not query.strip():
         raise InputError("there is no question and no call to cut for")
-    stage = screened(text, query, max(job.screen, 16 * job.budget), pins.ranges, form)
+    stage = screened(text, query, max(job.screen, 16 * job.budget), pins.seen, form)
     return _Cutter(text, form, stage, job, packer).cut(query, pins)
 
 

@@ -12,6 +12,9 @@ _LONGEST = 400
 _TAIL, _HEAD = 2_000, 200
 """Characters at the end and the beginning in which a command's exit code is looked for."""
 _SUMMARY_LINES = 8
+_FEW, _REST_LINES, _SEEN = 12, 8, 100
+"""Lines that name an error, of which an output tells why; lines below one that belong to it; lines at both ends of an
+output's errors that are always read."""
 _EXIT = re.compile(
     r"^(?!\s)[^\n]{0,200}?(?:\bexit(?:ed)?(?:[ _-](?:with(?: (?:a )?non-?zero)?|code|status|value))+"
     r"|\breturn(?:ed)?[ _-]?(?:code|status)|\bnon-?zero exit (?:code|status)"
@@ -36,7 +39,7 @@ _SUMMARY = re.compile(
 )
 """What a runner of tests, a compiler or a linter says last."""
 _ERROR = re.compile(
-    r"^E {2,}\S|\b(?:fatal|panic|panicked|traceback|segmentation fault|core dumped|out of memory"
+    r"^E {2,}\S|(?:^|\s)E: \S|\b(?:fatal|panic|panicked|traceback|segmentation fault|core dumped|out of memory"
     r"|permission denied|command not found|no such file|npm err!)(?!\w)"
     r"|\b\w*(?:error|exception)s?\b(?!\s*[:=]?\s*(?:0|none|null)\b)",
     re.I,
@@ -76,18 +79,25 @@ class Pins:
     likely: Ranges = ()
 
     def within(self, characters: int) -> Pins:
-        """The last of the ranges that have no more characters."""
+        """As many of the ranges as have no more characters: the last, then the first ones, where errors begin."""
         taken: list[tuple[int, int]] = []
-        for a, b in self.ranges[::-1]:
-            characters -= b - a
-            if characters < 0:
-                break
-            taken.append((a, b))
-        return replace(self, ranges=tuple(taken[::-1]))
+        for a, b in (*self.ranges[-1:], *self.ranges[:-1]):
+            if b - a <= characters:
+                characters -= b - a
+                taken.append((a, b))
+        return replace(self, ranges=tuple(sorted(taken)))
+
+    @property
+    def seen(self) -> Ranges:
+        """Ranges that no screen leaves out: the pins, the first and the last lines that name an error or seem to."""
+        few = [r for lines in (self.errors, self.likely) for r in (*lines[:_SEEN], *lines[_SEEN:][-_SEEN:])]
+        return tuple(sorted({*self.ranges, *few}))
 
 
-def pins_of(text: str, failed: bool | None, form: str = "plain") -> Pins:
-    """The pins of an output. failed: what the tool itself says of it; None when it does not say.
+def pins_of(text: str, failed: bool | None, form: str = "plain", cause: bool = False) -> Pins:
+    """The pins of an output. failed: what the tool itself says of it; None when it does not say. cause: whether the
+    question is why something failed: then a few lines that name an error make any output a failure, and they are
+    pinned with what follows them.
 
     A command has failed when the tool says so or an exit code other than 0 stands in the last 2,000 characters or the
     first 200. Then every error line is pinned (of equal ones the first and the last), and the exit code and the last
@@ -98,11 +108,15 @@ def pins_of(text: str, failed: bool | None, form: str = "plain") -> Pins:
         return _json_pins(text, failed)
     failing = [m for m in _exits(text) if int(m.group(1)) != 0]
     known = failed if failed is not None else bool(failing)
-    apparent = not known and failed is None and form not in _PLAIN and _looks_failed(text)
+    maybe = not known and failed is None and form not in _PLAIN
+    sure, likely = _error_lines(text) if known or maybe else ([], [])
+    told = cause and 0 < len(sure) <= _FEW
+    apparent = maybe and (told or _looks_failed(text))
     if not known and not apparent:
         return Pins()
     ranges = [m.span() for m in failing] + _last_lines(text, _LAST_LINES)
-    sure, likely = _error_lines(text)
+    if told:
+        ranges += [_with_rest(text, *line) for line in sure]
     pinned = _merged(text, ranges + sure if known else ranges)
     return Pins(pinned, known, apparent, _merged(text, sure), _merged(text, likely))
 
@@ -167,6 +181,18 @@ def _error_lines(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]
             last[kind][key] = span
     sure_lines, likely = ([*a.values(), *b.values()] for a, b in zip(first, last, strict=True))
     return sure_lines, likely
+
+
+def _with_rest(text: str, start: int, end: int) -> tuple[int, int]:
+    """An error line with the indented lines below it (a stack trace, the place in the source), a few of them."""
+    stop = end
+    for _ in range(_REST_LINES):
+        after = text.find("\n", stop + 1)
+        after = len(text) if after < 0 else after
+        if not text[stop + 1 : stop + 2].isspace() or not text[stop:after].strip():
+            break
+        stop = after
+    return start, stop
 
 
 def _merged(text: str, ranges: list[tuple[int, int]]) -> Ranges:
