@@ -208,7 +208,7 @@ def test_a_terminal_gets_the_summary(folder):
 
 def test_demo_field_models_plan(capsys, folder):
     code, out, _ = called(capsys, "demo")
-    assert code == 0 and "of 250 tokens" in out and "guide.md:" in out
+    assert code == 0 and "of 250 tokens" in out and "calibrate.md:" in out
     code, out, _ = called(capsys, "field", "--json", folder / "tides.md", folder / "bread.txt")
     assert code == 0 and json.loads(out)["documents"] == 2
     code, out, _ = called(capsys, "models", "verify", "--json")

@@ -29,7 +29,7 @@ class TrimOptions:
 
     query: Annotated[str, typer.Option("--query", "-q", help="What the output is read for.")]
     budget: ToolBudget = 1000
-    threshold: Threshold = 400
+    threshold: Threshold = 500
     store: Store = None
     tool: Annotated[str, typer.Option(help="The name of the command.")] = ""
     exit_code: Annotated[int | None, typer.Option(help="Of the command; not 0 keeps all its errors.")] = None

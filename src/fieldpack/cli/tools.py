@@ -47,7 +47,7 @@ def field(options: FieldOptions) -> None:
 
 
 def demo(
-    query: Annotated[str, typer.Option("--query", "-q")] = "What happens when nothing is relevant?",
+    query: Annotated[str, typer.Option("--query", "-q")] = "What happens when nothing is relevant enough?",
     budget: Annotated[int, typer.Option("--budget", "-b")] = 250,
 ) -> None:
     """Pack fieldpack's own documents, and show why."""
