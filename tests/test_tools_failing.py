@@ -41,7 +41,20 @@ SERVER = "\n".join(
     ]
     + [f"2026-04-01 10:06:{n % 60:02d} INFO request {n} /pay 200 in {n % 9} ms" for n in range(100)]
 )
+CARGO = "\n".join(
+    [f"   Compiling early-{n} v0.{n}.0" for n in range(200)]
+    + ["error[E0382]: borrow of moved value: `cfg`", "  --> src/main.rs:14:20", "   |", "14 |     start(&cfg);"]
+    + [f"   Compiling late-{n} v0.{n}.0" for n in range(100)]
+    + ["error: could not compile `app` (bin) due to 1 previous error"]
+)
+MANY = "\n".join(
+    [f"npm http fetch GET 200 https://npm.example/pkg-{n} {n}ms" for n in range(300)]
+    + ["npm ERR! code ERESOLVE", *(f"npm ERR! peer lib-{n}@17" for n in range(20))]
+    + [f"npm http fetch GET 200 https://npm.example/late-{n} {n}ms" for n in range(100)]
+)
 LOGS = {
+    "cargo": (CARGO, ("error[E0382]", "14 |     start(&cfg);", "could not compile")),
+    "many": (MANY, ("npm ERR! code ERESOLVE", "peer lib-1@17")),
     "make": (MAKE, ("has no member named 'last_used'", "conn.last_used = now()", "Error 2")),
     "npm": (NPM, ("npm ERR! code ERESOLVE", "peer react@17")),
     "docker": (DOCKER, ("E: Unable to locate package libfoo-dev", "failed to solve")),

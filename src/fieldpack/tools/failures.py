@@ -31,6 +31,14 @@ _STOPPED = re.compile(
     r"|ninja: build stopped[^\n]*)$",
     re.M,
 )
+_STATED = re.compile(
+    r"^(?:make(?:\[\d+\])?: \*\*\* .* Error \d|npm (?:ERR!|error) |error: could not compile|ERROR: failed to solve"
+    r"|Traceback \(most recent call last\):$)",
+    re.M,
+)
+"""By which a tool says, anywhere in its output, that it failed."""
+_BELOW = re.compile(r"[ \t]+\S|\d+ +\||(?:note|help): ")
+"""A line that belongs to the error above it: indented, a numbered line of source, a note."""
 _RAISED = re.compile(r"[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)\b")
 _SUMMARY = re.compile(
     r"\b[1-9]\d*(?: of \d+)?(?: (?:tests?|examples?|specs?|suites?))? (?:failed|failures?|errors?|problems)\b"
@@ -110,13 +118,14 @@ def pins_of(text: str, failed: bool | None, form: str = "plain", cause: bool = F
     known = failed if failed is not None else bool(failing)
     maybe = not known and failed is None and form not in _PLAIN
     sure, likely = _error_lines(text) if known or maybe else ([], [])
-    told = cause and 0 < len(sure) <= _FEW
+    distinct = sorted(set(sure))
+    told = cause and bool(distinct) and (len(distinct) <= _FEW or _STATED.search(text) is not None)
     apparent = maybe and (told or _looks_failed(text))
     if not known and not apparent:
         return Pins()
     ranges = [m.span() for m in failing] + _last_lines(text, _LAST_LINES)
     if told:
-        ranges += [_with_rest(text, *line) for line in sure]
+        ranges += [_with_rest(text, *line) for line in distinct[:_FEW]]
     pinned = _merged(text, ranges + sure if known else ranges)
     return Pins(pinned, known, apparent, _merged(text, sure), _merged(text, likely))
 
@@ -184,12 +193,12 @@ def _error_lines(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]
 
 
 def _with_rest(text: str, start: int, end: int) -> tuple[int, int]:
-    """An error line with the indented lines below it (a stack trace, the place in the source), a few of them."""
+    """An error line with what belongs to it below (a stack trace, the place in the source, notes), a few lines."""
     stop = end
     for _ in range(_REST_LINES):
         after = text.find("\n", stop + 1)
         after = len(text) if after < 0 else after
-        if not text[stop + 1 : stop + 2].isspace() or not text[stop:after].strip():
+        if _BELOW.match(text, stop + 1, after) is None:
             break
         stop = after
     return start, stop
