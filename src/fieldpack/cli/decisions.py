@@ -20,6 +20,11 @@ DROPPED_SHOWN = 10
 """Dropped segments that are shown when nobody says how many."""
 DROPPED_IN_JSON = 100
 """The same for `--json`: a folder of documentation has some 80,000 of them, 18 MB."""
+_LEGEND = (
+    "relevance: probability of evidence; tokens: what it costs alone;\n"
+    "called for: packed text beside it or naming it raised its odds (log odds);\n"
+    "goes with: packed text needs it to be understood"
+)
 _INDENT = 4
 _PLACE = 30
 """Characters of a line before the place: the mark, the score, its bar and the tokens."""
@@ -37,6 +42,7 @@ def print_decisions(console: Console, result: Result, *, kept: int | None = None
         for item in items:
             for line in _lines(item, texts[item.doc_id], console.width):
                 console.print(line.format(mark=mark, style=style), highlight=False, soft_wrap=True)
+    console.print(f"[dim]{_LEGEND}[/]", highlight=False, soft_wrap=True)
     if len(shown) < len(others):
         console.print(
             f"[dim]{len(others) - len(shown)} more were dropped: --dropped all shows them[/]", highlight=False
