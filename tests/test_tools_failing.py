@@ -74,3 +74,10 @@ def test_the_error_is_kept(log, question):
 def test_a_log_with_errors_is_no_failure_for_another_question():
     trimmed = ToolTrimmer(budget=120).trim(SERVER, question="how long did request 217 take")
     assert "request 217 /pay 200 in 1 ms" in trimmed.output and "RATES" not in trimmed.output
+
+
+def test_an_id_is_found_with_what_a_notice_has_behind_it():
+    trimmer = ToolTrimmer(budget=120)
+    (name,) = trimmer.trim(SERVER, question="how long did request 217 take").ids
+    assert trimmer.expand(f"{name},,,,") == trimmer.expand(name)
+    assert trimmer.tool()(id=f" {name}. ", range="3") == trimmer.tool()(id=name, range="3")

@@ -159,7 +159,7 @@ def test_numbers_names_and_definitions_are_found() -> None:
         "x = 3",
     ]
     corpus = fp.ContextPacker(unit="paragraph").read([fp.Document(f"t{i}", text) for i, text in enumerate(texts)])
-    found = cues(corpus)
+    found = cues(RowWords.from_corpus(corpus), corpus)
     assert found["definitions"].argmax() == 0
     assert found["numbers"].argmax() in (1, 3) and found["numbers"][[0, 2]].max() == 0
     assert found["names"].tolist() == [0, 0, 2, 0]

@@ -71,7 +71,7 @@ def expand(options: ExpandOptions) -> None:
     if not os.path.isfile(options.store):
         raise InputError(f"there is no store {options.store}; give --store the file that was given to trim or hook")
     trimmer = ToolTrimmer(store=options.store)
-    typer.echo(trimmer.expand(options.id.rstrip(",;:.)]"), options.query, options.range, options.budget))
+    typer.echo(trimmer.expand(options.id, options.query, options.range, options.budget))
 
 
 @takes(HookOptions)

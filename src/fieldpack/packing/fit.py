@@ -15,7 +15,7 @@ from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
 from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.packing.json_form import Form, with_json
-from fieldpack.packing.lone import Place, lone_keys, lone_labels, scraps
+from fieldpack.packing.lone import Place, lone_headings, lone_keys, lone_labels, scraps
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
 from fieldpack.packing.select import Packing, best_first, first_of_best, worth
@@ -235,7 +235,7 @@ class _Fitting:
         for _ in range(_ROUNDS):
             if self.budget - text.tokens <= _SCRAP * self.budget:
                 break
-            closed = inside | refused | ~problem.eligible | copies_of(problem, inside) | self._lone_headings(inside)
+            closed = inside | refused | ~problem.eligible | copies_of(problem, inside) | lone_headings(problem, inside)
             closed |= lone_keys(self._place, inside) | scraps(self._place, packing, inside)
             more = self._candidates(packing, closed, inside, self.budget - text.tokens)
             if not len(more):
@@ -254,15 +254,6 @@ class _Fitting:
                 text = tried
         return text
 
-    def _lone_headings(self, inside: BoolArray) -> BoolArray:
-        """(n,) headings of paragraphs of which nothing is packed."""
-        problem = self.problem
-        if not problem.is_heading.any():
-            return problem.is_heading
-        begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
-        begun[problem.paragraph[inside]] = True
-        return np.asarray(problem.is_heading & ~begun[problem.paragraph], np.bool_)
-
     def _candidates(self, packing: Packing, closed: BoolArray, inside: BoolArray, left: int) -> IntArray:
         """Rows that fit into `left` tokens by their estimates, the best first."""
         problem = self.problem
@@ -272,6 +263,7 @@ class _Fitting:
         free = np.flatnonzero(~closed & (costs <= left))
         out: list[int] = []
         texts = set[int]()
+        # Of copies the first, whatever the last bits of their gains say.
         first = {} if problem.same is None else {int(problem.same[row]): row for row in free[::-1].tolist()}
         for ranked in free[best_first(packing.gain[free])].tolist():
             row = ranked if problem.same is None else first[int(problem.same[ranked])]

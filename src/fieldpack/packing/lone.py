@@ -27,6 +27,15 @@ class Place:
     segments: Segments
 
 
+def lone_headings(problem: Problem, inside: BoolArray) -> BoolArray:
+    """(n,) headings of paragraphs of which nothing is `inside` (n,)."""
+    if not problem.is_heading.any():
+        return problem.is_heading
+    begun = np.zeros(int(problem.paragraph.max(initial=-1)) + 1, np.bool_)
+    begun[problem.paragraph[inside]] = True
+    return np.asarray(problem.is_heading & ~begun[problem.paragraph], np.bool_)
+
+
 def lone_keys(place: Place, inside: BoolArray) -> BoolArray:
     """(n,) rows of tables, records and settings that name the rows below them (a header, a section, an enclosing key),
     where none of those is among the rows `inside` (n,)."""

@@ -54,8 +54,8 @@ _NAME = re.compile(r"(?<=[^\W\d_A-Z,;:] )[A-Z]\w+|(?<=[,;:] )[A-Z]\w+")
 def salience(corpus: Corpus, reading: Reading, carried: Carried | None = None) -> Relevance:
     """The salience of the rows of `corpus` in the place of relevance. reading: of these rows, without a query. carried:
     attractors of a conversation, which then ask."""
-    evidence, kinds = _evidence(corpus, reading), TALK if is_talk(corpus.documents) else SALIENCE
-    ranks = {name: rank(evidence[name], corpus) for name in kinds}
+    evidence = _of_talk(corpus) if is_talk(corpus.documents) else _evidence(corpus, reading)
+    ranks = {name: rank(value, corpus) for name, value in evidence.items()}
     log_mean = np.mean([np.log(r) for r in ranks.values()], 0)
     if carried is not None and len(carried.centers):
         ranks[CARRIED] = rank(pull_of(carried, corpus, reading), corpus)
@@ -103,32 +103,44 @@ def _evidence(corpus: Corpus, reading: Reading) -> dict[str, FloatArray]:
     words, vectors = RowWords.from_corpus(corpus), _vectors(corpus)
     centroid = vectors @ unit(corpus.vectors.mean(0, keepdims=True))[0]
     count = np.bincount(words.word, minlength=len(corpus.vocabulary))
-    new = np.zeros(len(words.word), np.bool_)
-    new[np.unique(words.word, return_index=True)[1]] = True
     held_elsewhere = corpus.frequencies.words[words.word] > 1
     columns = {
         "opening_similarity": _opening_similarity(corpus, vectors),
         "first": 0.3 * zscore(np.asarray(centroid, np.float32)) - zscore(_place_in_paragraph(corpus)),
-        "information": zscore(words.rarest(_RAREST)) + zscore(words.share(new)),
+        "information": _information(words),
         "echo": zscore(words.mean(np.log(count[words.word]).astype(np.float32))) + zscore(words.mean(held_elsewhere)),
         "attraction": _affinity_to_own(corpus, reading, vectors),
         "centrality": words.centrality(corpus.vocabulary.stem),
     }
     last = 1e3 * _says_little(corpus)
     out = {n: np.asarray(v - last, np.float32) for n, v in columns.items()}
-    return {"opening": -_place_in_text(corpus), **out, **cues(corpus)}
+    hints = cues(words, corpus)
+    return {"opening": -_place_in_text(corpus), **out, **{n: hints[n] for n in ("numbers", "definitions")}}
 
 
-def cues(corpus: Corpus) -> dict[str, FloatArray]:
-    """Numbers, definitions and names (n,), counted; numbers for each word of a row."""
-    level, rows, vocabulary = corpus.level, corpus.rows, corpus.vocabulary
+def _of_talk(corpus: Corpus) -> dict[str, FloatArray]:
+    """The same of the turns of a talk, by the names of TALK."""
     words = RowWords.from_corpus(corpus)
-    length = np.maximum(level.lengths, 1)
-    names = np.array([len(_NAME.findall(text)) for text in rows.texts(corpus.documents)], np.float32)
+    information = np.asarray(_information(words) - 1e3 * _says_little(corpus), np.float32)
+    evidence = {"information": information, **cues(words, corpus)}
+    return {name: evidence[name] for name in TALK}
+
+
+def _information(words: RowWords) -> FloatArray:
+    """(n,) rare words, and words that occur for the first time."""
+    new = np.zeros(len(words.word), np.bool_)
+    new[np.unique(words.word, return_index=True)[1]] = True
+    return zscore(words.rarest(_RAREST)) + zscore(words.share(new))
+
+
+def cues(words: RowWords, corpus: Corpus) -> dict[str, FloatArray]:
+    """Numbers, definitions and names (n,), counted; numbers for each word of a row, none in code. words: theirs."""
+    rows, vocabulary = corpus.rows, corpus.vocabulary
+    numbers = words.total(vocabulary.holds_digit[words.word]) / np.maximum(corpus.level.lengths, 1)
     return {
-        "numbers": words.total(vocabulary.holds_digit[words.word]) / length * (rows.kind != KINDS.index("code")),
+        "numbers": numbers * (rows.kind != KINDS.index("code")),
         "definitions": words.total(words_among(corpus, _SAYS_WHAT)[words.word]),
-        "names": names,
+        "names": np.array([len(_NAME.findall(text)) for text in rows.texts(corpus.documents)], np.float32),
     }
 
 

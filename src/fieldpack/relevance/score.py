@@ -150,10 +150,9 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
 def with_announced_code(logit: FloatArray, candidates: Candidates, unit: Unit) -> FloatArray:
     """The log odds (n,) of rows, where code is at most _ANNOUNCED less probable than the sentence that announces it:
     "set the limit like this::" is no answer without what follows."""
-    spans = candidates.corpus.sentences.spans if unit == "sentence" else candidates.corpus.paragraphs.spans
-    context = candidates.context(unit)
-    code = np.flatnonzero((context >= 0) & (spans.kind[candidates.rows(unit)] == _CODE))
-    code = code[spans.kind[candidates.rows(unit)[context[code]]] != _CODE]
+    context, is_code = candidates.context(unit), candidates.kinds(unit) == _CODE
+    code = np.flatnonzero((context >= 0) & is_code)
+    code = code[~is_code[context[code]]]
     out = logit.copy()
     out[code] = np.maximum(logit[code], logit[context[code]] - _ANNOUNCED)
     return out

@@ -53,6 +53,10 @@ class Candidates:
         """Their rows in a unit of the corpus."""
         return self.sentences if unit == "sentence" else self.paragraphs
 
+    def kinds(self, unit: Unit) -> IntArray:
+        """(n,) or (g,): the kind of each, as a place in KINDS."""
+        return np.asarray(_spans(self.corpus, unit).kind[self.rows(unit)])
+
     @property
     def lengths(self) -> FloatArray:
         """(n,) words of each sentence; a name with signs counts as its parts."""

@@ -117,10 +117,13 @@ def pins_of(text: str, failed: bool | None, form: str = "plain", cause: bool = F
     failing = [m for m in _exits(text) if int(m.group(1)) != 0]
     known = failed if failed is not None else bool(failing)
     maybe = not known and failed is None and form not in _PLAIN
-    sure, likely = _error_lines(text) if known or maybe else ([], [])
+    looks = maybe and _looks_failed(text)
+    if not known and not looks and not (maybe and cause):
+        return Pins()
+    sure, likely = _error_lines(text)
     distinct = sorted(set(sure))
     told = cause and bool(distinct) and (len(distinct) <= _FEW or _STATED.search(text) is not None)
-    apparent = maybe and (told or _looks_failed(text))
+    apparent = maybe and (told or looks)
     if not known and not apparent:
         return Pins()
     ranges = [m.span() for m in failing] + _last_lines(text, _LAST_LINES)

@@ -15,6 +15,7 @@ from fieldpack.tools.forms import form_of
 from fieldpack.tools.json_tree import Pruner
 from fieldpack.tools.store import Store, StoredBlock
 
+_BEHIND_IDS = ",;:.)]"
 _RANGE = re.compile(r"\s*(\d+)\s*(?:(?:-|:|,|\.\.)\s*(\d*))?\s*")
 
 
@@ -164,8 +165,9 @@ class ExpandTool:
 
 
 def stored(store: Store | None, block_id: str) -> StoredBlock:
-    """A block of the store. Raises InputError when it is not there."""
-    block = store.get(block_id.strip()) if store is not None and isinstance(block_id, str) else None
+    """A block of the store; what a notice has behind its id (the commas of a CSV row) is no part of the id. Raises
+    InputError when it is not there."""
+    block = store.get(block_id.strip().rstrip(_BEHIND_IDS)) if store is not None and isinstance(block_id, str) else None
     if block is None:
         raise InputError(
             f"no output with the id {str(block_id)[:40]!r} is kept (they stay for a limited time); run the tool again"
