@@ -595,9 +595,10 @@ def reordered(dice: Dice, w: World, seen: Counter[str]) -> list[str]:
     seen["packed with documents in another order"] += 1
     kept = [{(k.doc_id, k.start, k.end): k for k in r.kept} for r in (first, second)]
     only = [[k for place, k in a.items() if place not in b] for a, b in (kept, kept[::-1])]
-    # Of two as probable the first is taken, and what follows may then differ in size.
+    # Of two as probable the first is taken, and what follows may then differ in size: so may the last filling, whose
+    # relevance is nearly none.
     best = [max((k.score for k in part), default=0.0) for part in only]
-    tie = abs(best[0] - best[1]) <= TIE * max(best) + 1e-6
+    tie = abs(best[0] - best[1]) <= TIE * max(best) + 1e-5
     # Other neighbours, other joins: a text that is a token or two longer may leave no room for a last piece.
     spare = [r.tokens + min((k.tokens for k in part), default=0) for r, part in ((first, only[1]), (second, only[0]))]
     full = all(not part or count > budget - JOINS for part, count in zip(only[::-1], spare, strict=True))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fieldpack as fp
-from fieldpack.packing.enough import GUARD, Rows, Stop, sufficiency
+from fieldpack.packing.enough import GUARD, WORDS, Rows, Stop, rows_that_answer, sufficiency
 
 PIECES = (
     "Tides are caused by the gravity of the Moon and the Sun. Spring tides come at new and at full moon.",
@@ -131,3 +131,27 @@ def test_a_pack_of_nothing_relevant_holds_nothing():
     assert sufficiency(0.95, False, rows, 0.0, 10).to_dict() == {
         "enough": 0.95, "share": 1.0, "permeability": 1.0, "doubled": 1.0, "ended": False,
     }  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_a_pack_meets_the_querys_words_nearly_as_well_as_the_full_one(words, rows, seed):
+    rng = np.random.default_rng(seed)
+    similarity = rng.random((words, rows)).astype(np.float32)
+    weight = rng.random(words).astype(np.float32)
+    count = rows_that_answer(similarity, weight)
+    met = [float(weight @ similarity[:, :k].max(1)) for k in range(1, rows + 1)]
+    assert 1 <= count <= rows
+    assert met[count - 1] >= WORDS * met[-1] * (1 - 1e-5)
+    assert count == 1 or met[count - 2] < WORDS * met[-1] * (1 + 1e-5)
+
+
+def test_a_row_that_answers_one_half_of_a_question_is_not_enough():
+    filler = " ".join(["Session region shard user account metric order cluster trace ledger cache policy retry."] * 40)
+    text = (
+        f"The request timeout is 30 seconds.\n\n{filler}\n\nThe API rate limit is 5000 requests per hour.\n\n{filler}"
+    )
+    result = fp.ContextPacker().pack("What are the API rate limit and the request timeout?", [text], 300)
+    assert "5000 requests" in result.text
+    assert "30 s." in result.text
+    assert result.tokens < 150

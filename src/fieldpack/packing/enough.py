@@ -21,6 +21,11 @@ GUARD = 0.9
 that a larger budget never holds less than a smaller one, which was filled. A share below it is its own guard: then
 `enough` is the permeability of the boundary, the share of all expected evidence at which the pack ends."""
 
+WORDS = 0.98
+"""Share of the query's words, by weight and as well as the full pack meets them, that a pack must meet before it ends.
+Of "what are the rate limit and the timeout?" a row that says all of the first is no answer to the second. It takes no
+token more on 11 sets of passages, and 1 % more on outputs of tools; at 1 the packs of short outputs are 20 % longer."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stop:
@@ -44,6 +49,15 @@ class Stop:
         while count < len(chosen) and brought[chosen[count - 1]]:
             count += 1
         return count
+
+
+def rows_that_answer(similarity: FloatArray, weight: FloatArray) -> int:
+    """How many of the chosen rows, in order of choice, meet WORDS of what all of them meet of the query's words.
+    similarity (q, k): how well each chosen row meets each word; weight (q,) of the words."""
+    if not similarity.size:
+        return 0
+    met = weight @ np.maximum.accumulate(similarity, axis=1)
+    return int(np.searchsorted(met, WORDS * float(met[-1]))) + 1
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fieldpack.arrays import mask_of, scatter, sigmoid
-from fieldpack.packing.enough import Stop
+from fieldpack.packing.enough import GUARD, Stop, rows_that_answer
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
 from fieldpack.packing.problem import PackingSettings, Problem, missing_contexts, with_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
@@ -64,6 +64,8 @@ def _ended(
     must = must if problem.context is None else with_contexts(must, problem.context)
     needed = np.flatnonzero(np.isin(packing.chosen, must)).max(initial=-1) + 1
     count = max(stop.after(packing.chosen, packing.brought), int(needed))
+    if stop.share >= GUARD:
+        count = max(count, rows_that_answer(problem.max_similarity[:, packing.chosen], problem.word_weight))
     if count >= len(packing.chosen):
         return replace(packing, fits=fits)
     chosen = packing.chosen[:count]

@@ -20,6 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fieldpack.arrays import sigmoid
 from fieldpack.corpus.corpus import Corpus, Unit, texts_of
 from fieldpack.relevance.features import with_contexts
 from fieldpack.relevance.forms import CAUSE, DEFINITION, PLACE
@@ -43,6 +44,10 @@ have little to do with each other."""
 SLOPE, OFFSET, UNSEEN, LEARNED = 10.0, -7.0, 3.0, 0.15
 """Log odds of a row: SLOPE x coverage + OFFSET - UNSEEN x the share of the query's words that occur nowhere + LEARNED x
 the learned scorer's."""
+SHARPNESS = 1.25
+"""What the log odds of a row are multiplied by before rows share the probability. Of the rows at or above .5 on 60 tool
+outputs 11 % held the answer before and .74 was said of them. With sharing alone .68 and .75 (1 for SHARPNESS), and the
+trimmed outputs have 4 % fewer tokens; with 1.25 they have 15 % fewer, with 1.5 22 %, all with the same evidence."""
 FORM, DENIED, QUESTION = 2.0, 4.0, 1.0
 """Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself."""
 MOST_FORMS = 2048
@@ -91,7 +96,15 @@ def with_line_evidence(logit: FloatArray, signals: Signals, unit: Unit) -> Float
     odds = _Evidence(signals, unit, rows).odds()
     if unit == "paragraph":
         rows = np.logical_or.reduceat(rows, candidates.starts)
-    return np.where(rows, LEARNED * np.clip(logit, -8, 2) + odds, logit).astype(np.float32)
+    return np.where(rows, _competing(LEARNED * np.clip(logit, -8, 2) + odds, rows), logit).astype(np.float32)
+
+
+def _competing(odds: FloatArray, rows: BoolArray) -> FloatArray:
+    """Log odds (n,) calibrated: as a rule one row of an output answers, so that rows which fit equally well share the
+    probability. Keeps the order of the rows."""
+    sharp = SHARPNESS * odds
+    fitting = sigmoid(sharp[rows]).astype(np.float64)
+    return np.asarray(sharp - np.log1p(fitting.sum() - fitting.max()), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +126,7 @@ class _Evidence:
         if self.unit == "paragraph":
             best = np.maximum.reduceat(best, candidates.starts, axis=1)
         best = np.maximum(best, CONTEXT * with_contexts(best, candidates.context(self.unit)))
+        best = np.maximum(best, self._beside(best))
         if self.unit == "sentence":
             best = np.maximum(best, self._around(best))
             best[:, np.diff(candidates.offsets) == 0] = 0  # closing brackets and rules say nothing
@@ -132,6 +146,24 @@ class _Evidence:
         share[context[inside]] = 0  # what others bring along needs no words of theirs
         out = np.maximum.reduceat(values, candidates.starts, axis=1)[:, group] * share
         return np.asarray(out, np.float32)
+
+    def _beside(self, values: FloatArray) -> FloatArray:
+        """(k, n) what the other fields of its record give each listed row, where the line that opens the record is that
+        of others too ([[package]]): it names none of them, one of the fields does."""
+        candidates, out = self.signals.candidates, np.zeros_like(values)
+        context, listed = candidates.context(self.unit), candidates.kinds(self.unit) == _LIST
+        fields = np.flatnonzero(listed & (context >= 0))
+        fields = fields[listed[context[fields]]]
+        if not len(fields):
+            return out
+        opening, record = np.unique(context[fields], return_inverse=True)
+        _, alike, times = np.unique(self._texts(opening), return_inverse=True, return_counts=True)
+        speaks = (times[alike] > 1) & (np.bincount(record) <= RECORD_ROWS)
+        order = np.argsort(record, kind="stable")
+        starts = np.searchsorted(record[order], np.arange(len(opening)))
+        said = np.maximum.reduceat(values[:, fields[order]], starts, axis=1) * (RECORD * speaks)
+        out[:, fields] = said[:, record]
+        return out
 
     @cached_property
     def _sizes(self) -> IntArray:
