@@ -153,5 +153,5 @@ def test_a_row_that_answers_one_half_of_a_question_is_not_enough():
     )
     result = fp.ContextPacker().pack("What are the API rate limit and the request timeout?", [text], 300)
     assert "5000 requests" in result.text
-    assert "30 s." in result.text
+    assert "30 seconds" in result.text
     assert result.tokens < 150

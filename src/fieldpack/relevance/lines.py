@@ -46,8 +46,9 @@ SLOPE, OFFSET, UNSEEN, LEARNED = 10.0, -7.0, 3.0, 0.15
 the learned scorer's."""
 SHARPNESS = 1.25
 """What the log odds of a row are multiplied by before rows share the probability. Of the rows at or above .5 on 60 tool
-outputs 11 % held the answer before and .74 was said of them. With sharing alone .68 and .75 (1 for SHARPNESS), and the
-trimmed outputs have 4 % fewer tokens; with 1.25 they have 15 % fewer, with 1.5 22 %, all with the same evidence."""
+outputs 13 % held the answer before, and .74 was said of them. With sharing alone (1 for SHARPNESS) it is .68 and .75,
+and the trimmed outputs have 4 % fewer tokens; with 1.25 .50 and .73, and 15 % fewer; with 1.5 .43 and .74, and 22 %
+fewer; all with the same evidence."""
 FORM, DENIED, QUESTION = 2.0, 4.0, 1.0
 """Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself."""
 MOST_FORMS = 2048
