@@ -13,7 +13,7 @@ from fieldpack.packing.problem import Problem
 from fieldpack.packing.select import Packing
 from fieldpack.relevance.same import text_key
 from fieldpack.relevance.score import Relevance
-from fieldpack.types import IntArray
+from fieldpack.types import HIDDEN, IntArray
 from fieldpack.words import shared_wording, unspaced
 
 _MATCH = 0.6
@@ -100,6 +100,8 @@ class Explanation:
         p = float(self.relevance.total[row])
         if self.problem.logit[row] == -np.inf:
             return "kept out by the caller"
+        if self.writer.segments.kind[row] == HIDDEN:
+            return "navigation, a footer, a script or hidden on the page; enters with a pin"
         if p < self.threshold:
             return (
                 f"{self._score(row)} is below the boundary's {two_digits(self.threshold)}; "

@@ -8,6 +8,7 @@ from fieldpack.explain import two_digits
 from fieldpack.packing.fit import Fitted
 from fieldpack.packing.problem import missing_contexts
 from fieldpack.scored import Scored
+from fieldpack.types import HIDDEN
 
 _UNKNOWN_LANGUAGE = 0.65
 """Share of known words below which a text is in a language that the static table does not know."""
@@ -29,6 +30,9 @@ def notes_of(scored: Scored, fitted: Fitted, budget: int, min_relevance: float) 
         notes.append("the pinned text fits only in the order of the documents; that order was used")
     if len(scored.corpus.rows) and scored.corpus.known < _UNKNOWN_LANGUAGE:
         notes.append("the model does not know this language well: exact words and stems decide here")
+    if hidden := len(np.unique(scored.corpus.rows.doc[scored.corpus.rows.kind == HIDDEN])):
+        pages = "1 page" if hidden == 1 else f"{hidden:,} pages"
+        notes.append(f"navigation, footers, scripts and hidden parts of {pages} are left out")
     if scored.skipped.segments:
         notes.append(str(scored.skipped))
     return (*notes, *scored.notes)

@@ -47,7 +47,10 @@ class Segment(NamedTuple):
     parent: int
 
 
-KINDS = ("paragraph", "sentence", "heading", "code", "table", "list")
+KINDS = ("paragraph", "sentence", "heading", "code", "table", "list", "hidden")
+"""hidden: of HTML that is given as a string, what a reader of the page does not see or read (navigation, footers,
+sidebars, scripts); only a pin packs it."""
+HIDDEN = KINDS.index("hidden")
 
 
 def _rebuilt(kind: Callable[..., Any], values: dict[str, Any]) -> Any:

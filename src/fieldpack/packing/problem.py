@@ -17,7 +17,7 @@ from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.relevance.repeats import RowRepeats
 from fieldpack.relevance.same import same_texts
 from fieldpack.relevance.score import Relevance
-from fieldpack.types import KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
+from fieldpack.types import HIDDEN, KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
 
 _EXACT = 0.999
 """Similarity from which a row holds a word of the query."""
@@ -168,7 +168,7 @@ def problem_of(corpus: Corpus, relevance: Relevance, admission: Admission) -> Pr
     """The problem of all n rows, without couplings and headers."""
     rows, n = corpus.rows, len(corpus.rows)
     logit = np.asarray(relevance.logit + admission.bias, np.float32)
-    allowed = (relevance.total >= admission.min_relevance) & (logit > -np.inf)
+    allowed = (relevance.total >= admission.min_relevance) & (logit > -np.inf) & (rows.kind != HIDDEN)
     return Problem(
         logit=logit,
         # A gap mark costs one token, a row that joins its neighbour none. The true count comes when it is rendered.

@@ -24,7 +24,7 @@ from fieldpack.field.carry import Carried
 from fieldpack.field.state import Reading
 from fieldpack.relevance.row_words import RowWords, words_among
 from fieldpack.relevance.score import Relevance
-from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
+from fieldpack.types import HIDDEN, KINDS, BoolArray, FloatArray, IntArray
 
 SALIENCE = (
     "opening",  # stands near the beginning of its text
@@ -64,7 +64,7 @@ def salience(corpus: Corpus, reading: Reading, carried: Carried | None = None) -
     mean = np.clip(np.exp(log_mean), _LEAST, 1 - _LEAST)
     logit = np.asarray(np.log((1 - mean) / mean), np.float32)
     logit = _with_headings(logit, corpus)
-    logit[corpus.level.lengths == 0] = -12.0  # a rule, a fence, a lone sign says nothing
+    logit[(corpus.level.lengths == 0) | (corpus.rows.kind == HIDDEN)] = -12.0  # a rule, a lone sign says nothing
     return Relevance(
         logit=logit,
         parts={name: np.asarray(1 - r, np.float32) for name, r in ranks.items()},

@@ -17,7 +17,7 @@ from fieldpack.relevance.scorer import Scorer, combined, facts
 from fieldpack.relevance.sections import promising, section_features
 from fieldpack.relevance.shortlist import Candidates, shortlist, some_candidates
 from fieldpack.relevance.signals import signals_of
-from fieldpack.types import KINDS, FloatArray, FrozenArrays, IntArray
+from fieldpack.types import HIDDEN, KINDS, FloatArray, FrozenArrays, IntArray
 
 _FEW_WORDS, _MET, _FRAGMENT = 4, 0.3, 2.0
 """A row of at most so many words whose maxsim is below _MET loses _FRAGMENT log odds."""
@@ -134,7 +134,7 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
     logit = with_line_evidence(logit, signals, setup.unit)
     if sections is not None:
         logit = with_announced_code(logit, candidates, setup.unit)
-    logit[words == 0] = _FLOOR
+    logit[(words == 0) | (candidates.kinds(setup.unit) == HIDDEN)] = _FLOOR
     content = np.flatnonzero(query.content)
     return Relevance(
         logit=logit,

@@ -12,9 +12,9 @@ from fieldpack.errors import SettingsError
 from fieldpack.text.row_numbers import RowNumbers
 from fieldpack.text.structure.builder import MAX_CHARS
 from fieldpack.text.structure.detect import format_of, names_a_document
-from fieldpack.text.structure.model import BLOCK, CODE, HEADING, LEAD, MARK, PARAGRAPH, SENTENCE, Structure
+from fieldpack.text.structure.model import BLOCK, BOILERPLATE, CODE, HEADING, LEAD, MARK, PARAGRAPH, SENTENCE, Structure
 from fieldpack.text.structure.reader import READERS, Named, normalised, read_structure, read_structures
-from fieldpack.types import BoolArray, Document, IntArray, Segments
+from fieldpack.types import HIDDEN, BoolArray, Document, IntArray, Segments
 
 __all__ = ["MAX_CHARS", "READERS", "kind_of", "segment", "structure_of"]
 
@@ -67,12 +67,13 @@ def segment(
     first = _first_atoms(structure, parent, unit)
     last = np.append(first, len(structure))[1:] - 1
     numbers = RowNumbers(structure.row, structure.rows).grouped(first)
+    kind = _with_hidden(structure)
     return Segments(
         doc=structure.document[first],
         start=structure.start[first],
         end=structure.end[last],
         tokens=np.full(len(first), -1, np.int64),
-        kind=_kinds(structure, first, last) if unit == "paragraph" else structure.kind[first],
+        kind=_kinds(structure, kind, first, last) if unit == "paragraph" else kind[first],
         parent=parent[first],
         context=_rows_named(structure.context, first),
         heading=_rows_named(structure.section, first),
@@ -108,9 +109,20 @@ def _rows_named(atoms: IntArray, first: IntArray) -> IntArray:
     return np.where(row == np.arange(len(first)), -1, row).astype(np.int64)
 
 
-def _kinds(structure: Structure, first: IntArray, last: IntArray) -> npt.NDArray[np.int8]:
-    """The kind of each paragraph: that of its first atom that is no heading."""
-    kind = structure.kind[first]
+def _with_hidden(structure: Structure) -> npt.NDArray[np.int8]:
+    """(n,) the kind of each atom, HIDDEN for what a page hides; a page that hides all its words hides none."""
+    blocks = structure.blocks
+    element = ((blocks.flags & BOILERPLATE) != 0) & (blocks.kind == BLOCK["element"])
+    if not element.any():
+        return structure.kind
+    hidden = element[structure.block]
+    visible = np.bincount(structure.document, ~hidden & (structure.role != MARK), int(structure.document[-1]) + 1) > 0
+    return np.where(hidden & visible[structure.document], HIDDEN, structure.kind).astype(np.int8)
+
+
+def _kinds(structure: Structure, kinds: npt.NDArray[np.int8], first: IntArray, last: IntArray) -> npt.NDArray[np.int8]:
+    """The kind of each paragraph: that of its first atom that is no heading. kinds (n,): of the atoms."""
+    kind = kinds[first]
     for at in np.flatnonzero((kind == HEADING) & (last > first)).tolist():
         below = structure.kind[first[at] : last[at] + 1]
         below = below[below != HEADING]
