@@ -4,7 +4,6 @@ import pytest
 
 import fieldpack as fp
 
-
 PAGE = (
     "<html><body><nav><a href=/>Home</a><a href=/a>Products</a><a>Pricing</a></nav><main><h1>Reset your password</h1>"
     "<p>To reset the password open Settings and choose Security.</p></main>"

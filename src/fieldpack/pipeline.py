@@ -20,7 +20,8 @@ from fieldpack.field.state import FieldState
 from fieldpack.index import LARGE, load_index, require_same, save_index
 from fieldpack.notes import notes_of
 from fieldpack.old_names import OldNames
-from fieldpack.packing.fit import fit, header_tokens, require_pins
+from fieldpack.packing.fit import fit, header_tokens
+from fieldpack.packing.pins import require_pins
 from fieldpack.packing.problem import couplings_of, problem_of, shortlist_rows, with_attractors, with_copies
 from fieldpack.packing.select import over_all_rows, select
 from fieldpack.parts import PackerParts, check_state

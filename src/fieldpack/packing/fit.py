@@ -13,6 +13,7 @@ import numpy as np
 
 from fieldpack.arrays import mask_of, sorted_unique
 from fieldpack.errors import BudgetError
+from fieldpack.packing.fences import closing_fences
 from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.packing.json_form import Form, with_json
 from fieldpack.packing.lone import Place, lone_headings, lone_keys, lone_labels, scraps
@@ -123,25 +124,6 @@ def header_tokens(writer: Writer, rows: IntArray) -> IntArray:
     return counts[np.searchsorted(owners, writer.segments.doc[rows])]
 
 
-def pin_error(needed: int, budget: int) -> BudgetError:
-    """The error for pinned text that does not fit."""
-    return BudgetError(
-        f"the pinned text needs {needed} tokens and the budget is {budget}; raise the budget to {needed} "
-        "or pin less (a pin may be a range: id, start, end)",
-        needed,
-        budget,
-    )
-
-
-def require_pins(writer: Writer, pinned: BoolArray, budget: int) -> None:
-    """Raises BudgetError when the pinned rows (n,) alone do not fit, in the order of the documents. What fits so is
-    packed, whatever the order that was asked for (`fit`)."""
-    if pinned.any():
-        needed = writer.in_source_order().write(np.flatnonzero(pinned)).tokens
-        if needed > budget:
-            raise pin_error(needed, budget)
-
-
 def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budget: int) -> Fitted:
     """The text of a packing, inside the budget: drops the least gain until it fits, then adds what still fits, the best
     first. Pinned rows stay. `problem` and `packing` are those of some `rows` of the writer; the result is of all.
@@ -168,12 +150,27 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
         brought=mask_of(rows[inside & fitting.brought], n),
         reordered=reordered,
     )
+    fitted = _with_closed_fences(fitted, fitting.writer, budget)
     if not inside.any() and writer.layout.allow_cut and problem.eligible.any():
         fitted = _cut_to_fit(fitted, problem, rows, writer, budget)
     if fitted.text.tokens > budget:
         tokens = fitted.text.tokens
         raise BudgetError(f"the least text takes {tokens} tokens and the budget is {budget}", tokens, budget)
     return fitted
+
+
+def _with_closed_fences(fitted: Fitted, writer: Writer, budget: int) -> Fitted:
+    """With the lines that close packed code, where they fit."""
+    more = closing_fences(writer.documents, writer.segments, fitted.inside)
+    inside = fitted.inside | mask_of(more, len(fitted.inside))
+    if not len(more) or writer.layout.order != "source":
+        return fitted
+    text = writer.write(np.flatnonzero(inside))
+    return (
+        fitted
+        if text.tokens > budget
+        else replace(fitted, inside=inside, text=text, brought=fitted.brought | (inside & ~fitted.inside))
+    )
 
 
 @dataclass(eq=False)
