@@ -26,7 +26,7 @@ def test_a_page_given_as_a_string_packs_what_a_reader_sees(query, unit):
 def test_a_pin_packs_what_a_page_hides():
     at = PAGE.index("Copyright")
     result = fp.ContextPacker().pack("password", [fp.Document("page", PAGE)], 300, pins=[("page", at, at + 9)])
-    assert "Copyright 2024" in result.text
+    assert "Copyright" in result.text
 
 
 def test_a_page_that_hides_all_its_words_hides_none():
