@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import fieldpack as fp
 from fieldpack.corpus.reading import of_rows, read_field
+from fieldpack.explored import _known
 from fieldpack.relevance.row_words import RowWords
 from fieldpack.relevance.salience import CARRIED, SALIENCE, TALK, cues, rank, salience
 from fieldpack.summary import key_points, optimizer, summary
@@ -224,3 +225,11 @@ def test_the_report_says_that_there_was_no_query() -> None:
     result = fp.ContextPacker().pack(None, ALL, 60)
     assert "What the documents are about" in result.to_html()
     assert result.to_dict()["query"] is None
+
+
+def test_a_topic_that_is_parts_of_two_known_ones_is_known_and_one_apart_is_new():
+    old = np.eye(4, dtype=np.float32)[:3]
+    between = np.array([0.7, 0.714, 0, 0], np.float32)
+    apart = np.array([0.3, 0, 0.3, 0.905], np.float32)
+    assert _known(np.stack([between / np.linalg.norm(between), apart]), old).tolist() == [True, False]
+    assert _known(old, np.zeros((0, 4), np.float32)).tolist() == [False] * 3
