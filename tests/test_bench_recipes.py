@@ -77,11 +77,13 @@ def test_every_system_keeps_to_the_budget_and_never_reads_the_questions(name: st
             kept = select(SOURCE, budget, shared)
         except MissingExtraError:
             pytest.skip("not installed")
-        assert shared.tokenizer.count(kept.text) <= budget
+        kept = kept if isinstance(kept, list) else [kept]
+        assert all(shared.tokenizer.count(k.text) <= budget for k in kept)
         if name != "oracle":
-            assert select(blind, budget, context()) == kept
+            again = select(blind, budget, context())
+            assert (again if isinstance(again, list) else [again]) == kept
     if name != "design_text":
-        assert retention.retention(SOURCE, kept.spans) == 1
+        assert [retention.retention(SOURCE, k.spans) for k in kept] == [1] * len(kept)
 
 
 def test_the_oracle_takes_what_the_questions_want() -> None:

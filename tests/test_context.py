@@ -65,7 +65,8 @@ def test_an_answer_comes_with_its_header(name: str, query: str, answer: str, hea
 
 def test_rows_of_one_table_are_joined_by_line_breaks() -> None:
     """A mark of what is left out between two rows would be a row itself; rows that were not adjacent are still rows."""
-    lines = pack("rows.csv", "How much is due for Person41?", 120).text.splitlines()
+    packer = fp.ContextPacker(enough=1.0)
+    lines = packer.pack("How much is due for Person41?", [fp.Document("rows.csv", CSV)], 120).text.splitlines()
     assert len(lines) > 3
     assert set(lines) <= set(CSV.splitlines())
 

@@ -31,7 +31,7 @@ def array(indent: int | None = None) -> fp.Document:
 
 
 def test_the_rows_of_a_table_are_counted_and_the_text_stays_a_table() -> None:
-    result = fp.ContextPacker().pack("What is the salary of Person17?", [table()], 60)
+    result = fp.ContextPacker(enough=1.0).pack("What is the salary of Person17?", [table()], 60)
     rows = list(csv.reader(io.StringIO(result.text)))
     assert rows[0] == ["badge", "owner", "salary"] and ROWS[17] in rows and all(row in ROWS for row in rows[1:])
     (said,) = result.left_out
