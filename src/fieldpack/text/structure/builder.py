@@ -118,15 +118,23 @@ class Builder:
 
     def _short_rows(self, start: IntArray, end: IntArray, what: tuple[int, int, int]) -> None:
         kind, context, number = what
-        blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
-        blocks[:] = BLOCK["row"], self.current, self.heading, ATOMIC | UNIT, 0
         atoms = np.empty((len(start), ATOM_WIDTH), np.int64)
         atoms[:] = 0, 0, kind, BODY, self.blocks, context, number
         atoms[:, 0], atoms[:, 1] = start, end
         atoms[:, [4, 6]] += np.arange(len(start))[:, None]
+        self.add_blocks(BLOCK["row"], ATOMIC | UNIT, len(start))
+        self.add_atoms(atoms)
+
+    def add_blocks(self, kind: int, flags: int, count: int) -> None:
+        """Adds closed blocks of one kind inside the current one."""
+        blocks = np.empty((count, BLOCK_WIDTH), np.int64)
+        blocks[:] = kind, self.current, self.heading, flags, 0
         self._blocks.frombytes(blocks.tobytes())
-        self._atoms.frombytes(atoms.tobytes())
-        self.count += len(start)
+
+    def add_atoms(self, atoms: IntArray) -> None:
+        """Adds atoms as columns (n, 7): start, end, kind, role, block, context and row."""
+        self._atoms.frombytes(np.ascontiguousarray(atoms).tobytes())
+        self.count += len(atoms)
 
     def line(self, start: int, end: int, kind: int, context: int, number: int = -2) -> int:
         """Adds the atoms of a line: those after the first go with it. Returns the first."""
