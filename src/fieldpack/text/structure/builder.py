@@ -250,14 +250,14 @@ class Builder:
         last = self.count - 1
         if last < 0 or last <= self.owner:
             return self.owner
-        if self.role(last) == TITLE:
+        low, high, kind, role = self._atoms[last * ATOM_WIDTH : last * ATOM_WIDTH + 4]
+        if role == TITLE:
             return last
-        if self.kind(last) not in (SENTENCE, LIST) or self.role(last) not in (BODY, LEAD) or last < self.heading:
+        if kind not in (SENTENCE, LIST) or role not in (BODY, LEAD) or last < self.heading:
             return self.owner
-        low, high = self.span(last)
         sentence = self.text[max(low, high - 12) : high].rstrip(_CLOSERS)
-        apart = "\n" in self.text[high:start].partition("\n")[2]
-        if (strict or self.kind(last) == LIST) and sentence[-1:] != ":":
+        apart = self.text.count("\n", high, start) > 1
+        if (strict or kind == LIST) and sentence[-1:] != ":":
             return self.owner
         if apart and sentence[-1:] != ":" and not (sentence[-1:] not in _STOPS and _HANGS.search(sentence)):
             return last if always else self.owner
