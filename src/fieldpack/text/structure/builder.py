@@ -122,13 +122,13 @@ class Builder:
         atoms[:] = 0, 0, kind, BODY, self.blocks, context, number
         atoms[:, 0], atoms[:, 1] = start, end
         atoms[:, [4, 6]] += np.arange(len(start))[:, None]
-        self.add_blocks(BLOCK["row"], ATOMIC | UNIT, len(start))
+        blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
+        blocks[:] = BLOCK["row"], self.current, self.heading, ATOMIC | UNIT, 0
+        self.add_blocks(blocks)
         self.add_atoms(atoms)
 
-    def add_blocks(self, kind: int, flags: int, count: int) -> None:
-        """Adds closed blocks of one kind inside the current one."""
-        blocks = np.empty((count, BLOCK_WIDTH), np.int64)
-        blocks[:] = kind, self.current, self.heading, flags, 0
+    def add_blocks(self, blocks: IntArray) -> None:
+        """Adds closed blocks as columns (n, 5): kind, parent, section, flags and rows."""
         self._blocks.frombytes(blocks.tobytes())
 
     def add_atoms(self, atoms: IntArray) -> None:

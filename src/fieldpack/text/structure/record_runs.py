@@ -14,28 +14,69 @@ from typing import NamedTuple
 import numpy as np
 
 from fieldpack.text.structure.builder import LINE_CHARS, Builder
-from fieldpack.text.structure.model import ATOM_WIDTH, ATOMIC, BLOCK, BODY, MARK, TABLE, UNIT
+from fieldpack.text.structure.model import ATOM_WIDTH, ATOMIC, BLOCK, BLOCK_WIDTH, BODY, KEY, MARK, TABLE, UNIT
 from fieldpack.types import BoolArray, IntArray
 
 SMALL = 120
 """Characters up to which an object or an array is one atom, and scalars of an array are taken together."""
 INNER = r'(?:[^{}\[\]"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+'
 """What an object or an array that holds no other has inside."""
-_BATCH = 2000
 FEWEST = 8
 """Records next to each other from which arrays pay."""
+_BATCH = 2000
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_MEMBER = rf'{_STRING}\s*+:\s*+(?:{_STRING}|[^\s{{}}\[\],:"]++|\{{(?=\s*+"){INNER}\}}|\[(?!\s*+\]){INNER}\])'
+_FLAT = rf'\{{(?=\s*+"){INNER}\}}'
+_MEMBER = rf'{_STRING}\s*+:\s*+(?:{_STRING}|[^\s{{}}\[\],:"]++|{_FLAT}|\{{\}}|\[\]|\[(?!\s*+\]){INNER}\])'
 _RECORD = rf"\{{\s*+{_MEMBER}(?:,\s*+{_MEMBER})*+\s*+\}},\s*+"
 _RUN = re.compile(rf"(?:{_RECORD}){{1,{_BATCH}}}+", re.S)
 _TOKENS = re.compile(rf"(?:{_MEMBER},?+|\{{|\}},)\s*+", re.S)
-_OPEN, _CLOSE, _BRACKET, _COMMA, _LINE = map(ord, "{}],\n")
+_SMALL_RUN = re.compile(rf"(?:(?=[^}}]{{1,{SMALL}}}\}}){_FLAT},\s*+){{{FEWEST},{_BATCH}}}+", re.S)
+_SMALL_RECORDS = re.compile(rf"{_FLAT},\s*+", re.S)
+_OPENING, _CLOSING, _LIST, _LIST_END, _COMMA, _LINE = map(ord, "{}[],\n")
+OPEN, CLOSE, SCALAR, FLAT, NO_MEMBERS, NO_ELEMENTS = range(6)
+"""Tokens of a record: its brackets, and members by their value: a scalar, a flat object or array, {} and []."""
 
 
 def end_of_run(text: str, low: int, high: int) -> int:
     """Where the plain records that stand next to each other from `low` on end, 2,000 at most; `low` without one."""
     run = _RUN.match(text, low, high)
     return run.end() if run else low
+
+
+class SmallRecords(NamedTuple):
+    """Objects of up to 120 characters without another in them, next to each other: an atom each. end: after the comma;
+    stop: after the white space behind the last one."""
+
+    start: IntArray
+    end: IntArray
+    stop: int
+
+    def add_to(self, builder: Builder, context: int, number: int) -> None:
+        """Adds them as elements of the open array, numbered from `number` on; they go with the atom `context`."""
+        atoms = np.empty((len(self.start), ATOM_WIDTH), np.int64)
+        atoms[:] = 0, 0, TABLE, BODY, builder.current, context, number
+        atoms[:, 0], atoms[:, 1] = self.start, self.end
+        atoms[:, 6] += np.arange(len(atoms))
+        builder.add_atoms(atoms)
+
+
+def small_records(text: str, low: int, high: int) -> SmallRecords | None:
+    """The small objects that stand next to each other from `low` on, 2,000 at most; None where there are few, or one
+    of them is longer than it seemed."""
+    run = _SMALL_RUN.match(text, low, high)
+    if run is None:
+        return None
+    start, end = _ranges(_SMALL_RECORDS.findall(text, low, run.end()))
+    if (end - start).max() > SMALL + 1:
+        return None
+    return SmallRecords(low + start, low + end, run.end())
+
+
+def _ranges(tokens: list[str]) -> tuple[IntArray, IntArray]:
+    """The ranges of tokens that follow each other, without the white space behind each."""
+    after = np.cumsum(np.fromiter(map(len, tokens), np.int64, len(tokens)))
+    start = np.concatenate(([0], after[:-1]))
+    return start, start + np.fromiter(map(len, map(str.rstrip, tokens)), np.int64, len(tokens))
 
 
 class Stretch(NamedTuple):
@@ -50,41 +91,34 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """Plain records as tokens (t,): brackets and members. start, end: the range of each with the comma after it.
-
-    record: the record it belongs to. member: whether it is one; scalar: whether its value is. breaks: whether a line
-    break stands before it.
-    """
+    """Plain records as tokens (t,). start, end: the range of each with the comma after it. record: the record it is of.
+    shape: which of the six it is. breaks: whether a line break stands before it."""
 
     start: IntArray
     end: IntArray
     record: IntArray
-    member: BoolArray
-    scalar: BoolArray
+    shape: IntArray
     breaks: BoolArray
 
     @classmethod
     def of(cls, text: str, low: int, high: int) -> Run:
         """The tokens of [low, high), which `end_of_run` has found."""
-        tokens = _TOKENS.findall(text, low, high)
-        after = np.cumsum(np.fromiter(map(len, tokens), np.int64, len(tokens)))
-        length = np.fromiter(map(len, map(str.rstrip, tokens)), np.int64, len(tokens))
-        start = np.concatenate(([0], after[:-1]))
-        end = start + length
-        part = text[low:high]
-        codes = np.frombuffer(part.encode("utf-32-le", "surrogatepass"), np.uint32)
+        start, end = _ranges(_TOKENS.findall(text, low, high))
+        codes = np.frombuffer(text[low:high].encode("utf-32-le", "surrogatepass"), np.uint32)
         lines = np.cumsum(codes == _LINE)
-        first, last = codes[start], codes[end - 1]
-        last = np.where((last == _COMMA) & (length > 1), codes[np.maximum(end - 2, 0)], last)
-        member = (first != _OPEN) & (first != _CLOSE)
-        before = np.maximum(start - 1, 0)
+        stop = end - 1 - ((codes[end - 1] == _COMMA) & (end - start > 1))
+        first, last, inner = codes[start], codes[stop], codes[np.maximum(stop - 1, 0)]
+        shape = np.where((last == _CLOSING) | (last == _LIST_END), FLAT, SCALAR)
+        shape[(shape == FLAT) & (inner == _OPENING)] = NO_MEMBERS
+        shape[(shape == FLAT) & (inner == _LIST)] = NO_ELEMENTS
+        shape[first == _OPENING] = OPEN
+        shape[first == _CLOSING] = CLOSE
         return cls(
             start=low + start,
             end=low + end,
-            record=np.cumsum(first == _OPEN, dtype=np.int64) - 1,
-            member=member,
-            scalar=member & (last != _CLOSE) & (last != _BRACKET),
-            breaks=lines[before] > lines[np.concatenate(([0], end[:-1] - 1))],
+            record=np.cumsum(shape == OPEN, dtype=np.int64) - 1,
+            shape=shape,
+            breaks=lines[np.maximum(start - 1, 0)] > lines[np.concatenate(([0], end[:-1] - 1))],
         )
 
     def __len__(self) -> int:
@@ -92,24 +126,15 @@ class Run:
 
     def stretches(self) -> list[Stretch]:
         """Records whose members are all short enough for an atom each, and the others between them."""
-        opens = np.flatnonzero(~self.member[:-1] & self.member[1:])
-        closes = np.append(opens[1:], len(self.start)) - 1
-        low = self.start.copy()
+        opens, closes = np.flatnonzero(self.shape == OPEN), np.flatnonzero(self.shape == CLOSE)
+        low, stop = self.start.copy(), self.end.copy()
         low[opens + 1] = self.start[opens]
-        stop = self.end.copy()
         stop[closes - 1] = np.where(self.breaks[closes], stop[closes - 1], self.end[closes])
-        length = stop - low
-        limit = np.where(self.scalar, LINE_CHARS, SMALL)
-        long = np.bincount(self.record[self.member & (length > limit)], minlength=len(self)) > 0
+        limit = np.where(self.shape == FLAT, SMALL, LINE_CHARS)
+        long = np.bincount(self.record[(self.shape >= SCALAR) & (stop - low > limit)], minlength=len(self)) > 0
         edges = np.concatenate(([0], np.flatnonzero(np.diff(long)) + 1, [len(self)])).tolist()
         return [
-            Stretch(
-                a,
-                b,
-                int(self.start[opens[a]]),
-                int(self.end[closes[b - 1]]),
-                not bool(long[a]) and b - a >= FEWEST,
-            )
+            Stretch(a, b, int(self.start[opens[a]]), int(self.end[closes[b - 1]]), not long[a] and b - a >= FEWEST)
             for a, b in pairwise(edges)
         ]
 
@@ -120,8 +145,7 @@ class Run:
             start=self.start[low:high],
             end=self.end[low:high],
             record=self.record[low:high] - stretch.first,
-            member=self.member[low:high],
-            scalar=self.scalar[low:high],
+            shape=self.shape[low:high],
             breaks=self.breaks[low:high],
         )
 
@@ -130,39 +154,50 @@ class Run:
 
         A record of up to 120 characters is one atom; of a longer one the members are, and go with its first scalar.
         """
-        record, opens = self.record, np.flatnonzero(~self.member[:-1] & self.member[1:])
-        closes = np.append(opens[1:], len(record)) - 1
-        marks = ~self.member & self.breaks
-        marks[opens] = False
+        record, shape = self.record, self.shape
+        opens, closes = np.flatnonzero(shape == OPEN), np.flatnonzero(shape == CLOSE)
+        marks = (shape == CLOSE) & self.breaks
         small = self.end[closes] - 1 - self.start[opens] <= SMALL
-        scalars = np.bincount(record[self.member & ~self.scalar], minlength=len(self)) == 0
-        several = np.bincount(record[self.member | marks], minlength=len(self)) > 1
-        whole = small & (scalars | several)
-        emits = np.where(whole[record], False, self.member | marks)
+        blockless = small & (np.bincount(record[shape > SCALAR], minlength=len(self)) == 0)
+        whole = small & (blockless | (np.bincount(record[(shape >= SCALAR) | marks], minlength=len(self)) > 1))
+        emits = np.where(whole[record], False, (shape >= SCALAR) | marks)
         emits[opens] = whole
-        block = builder.blocks + np.cumsum(~(small & scalars), dtype=np.int64) - 1
-        builder.add_blocks(BLOCK["record"], ATOMIC | UNIT, int(np.sum(~(small & scalars))))
+        block = builder.blocks - 1 + np.cumsum(np.where(shape == OPEN, ~blockless[record], shape > FLAT))
         start, end = self.start.copy(), self.end.copy()
         start[opens + 1] = self.start[opens]
         end[opens] = self.end[closes]
         joined = closes[~marks[closes]]
         end[joined - 1] = self.end[joined]
         at = builder.count + np.cumsum(emits) - 1
-        atoms = np.empty((len(record), ATOM_WIDTH), np.int64)
-        atoms[:] = 0, 0, TABLE, BODY, builder.current, context, number
-        atoms[:, 0], atoms[:, 1] = start, end
-        atoms[marks, 3] = MARK
-        inside = ~whole[record]
-        atoms[inside, 4] = block[record[inside]]
         naming = self._first_scalars()[record]
-        named = inside & (naming >= 0) & (np.arange(len(record)) > naming)
-        atoms[named, 5] = at[naming[named]]
-        atoms[:, 6] += record
+        own = np.where(shape > FLAT, block, block[opens][record])
+        atoms = np.empty((len(record), ATOM_WIDTH), np.int64)
+        atoms[:, 0], atoms[:, 1], atoms[:, 2] = start, end, TABLE
+        atoms[:, 3] = np.where(marks, MARK, np.where(shape > FLAT, KEY, BODY))
+        atoms[:, 4] = np.where(shape == OPEN, builder.current, own)
+        named = (shape != OPEN) & (naming >= 0) & (np.arange(len(record)) > naming)
+        atoms[:, 5] = np.where(named, at[naming], context)
+        atoms[:, 6] = number + record
+        builder.add_blocks(self._blocks(builder, block[opens], blockless))
         builder.add_atoms(atoms[emits])
+
+    def _blocks(self, builder: Builder, own: IntArray, blockless: BoolArray) -> IntArray:
+        """(b, 5) a block for each record but the small flat ones, and one for each empty object and array in it.
+        own (records,): the block of each."""
+        opens = self.shape == OPEN
+        opens[opens] = ~blockless
+        rows = np.flatnonzero(opens | (self.shape > FLAT))
+        blocks = np.zeros((len(rows), BLOCK_WIDTH), np.int64)
+        shape = self.shape[rows]
+        blocks[:, 0] = np.where(shape == NO_ELEMENTS, BLOCK["list"], BLOCK["record"])
+        blocks[:, 1] = np.where(shape == OPEN, builder.current, own[self.record[rows]])
+        blocks[:, 2] = builder.heading
+        blocks[:, 3] = np.select([shape == OPEN, shape == NO_MEMBERS], [ATOMIC | UNIT, UNIT], 0)
+        return blocks
 
     def _first_scalars(self) -> IntArray:
         """(records,) the token of the first scalar of each, -1 without one."""
         first = np.full(len(self), -1, np.int64)
-        scalars = np.flatnonzero(self.scalar)[::-1]
+        scalars = np.flatnonzero(self.shape == SCALAR)[::-1]
         first[self.record[scalars]] = scalars
         return first

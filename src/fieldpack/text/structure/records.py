@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fieldpack.text.structure.builder import LINE_CHARS, Builder
 from fieldpack.text.structure.lines import read_lines
 from fieldpack.text.structure.model import ATOMIC, KEY, MARK, TABLE, UNIT
-from fieldpack.text.structure.record_runs import FEWEST, INNER, SMALL, Run, end_of_run
+from fieldpack.text.structure.record_runs import FEWEST, INNER, SMALL, Run, end_of_run, small_records
 
 UNIT_CHARS = 1600
 """Characters up to which an object is one paragraph."""
@@ -82,9 +82,14 @@ class JsonReader:
             elif self._flat(token.start(), token.end("flat")):
                 self._comma(token, "flat")
             else:
-                for part in _TOKEN.finditer(self.text, token.start(), token.end()):
-                    self._token(part)
+                self._parts(token.start(), token.end())
         return high
+
+    def _parts(self, low: int, high: int) -> None:
+        """Reads an object or array that is too long for one atom."""
+        for token in _TOKEN.finditer(self.text, low, high):
+            if token.lastgroup != "value" or not self._member(token.start(), token.end("value"), token.end()):
+                self._token(token)
 
     def _in_array(self, at: int) -> bool:
         """Whether the object at `at` is an element of an array, behind another."""
@@ -98,13 +103,17 @@ class JsonReader:
 
     def _run(self, low: int, high: int) -> int:
         """Reads plain records from `low` on; returns where they end, `low` where there are few."""
+        level = self.levels[-1]
+        small = small_records(self.text, low, high)
+        if small is not None:
+            small.add_to(self.builder, level.context, level.count)
+            level.count += len(small.start)
+            self.scalar = -1
+            return small.stop
         self.tried = end_of_run(self.text, low, high)
         if self.text.count("}", low, self.tried) < FEWEST:
             return low
         run = Run.of(self.text, low, self.tried)
-        if len(run) < FEWEST:
-            return low
-        level = self.levels[-1]
         for stretch in run.stretches():
             if stretch.plain:
                 run.part(stretch).add_to(self.builder, level.context, level.count)
