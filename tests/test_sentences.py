@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldpack.text import sentences as module
 from fieldpack.text.sentences import sentence_spans
 
 
@@ -105,3 +108,16 @@ def test_hostile_repetition(piece: str) -> None:
     text = (piece * 200_000)[:200_000].rstrip()
     spans = sentence_spans(text, 0, len(text))
     assert spans[0][0] == 0 and spans[-1][1] == len(text)
+
+
+@given(st.text("aB1 .。!！？?…\n\"')」[]।॥", max_size=24), st.integers(0, 8), st.integers(0, 24))
+def test_ends_are_those_of_the_patterns_as_one_would_write_them(text: str, low: int, high: int) -> None:
+    stops, anywhere = module._SPACED, module._ANYWHERE
+    spaced = rf"[{stops}]++[{module._CLOSERS}]*+{module._REFERENCE}(\s++)"
+    either = rf"(?:{spaced}|[{stops}]*+[{anywhere}][{stops}{anywhere}]*+[{module._CLOSERS}]*+(\s*+))"
+    for fast, plain in (
+        (module._END, rf"(?<![{stops}]){spaced}"),
+        (module._END_ANY, rf"(?<![{stops}{anywhere}]){either}"),
+    ):
+        expected = re.compile(plain).finditer(text, low, high)
+        assert [m.regs for m in fast.finditer(text, low, high)] == [m.regs for m in expected]

@@ -20,16 +20,18 @@ _NEVER_FIRST = frozenset(_SPACED + _ANYWHERE + ",;:)]}%、，；：")
 _CLOSERS = "\"'”’»›)\\]}」』）》〉】〕*_`"
 _REFERENCE = r"(?:\[[^\[\]\s]{1,8}\]){0,8}"  # "word.[12] Next"
 
-# Always anchored at the start of a run of stops and possessive, so that no text makes it look twice at a character.
-_END = re.compile(rf"(?<![{_SPACED}])[{_SPACED}]++[{_CLOSERS}]*+{_REFERENCE}(\s++)")
+# Anchored at the start of a run of stops and possessive, so that no text makes it look twice at a character. The stop
+# comes before the look behind it: a search for one of some characters is three times as fast as one for a place.
+_END = re.compile(rf"[{_SPACED}](?<![{_SPACED}]{{2}})[{_SPACED}]*+[{_CLOSERS}]*+{_REFERENCE}(\s++)")
 _END_ANY = re.compile(
-    rf"(?<![{_SPACED}{_ANYWHERE}])(?:[{_SPACED}]++[{_CLOSERS}]*+{_REFERENCE}(\s++)"
-    rf"|[{_SPACED}]*+[{_ANYWHERE}][{_SPACED}{_ANYWHERE}]*+[{_CLOSERS}]*+(\s*+))"
+    rf"[{_SPACED}{_ANYWHERE}](?<![{_SPACED}{_ANYWHERE}]{{2}})"
+    rf"(?:(?<=[{_SPACED}])[{_SPACED}]*+[{_CLOSERS}]*+{_REFERENCE}(\s++)"
+    rf"|(?:(?<=[{_ANYWHERE}])|[{_SPACED}]*+[{_ANYWHERE}])[{_SPACED}{_ANYWHERE}]*+[{_CLOSERS}]*+(\s*+))"
 )
 _WORD = re.compile(r"[^\W_]")
 # Thai, Lao and Khmer have a blank at the end of a phrase or a sentence, and often no sign.
 _PHRASED = "\u0e01-\u0e4e\u0e81-\u0ede\u1780-\u17d3"
-_PHRASE_GAP = re.compile(rf"(?<=[{_PHRASED}]) +(?=[{_PHRASED}])")
+_PHRASE_GAP = re.compile(rf" (?<=[{_PHRASED}] ) *+(?=[{_PHRASED}])")
 _LONG_PHRASE, _SHORT_PHRASE = 120, 40
 _HAS_ANYWHERE = re.compile(f"[{_ANYWHERE}]")
 
@@ -150,8 +152,12 @@ def _single_letter(text: str, low: int, stop: int, after: int, following: str) -
 def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
     """True when the full stop at `stop` belongs to a shortened word and the sentence goes on at `after`."""
     last = text[max(low, stop - 24) : stop].rpartition(" ")[2]
-    if len(last) > _LONGEST_NUMERAL and last.isalpha() and last.lower() not in _SHORTENED and last[-3:] != "str":
-        return False  # most words
+    if last.isalpha() and (small := last.lower()) not in _SHORTENED:  # most words
+        if len(last) > _LONGEST_NUMERAL:
+            if last[-3:] != "str":
+                return False
+        elif len(last) > 2 and small.strip("ivxlc"):
+            return False
     word, alone = _last_word(text, low, stop)
     if not word or len(word) > 12:
         return False
@@ -178,17 +184,16 @@ def _abbreviated(text: str, low: int, stop: int, after: int, high: int) -> bool:
 
 def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
     """Does a sentence that began at `low` end at this stop? What follows starts at stop.end()."""
-    after = stop.end()
-    first = text[stop.start()]
-    following = text[after]
-    if first in "?!" and "A" <= following <= "Z" and stop.lastindex == 1:  # many sentences
-        return True
+    at, after = stop.span()
+    first, following = text[at], text[after]
+    if "A" <= following <= "Z" and first in ".?!" and stop.lastindex == 1:  # most sentences
+        return first != "." or text[at + 1] == "." or not _abbreviated(text, low, at, after, high)
     if following in _NEVER_FIRST:  # ". . ." is one ellipsis
         return False
     if stop.lastindex == 2:  # a stop of a script without spaces; quoted speech goes on ("「…。」と", "“…。”他说。")
         if (
             first == "．"
-            and text[stop.start() - 1 : stop.start()].isalnum()
+            and text[at - 1 : at].isalnum()
             and following.isalnum()
             and (following < "\u2e80" or "\uff10" <= following <= "\uff5a")
         ):
@@ -202,8 +207,8 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
         return False
     if following in "([{" and first == "." and text[after + 1 : after + 2].islower():
         return False
-    if first == "." and stop.end() - stop.start() > 1 and text[stop.start() + 1] != ".":
-        return not _abbreviated(text, low, stop.start(), after, high)
+    if first == "." and after - at > 1 and text[at + 1] != ".":
+        return not _abbreviated(text, low, at, after, high)
     return True
 
 
@@ -282,7 +287,7 @@ def _with_words(text: str, start: int, end: int, starts: list[int]) -> list[Span
         high = following
         while text[high - 1].isspace():
             high -= 1
-        worded = has_word(text, low, high)
+        worded = text[low].isalnum() or has_word(text, low, high)
         if spans and (wordless or not worded):
             spans[-1] = (spans[-1][0], high)
             wordless = wordless and not worded

@@ -94,35 +94,61 @@ _remembered = lru_cache(maxsize=1 << 15)(words_of_chunk)
 """Words of short chunks, from one reading to the next: names come again in the texts of one user."""
 
 
-def _words_of_piece(piece: str) -> tuple[str, ...]:
-    return _remembered(piece) if len(piece) <= _REMEMBERED else words_of_chunk(piece)
-
-
-class _Ids(dict[str, tuple[int, ...]]):
-    """Piece of text -> the ids of its words; a word that is not in `index` gets the next number."""
+class _Numbers(dict[str, int]):
+    """Piece of text -> the number of its word, or -2 - k where it has not one word: `several[k]` then has their numbers.
+    A word that is not in `index` gets the next number."""
 
     def __init__(self, index: dict[str, int]) -> None:
-        super().__init__({_END: (-1,)})
+        super().__init__({_END: -1})
+        self.several: list[tuple[int, ...]] = []
         self._index = index
 
-    def __missing__(self, piece: str) -> tuple[int, ...]:
+    def __missing__(self, piece: str) -> int:
         index = self._index
-        if piece.isalpha() and piece.isascii() and (piece.islower() or piece.istitle()):
-            # A word of prose, nothing to take apart: most of what is new in a text.
-            self[piece] = alone = (index.setdefault(piece.lower(), len(index)),)
-            return alone
+        if piece.isascii():
+            if piece.isalpha():
+                alone = piece.islower() or piece.istitle() or piece.isupper()
+            else:
+                alone = piece.isdigit()
+            if alone:  # a word of prose or a number, nothing to take apart: most of what is new in a text
+                self[piece] = number = index.setdefault(piece.lower(), len(index))
+                return number
+        short = len(piece) <= _REMEMBERED
         core = piece.rstrip(_AFTER).lstrip(_BEFORE)
         if core != piece:
-            ids = self[core]
+            number = self[core]
+        elif len(parts := _parts(piece)) > 1:
+            number = self._number(tuple(chain.from_iterable([self.words(self[part]) for part in parts])))
         else:
-            parts = _parts(piece)
-            if len(parts) > 1:
-                ids = tuple(chain.from_iterable([self[part] for part in parts]))
-            else:
-                ids = tuple([index.setdefault(word, len(index)) for word in _words_of_piece(piece)])
-        if len(piece) <= _REMEMBERED:
-            self[piece] = ids
-        return ids
+            words = _remembered(piece) if short else words_of_chunk(piece)
+            number = self._number(tuple([index.setdefault(word, len(index)) for word in words]))
+        if short:
+            self[piece] = number
+        return number
+
+    def _number(self, words: tuple[int, ...]) -> int:
+        """The number of a piece of these words."""
+        if len(words) == 1:
+            return words[0]
+        self.several.append(words)
+        return -1 - len(self.several)
+
+    def words(self, number: int) -> tuple[int, ...]:
+        """The numbers of the words of a piece, given its own."""
+        return (number,) if number >= -1 else self.several[-2 - number]
+
+    def of(self, pieces: list[str]) -> npt.NDArray[np.int32]:
+        """The words of pieces one after another, -1 for `_END`."""
+        numbers = np.fromiter(map(self.__getitem__, pieces), np.int32, len(pieces))
+        places = np.flatnonzero(numbers < -1)
+        if not len(places):
+            return numbers
+        several = [self.several[k] for k in (-2 - numbers[places]).tolist()]
+        counts = np.ones(len(numbers), np.int64)
+        counts[places] = np.fromiter(map(len, several), np.int64, len(several))
+        out = np.repeat(numbers, counts)
+        out[out < -1] = np.fromiter(chain.from_iterable(several), np.int32)
+        return out
 
 
 def _parts(piece: str) -> list[str]:
@@ -162,10 +188,8 @@ def words_of(texts: Iterable[str], vocabulary: Sequence[str] = (), known: Mappin
     """All words of all texts. `vocabulary`, when given, comes first, so that several calls can share ids; `known`: its
     words with their ids, when they are at hand."""
     index = dict(known or {w: i for i, w in enumerate(vocabulary)})
-    lookup = _Ids(index).__getitem__
-    parts = []
-    for pieces in _batches(texts):
-        parts.append(np.fromiter(chain.from_iterable(map(lookup, pieces)), np.int32))
+    numbers = _Numbers(index)
+    parts = [numbers.of(pieces) for pieces in _batches(texts)]
     flat = np.concatenate(parts) if parts else np.empty(0, np.int32)
     ends = np.flatnonzero(flat < 0)
     offsets = np.concatenate((np.zeros(1, np.int64), ends - np.arange(len(ends))))

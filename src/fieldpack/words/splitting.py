@@ -147,11 +147,12 @@ def _words_of_signs(chunk: str) -> tuple[str, ...]:
     """The words of any chunk of ASCII, as `_places` finds them, without their places."""
     words: list[str] = []
     for run in _SIMPLE_RUN.findall(_TIME.sub(" ", chunk) if "T" in chunk else chunk):
-        if run.isalnum():
-            words += _words_of_unit(run)
-        else:
-            for unit in _SIMPLE_UNIT.findall(run):
+        for unit in _SIMPLE_UNIT.findall(run):
+            if unit.isdigit() or (unit.isalpha() and unit.islower()):
+                words.append(unit)
+            else:
                 words += _words_of_unit(unit)
+        if not run.isalnum():
             words += [whole for whole, _, _ in wholes(run)]
     return tuple(words)
 
@@ -159,7 +160,7 @@ def _words_of_signs(chunk: str) -> tuple[str, ...]:
 def _words_of_unit(unit: str) -> list[str]:
     """A run of ASCII letters and digits, and its parts, as `_unit` finds them."""
     word = unit.lower()
-    if unit.isdigit() or (unit == word and unit.isalpha()) or not _ASCII_HUMP.search(unit):
+    if not _ASCII_HUMP.search(unit):
         return [word]
     parts = [part.lower() for part in _ASCII_PIECES.findall(unit) if len(part) > 1 or part.isdigit()]
     return [word, *parts] if len(parts) > 1 else [word]

@@ -51,7 +51,8 @@ def wholes(compound: str) -> Iterator[tuple[str, int, int]]:
         yield compound, 0, len(compound)
         return
     seen: set[str] = set()
-    for start, end in _ranges(compound):
+    alone = "." not in compound and _STRONG.search(compound) is None
+    for start, end in [(0, len(compound))] if alone else _ranges(compound):
         whole = compound[start:end]
         if len(whole) <= LONGEST and _is_name(whole):
             spelled = spelling(whole)

@@ -118,15 +118,23 @@ class Builder:
 
     def _short_rows(self, start: IntArray, end: IntArray, what: tuple[int, int, int]) -> None:
         kind, context, number = what
-        blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
-        blocks[:] = BLOCK["row"], self.current, self.heading, ATOMIC | UNIT, 0
         atoms = np.empty((len(start), ATOM_WIDTH), np.int64)
         atoms[:] = 0, 0, kind, BODY, self.blocks, context, number
         atoms[:, 0], atoms[:, 1] = start, end
         atoms[:, [4, 6]] += np.arange(len(start))[:, None]
+        blocks = np.empty((len(start), BLOCK_WIDTH), np.int64)
+        blocks[:] = BLOCK["row"], self.current, self.heading, ATOMIC | UNIT, 0
+        self.add_blocks(blocks)
+        self.add_atoms(atoms)
+
+    def add_blocks(self, blocks: IntArray) -> None:
+        """Adds closed blocks as columns (n, 5): kind, parent, section, flags and rows."""
         self._blocks.frombytes(blocks.tobytes())
-        self._atoms.frombytes(atoms.tobytes())
-        self.count += len(start)
+
+    def add_atoms(self, atoms: IntArray) -> None:
+        """Adds atoms as columns (n, 7): start, end, kind, role, block, context and row."""
+        self._atoms.frombytes(np.ascontiguousarray(atoms).tobytes())
+        self.count += len(atoms)
 
     def line(self, start: int, end: int, kind: int, context: int, number: int = -2) -> int:
         """Adds the atoms of a line: those after the first go with it. Returns the first."""
@@ -242,14 +250,14 @@ class Builder:
         last = self.count - 1
         if last < 0 or last <= self.owner:
             return self.owner
-        if self.role(last) == TITLE:
+        low, high, kind, role = self._atoms[last * ATOM_WIDTH : last * ATOM_WIDTH + 4]
+        if role == TITLE:
             return last
-        if self.kind(last) not in (SENTENCE, LIST) or self.role(last) not in (BODY, LEAD) or last < self.heading:
+        if kind not in (SENTENCE, LIST) or role not in (BODY, LEAD) or last < self.heading:
             return self.owner
-        low, high = self.span(last)
         sentence = self.text[max(low, high - 12) : high].rstrip(_CLOSERS)
-        apart = "\n" in self.text[high:start].partition("\n")[2]
-        if (strict or self.kind(last) == LIST) and sentence[-1:] != ":":
+        apart = self.text.count("\n", high, start) > 1
+        if (strict or kind == LIST) and sentence[-1:] != ":":
             return self.owner
         if apart and sentence[-1:] != ":" and not (sentence[-1:] not in _STOPS and _HANGS.search(sentence)):
             return last if always else self.owner

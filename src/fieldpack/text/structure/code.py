@@ -44,7 +44,9 @@ def fence(r: DocumentReader, i: int, j: int) -> int:
 
 def _end_of_output(r: DocumentReader, i: int, j: int) -> int:
     """The line after the fence under a line "Output:" at line i, as notebooks are read; i where there is none."""
-    if i + 1 >= j or r.line(i) != "Output:" or not opens_fence(r, i + 1):
+    if i + 1 >= j or not r.text.startswith("Output:", r.lines.ink[i]) or r.line(i) != "Output:":
+        return i
+    if not opens_fence(r, i + 1):
         return i
     mark = _FENCE.match(r.text, r.lines.ink[i + 1], r.lines.end[i + 1])
     k = i + 2
@@ -72,8 +74,9 @@ def _is_data(r: DocumentReader, i: int, k: int, stop: int) -> bool:
 
 
 def _closes(r: DocumentReader, k: int, mark: str) -> bool:
-    line = r.line(k)
-    return line[0] == mark[0] and len(line) >= len(mark) and not line.strip(mark[0])
+    if not r.text.startswith(mark, r.lines.ink[k]):
+        return False
+    return not r.line(k).strip(mark[0])
 
 
 def names_python(language: str) -> bool:

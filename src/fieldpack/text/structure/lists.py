@@ -29,6 +29,12 @@ _LONG_TERM = 120
 
 def _marker(r: DocumentReader, i: int) -> tuple[str, str]:
     """The kind and the text of the marker that line i starts with; ("", "") without one."""
+    if r.marked[0] != i:  # most lines are asked about twice in a row
+        r.marked = (i, _read_marker(r, i))
+    return r.marked[1]
+
+
+def _read_marker(r: DocumentReader, i: int) -> tuple[str, str]:
     m = _MARKER.match(r.text, r.lines.ink[i], r.lines.end[i] + 1)
     if m is None or m.end() > r.lines.end[i]:
         return "", ""
@@ -54,6 +60,13 @@ def read_list(r: DocumentReader, i: int, j: int) -> int:
     if not kind or not _is_item(r, i, j, kind, text):
         return i
     return _items(r, i, j, kind, ())
+
+
+def bulleted(r: DocumentReader, i: int, j: int) -> int:
+    """A list whose first item is a bullet before a word: no rule and no table begins like that."""
+    ink = r.lines.ink[i]
+    mark = r.text[ink : min(ink + 3, r.lines.end[i])]
+    return read_list(r, i, j) if mark[1:2] == " " and mark[2].isalnum() else i
 
 
 def interrupts(r: DocumentReader, k: int) -> bool:
@@ -158,7 +171,8 @@ def _item(r: DocumentReader, k: int, last: int, lead: int, number: int) -> int:
     if is_term(r, first):
         for atom in range(first + 1, builder.count):
             builder.set_context(atom, first)
-    r.inner(p, last, first, _content(r, k))
+    if p < last:
+        r.inner(p, last, first, _content(r, k))
     builder.close()
     builder.number = outer
     return first

@@ -30,6 +30,7 @@ class DocumentReader(ABC):
         self.depth = 0
         self.outer = True  # not inside an item or a directive: headings may stand here
         self.tested = -1  # the end of the last run of lines that `chunks.read_chunk` has tried
+        self.marked = (-1, ("", ""))  # the last line that was asked about its marker, and the answer, see `lists`
         self._chunk = (0, 0)  # the last run of lines without a blank one between that was measured
         self.styles: list[tuple[str, bool]] = []  # RST underlines in the order of first sight: that is their level
 
