@@ -137,13 +137,20 @@ class _Selection:
         self.chosen: list[int] = []
         self.used = 0
         self.beside_packed = np.zeros(n, np.bool_)
+        # What each row still needs changes only when a row comes in that others need.
+        self._missing: IntArray | None = None
+        self._needed = np.zeros(n, np.bool_)
+        if problem.context is not None:
+            self._needed[problem.context[problem.context >= 0]] = True
         self.coverage = self._coverage()
 
     def costs(self, *, alone: bool = False) -> IntArray:
         """(n,) tokens that each row takes now; alone: without what must be in with it."""
         problem, costs = self.problem, self.problem.cost
         if problem.context is not None and not alone:
-            costs = costs + missing_contexts(problem, self.inside)
+            if self._missing is None:
+                self._missing = missing_contexts(problem, self.inside)
+            costs = costs + self._missing
         if self.has_headers:
             costs = costs + np.where(self.document_begun[problem.document], 0, problem.header_tokens)
         return np.asarray(costs, np.int64)
@@ -181,6 +188,8 @@ class _Selection:
         problem, settings = self.problem, self.settings
         self.free[row] = False
         self.inside[row] = True
+        if self._needed[row]:
+            self._missing = None
         if problem.same is not None:
             self.free[problem.same == problem.same[row]] = False  # of copies, one
         self.chosen.append(row)

@@ -124,7 +124,17 @@ class RowRepeats:
 
     def _bytes(self, row: int) -> bytes:
         """A row's words as they are in memory."""
-        return self._ids(row).tobytes()
+        return self._whole[self._bounds[row][0] : self._bounds[row][1]]
+
+    @cached_property
+    def _whole(self) -> bytes:
+        return self._corpus.words.tobytes()
+
+    @cached_property
+    def _bounds(self) -> list[tuple[int, int]]:
+        """Where the bytes of each row begin and end in those of the corpus."""
+        offsets = self._corpus.level.offsets * self._corpus.words.itemsize
+        return list(zip(offsets[self._rows].tolist(), offsets[self._rows + 1].tolist(), strict=True))
 
     @cached_property
     def _record(self) -> IntArray:

@@ -22,6 +22,8 @@ _EXIT = re.compile(
     r"|^exit(?=[ :=]|code)(?:code)?|[\[(<]exit)[\s:=\"'>\[(]{1,4}(-?\d{1,10})\b(?P<rest>[^\n]*)",
     re.I | re.M,
 )
+_EXIT_WORDS = ("exit", "return", "command", "process")
+"""One of them stands in whatever says an exit code."""
 _DESCRIBED = re.compile(r"\b(?:if|when|whenever|for|means|indicates|where|unless|on)\b", re.I)
 """In the rest of a line that says what an exit code would mean."""
 _STOPPED = re.compile(
@@ -143,12 +145,17 @@ def sum_of(text: str, form: str) -> Pins:
 def _exits(text: str) -> Iterator[re.Match[str]]:
     """Where an exit code is said, and not what one would mean: in the first and the last lines."""
     start = text.find("\n", max(0, len(text) - _TAIL)) + 1 if len(text) > _TAIL else 0
-    found = list(_EXIT.finditer(text, start))
+    found = _exits_in(text, start, len(text))
     if start > _HEAD:
-        found += _EXIT.finditer(text[:_HEAD])
+        found += _exits_in(text[:_HEAD], 0, _HEAD)
     for m in found:
         if _DESCRIBED.search(m["rest"]) is None and len(m["rest"].split()) <= 6:
             yield m
+
+
+def _exits_in(text: str, start: int, end: int) -> list[re.Match[str]]:
+    lower = text[start:end].lower()
+    return list(_EXIT.finditer(text, start)) if any(word in lower for word in _EXIT_WORDS) else []
 
 
 def _looks_failed(text: str) -> bool:
