@@ -13,7 +13,7 @@ from fieldpack.request import Request
 from fieldpack.result import Result
 from fieldpack.scored import Extras
 from fieldpack.telemetry import Clock, observed
-from fieldpack.tools.calls import ToolCall, query_of
+from fieldpack.tools.calls import ToolCall, names_one_thing, query_of
 from fieldpack.tools.failures import Pins, pins_of, sum_of
 from fieldpack.tools.forms import PRINTED, form_of
 from fieldpack.tools.json_tree import Child, Pruned, Pruner
@@ -83,7 +83,8 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
     """The part of the text that answers, in at most `job.budget` tokens with its notice; more only where the errors of
     a failing command need more. Raises InputError where nothing fits."""
     form = form_of(text)
-    pins = pins_of(text, job.call.failed, form, intent_of(job.question).cause)
+    cause = intent_of(job.question).cause
+    pins = pins_of(text, job.call.failed, form, cause, cause and names_one_thing(job.question, text))
     if not pins.ranges and asks_for_a_count(job.question):
         pins = sum_of(text, form)
     query = query_of(job.question, job.call, text)

@@ -136,10 +136,8 @@ def _pieces(text: str) -> list[str]:
     """A text cut where no word goes on: at white space, and in ASCII at the signs that join nothing."""
     if not text.isascii():
         return chunks(text)
-    if _THOUSANDS.search(text):
-        text = _COMMA.sub(" ", text.translate(_SIGNS))
-    else:
-        text = text.translate(_SIGNS_AND_COMMA)
+    thousands = _THOUSANDS.search(text) is not None
+    text = _COMMA.sub(" ", text.translate(_SIGNS)) if thousands else text.translate(_SIGNS_AND_COMMA)
     return text.replace(". ", "  ").replace(".\n", " \n").replace(", ", "  ").split()
 
 
