@@ -1,7 +1,7 @@
 """The line of data, end to end: request -> corpus -> relevance -> problem -> selection -> text. Read this file first.
 
 `ContextPacker` is a frozen record whose fields are the parts (`fieldpack.parts`); an ablation is
-`dataclasses.replace(packer, ...)`. The eight steps of a pack are numbered in `pack_corpus` and `choose`.
+`dataclasses.replace(packer, ...)`. The eight steps of a pack are numbered in `scored` and `choose`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,19 @@ class ContextPacker(OldNames, PackerParts):
         clock: Clock | None = None,
     ) -> Result:
         """The pack of documents that were read before: every pack goes through here. Raises as `pack` does."""
+        clock = clock or Clock()
+        return observed(self.choose(request, self.scored(request, corpus, state, extras=extras, clock=clock), clock))
+
+    def scored(
+        self,
+        request: Request,
+        corpus: Corpus,
+        state: FieldState | None = None,
+        *,
+        extras: Extras = NOTHING_MORE,
+        clock: Clock | None = None,
+    ) -> Scored:
+        """The first half of `pack_corpus`: all but the choice, for a caller that has something to add to the scores."""
         # 1. The pins: found from their ranges, before any model runs.
         clock, whole, ranges = clock or Clock(), corpus, request.ranges(corpus.documents)
         corpus = self.reader.cut(corpus, ranges)
@@ -93,7 +106,7 @@ class ContextPacker(OldNames, PackerParts):
         outside = self.outside(request, corpus, relevance)
         bias = added(added(extras.bias, outside.bias), self.drawn(request, corpus, field))
         admission = self.admission(corpus, pinned, state, bias)
-        scored = Scored(
+        return Scored(
             corpus=corpus,
             relevance=relevance,
             problem=problem_of(corpus, relevance, admission),
@@ -101,7 +114,6 @@ class ContextPacker(OldNames, PackerParts):
             skipped=extras.skipped,
             notes=outside.notes,
         )
-        return observed(self.choose(request, scored, clock))
 
     def choose(self, request: Request, scored: Scored, clock: Clock | None = None) -> Result:
         """The pack when all but the budget is settled: a result does it again for packs of other sizes."""

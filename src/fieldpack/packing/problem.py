@@ -145,6 +145,26 @@ def missing_contexts(problem: Problem, inside: BoolArray) -> IntArray:
     return out
 
 
+class MissingContexts:
+    """`missing_contexts` while rows come in: it changes only when one does that others need."""
+
+    def __init__(self, problem: Problem) -> None:
+        context = problem.context
+        self._problem, self._tokens = problem, np.zeros(0, np.int64)
+        self._needed = frozenset(context[context >= 0].tolist()) if context is not None else frozenset()
+        self._valid = False
+
+    def tokens(self, inside: BoolArray) -> IntArray:
+        """(n,) tokens of what each row needs and is not inside (n,); not to be written to."""
+        if not self._valid:
+            self._tokens, self._valid = missing_contexts(self._problem, inside), True
+        return self._tokens
+
+    def added(self, row: int) -> None:
+        """Says that a row came in."""
+        self._valid = self._valid and row not in self._needed
+
+
 def with_contexts(rows: IntArray, context: IntArray) -> IntArray:
     """Some rows and all that must be in with them, ascending. context (n,): of all rows."""
     chain = context[rows]

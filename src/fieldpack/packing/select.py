@@ -14,7 +14,7 @@ import numpy as np
 from fieldpack.arrays import mask_of, scatter, sigmoid
 from fieldpack.packing.enough import GUARD, Stop, rows_that_answer
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
-from fieldpack.packing.problem import PackingSettings, Problem, missing_contexts, with_contexts
+from fieldpack.packing.problem import MissingContexts, PackingSettings, Problem, with_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 TIE = 1e-4
@@ -139,13 +139,14 @@ class _Selection:
         self.chosen: list[int] = []
         self.used = 0
         self.beside_packed = np.zeros(n, np.bool_)
+        self.missing = MissingContexts(problem)
         self.coverage = self._coverage()
 
     def costs(self, *, alone: bool = False) -> IntArray:
         """(n,) tokens that each row takes now; alone: without what must be in with it."""
         problem, costs = self.problem, self.problem.cost
         if problem.context is not None and not alone:
-            costs = costs + missing_contexts(problem, self.inside)
+            costs = costs + self.missing.tokens(self.inside)
         if self.has_headers:
             costs = costs + np.where(self.document_begun[problem.document], 0, problem.header_tokens)
         return np.asarray(costs, np.int64)
@@ -183,6 +184,7 @@ class _Selection:
         problem, settings = self.problem, self.settings
         self.free[row] = False
         self.inside[row] = True
+        self.missing.added(row)
         if problem.same is not None:
             self.free[problem.same == problem.same[row]] = False  # of copies, one
         self.chosen.append(row)

@@ -35,23 +35,35 @@ class Columns:
     """Cells under the names of their columns. What was read of a line is kept: one is made for a pack."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, list[frozenset[str]]] = {}
+        self._lines: dict[str, list[str]] = {}
+        self._cells: dict[str, frozenset[str]] = {}
 
     def hold(self, header: str, row: str, name: str, cell: str) -> bool:
         """Whether a row holds the word `cell` in a column that a line of the header calls by the word `name`. False
         where the two have not the same number of cells."""
-        cells, wanted, value = self._stems(row), stem_of(name), stem_of(cell)
-        at = [k for k, stems in enumerate(cells) if value in stems]
-        for line in header.splitlines() if at else ():
-            heads = self._stems(line)
-            if len(heads) == len(cells) > 1 and any(wanted in heads[k] for k in at):
+        cells, value = self._parted(row), stem_of(cell)
+        at = [k for k, text in enumerate(cells) if self._holds(text, value)]
+        if not at:
+            return False
+        wanted = stem_of(name)
+        for line in header.splitlines():
+            heads = self._parted(line)
+            if len(heads) == len(cells) > 1 and any(self._holds(heads[k], wanted) for k in at):
                 return True
         return False
 
-    def _stems(self, line: str) -> list[frozenset[str]]:
-        """The stems of the words of each cell."""
+    def _parted(self, line: str) -> list[str]:
+        """The cells of a line."""
         known = self._lines.get(line)
         if known is None:
-            known = [frozenset(map(stem_of, split(cell))) for cell in _CELL.split(line.strip().strip("|│┃"))]
-            self._lines[line] = known
+            known = self._lines[line] = _CELL.split(line.strip().strip("|│┃"))
         return known
+
+    def _holds(self, cell: str, stem: str) -> bool:
+        """Whether a word of a cell has the stem."""
+        if cell.isascii() and stem not in cell.lower():  # the stem of a word of ASCII is a part of it
+            return False
+        known = self._cells.get(cell)
+        if known is None:
+            known = self._cells[cell] = frozenset(map(stem_of, split(cell)))
+        return stem in known

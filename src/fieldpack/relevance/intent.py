@@ -79,6 +79,11 @@ def _names(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
+def asks_why(word: str) -> bool:
+    """Whether a word asks for the cause of a failure."""
+    return _CAUSE.fullmatch(word) is not None
+
+
 def defines(word: str) -> bool:
     """Whether a word asks for a definition."""
     return _DEFINITION.fullmatch(word) is not None

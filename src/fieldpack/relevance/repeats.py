@@ -109,15 +109,32 @@ class RowRepeats:
         out: FloatArray = (self._same[others] == self._same[row]).astype(np.float32)
         others_records = self._record[others] != self._record[row]  # another record has its own "status": "paid"
         out[others_records] = 0
+        first, width = self._bytes(row), self._corpus.words.itemsize
         for k in np.flatnonzero((out == 0) & ~others_records)[:NEAREST].tolist():
-            out[k] = repeat_share(self.statement(row), self.statement(int(others[k])))
+            other = int(others[k])
+            if may_repeat(first, self._bytes(other), width):
+                out[k] = repeat_share(self.statement(row), self.statement(other))
         return out
 
     @cached_property
     def _same(self) -> IntArray:
         """(n,) a number for each row, the same for rows of the same words."""
         known: dict[bytes, int] = {}
-        return np.array([known.setdefault(self._ids(k).tobytes(), len(known)) for k in range(len(self._rows))])
+        return np.array([known.setdefault(self._bytes(k), len(known)) for k in range(len(self._rows))])
+
+    def _bytes(self, row: int) -> bytes:
+        """A row's words as they are in memory."""
+        return self._whole[self._bounds[row][0] : self._bounds[row][1]]
+
+    @cached_property
+    def _whole(self) -> bytes:
+        return self._corpus.words.tobytes()
+
+    @cached_property
+    def _bounds(self) -> list[tuple[int, int]]:
+        """Where the bytes of each row begin and end in those of the corpus."""
+        offsets = self._corpus.level.offsets * self._corpus.words.itemsize
+        return list(zip(offsets[self._rows].tolist(), offsets[self._rows + 1].tolist(), strict=True))
 
     @cached_property
     def _record(self) -> IntArray:
@@ -158,6 +175,18 @@ def names_in(text: str) -> BoolArray:
         np.bool_,
         len(places),
     )
+
+
+def may_repeat(first: bytes, again: bytes, width: int) -> bool:
+    """Whether `repeat_share` of two rows of words, of `width` bytes each, can be more than 0: False for most rows that
+    are alike, after four comparisons of bytes."""
+    n, m = len(first) // width, len(again) // width
+    least = math.ceil(_LEAST * m) * width
+    if again[:least] in first or first[:least] in again:
+        return n > 0 and m > 0
+    # Rows that begin and end alike have one of the two for half of what both together must be.
+    half = math.ceil(_LEAST * m / 2) * width
+    return min(n, m) >= _STATEMENT and (first.startswith(again[:half]) or first.endswith(again[-half:]))
 
 
 def repeat_share(first: Statement, again: Statement) -> float:

@@ -23,8 +23,8 @@ def text_key(documents: Sequence[Document], segments: Segments, row: int) -> str
     """What rows of one text have in common; "" for a row that is never a copy."""
     if segments.kind[row] == _CODE:
         return ""
-    document = documents[int(segments.doc[row])]
-    words = document.text[int(segments.start[row]) : int(segments.end[row])].split()
+    document = documents[segments.doc.item(row)]
+    words = document.text[segments.start.item(row) : segments.end.item(row)].split()
     if len(words) < _FEWEST and sum(map(len, words)) < _UNSPACED:
         return ""
     place = [document.title]
@@ -38,8 +38,8 @@ def text_key(documents: Sequence[Document], segments: Segments, row: int) -> str
 def same_texts(documents: Sequence[Document], segments: Segments, rows: IntArray) -> IntArray:
     """(k,) for some rows the number of their text: two rows with the same one are copies."""
     known: dict[str, int] = {}
-    out = np.arange(len(rows))
+    out = list(range(len(rows)))
     for k, row in enumerate(rows.tolist()):
         if key := text_key(documents, segments, row):
             out[k] = known.setdefault(key, k)
-    return out
+    return np.array(out, np.int64)

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldpack.relevance.intent import asks_why
 from fieldpack.relevance.stopwords import STOPWORDS
+from fieldpack.words import split
 
 _NAMES = ("name", "tool", "tool_name", "toolName")
 _ARGUMENTS = ("arguments", "args", "input", "tool_input", "toolArgs", "tool_args")
@@ -92,6 +94,15 @@ def _completed(question: str, text: str) -> list[str]:
             words = dict.fromkeys(re.findall(rf"(?<![\w-]){re.escape(name)}[\w-]{{1,80}}", text))
             out += words if len(words) <= _FEW_WORDS else ()
     return out
+
+
+def names_one_thing(question: str, text: str) -> bool:
+    """Whether a question about a failure says which of many it means: two of its words, or one name with digits or
+    signs, stand on few lines of the text. Words that ask why do not count, nor function words."""
+    words = [w for w in dict.fromkeys(split(question)) if w not in STOPWORDS and not asks_why(w)]
+    lower, lines = text.lower(), text.count("\n") + 1
+    rare = [w for w in words if 0 < lower.count(w) <= max(1, _COMMON * lines)]
+    return len(rare) > 1 or any(not w.isalpha() for w in rare)
 
 
 def names_like_stopwords(question: str) -> list[str]:

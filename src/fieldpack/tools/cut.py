@@ -12,12 +12,12 @@ from fieldpack.relevance.intent import intent_of
 from fieldpack.request import Request
 from fieldpack.result import Result
 from fieldpack.scored import Extras
-from fieldpack.telemetry import Clock
-from fieldpack.tools.calls import ToolCall, query_of
+from fieldpack.telemetry import Clock, observed
+from fieldpack.tools.calls import ToolCall, names_one_thing, query_of
 from fieldpack.tools.failures import Pins, pins_of, sum_of
 from fieldpack.tools.forms import PRINTED, form_of
 from fieldpack.tools.json_tree import Child, Pruned, Pruner
-from fieldpack.tools.notice import Counts, asks_for_a_count, counts_of, notice_of, with_notice
+from fieldpack.tools.notice import Counts, Lines, asks_for_a_count, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
 from fieldpack.tools.worth import LIKELY, SURE, bias_of, lifted
 from fieldpack.tools.written import FormWriter, Ranges
@@ -83,7 +83,8 @@ def cut(text: str, job: Job, packer: ContextPacker) -> Cut:
     """The part of the text that answers, in at most `job.budget` tokens with its notice; more only where the errors of
     a failing command need more. Raises InputError where nothing fits."""
     form = form_of(text)
-    pins = pins_of(text, job.call.failed, form, intent_of(job.question).cause)
+    cause = intent_of(job.question).cause
+    pins = pins_of(text, job.call.failed, form, cause, cause and names_one_thing(job.question, text))
     if not pins.ranges and asks_for_a_count(job.question):
         pins = sum_of(text, form)
     query = query_of(job.question, job.call, text)
@@ -100,7 +101,8 @@ class _Cutter:
         self.packer = replace(packer, allow_cut=True, unit="sentence" if form in PRINTED else packer.unit)
         self._known: dict[int, list[Child]] = {}
         self._writer = FormWriter(text, form, stage)
-        self._whole = counts_of(text, [(0, len(text))], form)
+        self._lines = Lines(text)
+        self._whole = self._lines.counts([(0, len(text))], form)
 
     def cut(self, query: str, pins: Pins) -> Cut:
         """Packs until the written text fits."""
@@ -140,13 +142,12 @@ class _Cutter:
         request, clock = Request.checked(query, budget, pins), Clock(self.job.on_stage)
         corpus = self.packer.read((document,), request, clock)
         extras = Extras(bias=bias_of(self.job.question, document.text, corpus.rows))
-        result = self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
         if not any(lines for _, lines in self._worth):
-            return result
-        scored = result.scored
+            return self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
+        scored = self.packer.scored(request, corpus, extras=extras, clock=clock)
         problem = replace(scored.problem, logit=lifted(scored.problem.logit, corpus.rows, self._worth))
         relevance = replace(scored.relevance, logit=lifted(scored.relevance.logit, corpus.rows, self._worth))
-        return self.packer.choose(request, replace(scored, problem=problem, relevance=relevance), clock)
+        return observed(self.packer.choose(request, replace(scored, problem=problem, relevance=relevance), clock))
 
     def _fitted(self, result: Result, budget: int, limit: int) -> _Written:
         for _ in range(_ROUNDS):
@@ -178,7 +179,7 @@ class _Cutter:
             notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
             body = pruner.pruned(notice).text
         else:
-            counts = counts_of(self.text, kept, self.form)
+            counts = self._lines.counts(kept, self.form)
             notice = notice_of(counts, self.job.question, self.job.handle, self.job.budget)
             body = with_notice(self._writer.joined(pieces, gaps, kept), notice, self.form, self.text)
         return _Written(kept, counts, notice, body, int(self.packer.tokenizer.count(body)))

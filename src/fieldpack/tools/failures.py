@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from fieldpack.tools.error_lines import error_lines
+
 _LAST_LINES = 3
 _LONGEST = 400
 """Characters of a pinned line; of a longer one its end is pinned."""
 _TAIL, _HEAD = 2_000, 200
 """Characters at the end and the beginning in which a command's exit code is looked for."""
 _SUMMARY_LINES = 8
-_FEW, _REST_LINES, _SEEN = 12, 8, 100
-"""Lines that name an error, of which an output tells why; lines below one that belong to it; lines at both ends of an
-output's errors that are always read."""
+_FEW, _ENDS, _REST_LINES, _SEEN = 12, 3, 8, 100
+"""Lines that name an error, of which an output tells why; of more, so many at both ends; lines below one that belong to
+it; lines at both ends of an output's errors that are always read."""
 _EXIT = re.compile(
     r"^(?!\s)[^\n]{0,200}?(?:\bexit(?:ed)?(?:[ _-](?:with(?: (?:a )?non-?zero)?|code|status|value))+"
     r"|\breturn(?:ed)?[ _-]?(?:code|status)|\bnon-?zero exit (?:code|status)"
@@ -22,6 +24,8 @@ _EXIT = re.compile(
     r"|^exit(?=[ :=]|code)(?:code)?|[\[(<]exit)[\s:=\"'>\[(]{1,4}(-?\d{1,10})\b(?P<rest>[^\n]*)",
     re.I | re.M,
 )
+_EXIT_WORDS = ("exit", "return", "command", "process")
+"""One of them stands in whatever says an exit code."""
 _DESCRIBED = re.compile(r"\b(?:if|when|whenever|for|means|indicates|where|unless|on)\b", re.I)
 """In the rest of a line that says what an exit code would mean."""
 _STOPPED = re.compile(
@@ -46,25 +50,8 @@ _SUMMARY = re.compile(
     re.I | re.M,
 )
 """What a runner of tests, a compiler or a linter says last."""
-_ERROR = re.compile(
-    r"^E {2,}\S|(?:^|\s)E: \S|\b(?:fatal|panic|panicked|traceback|segmentation fault|core dumped|out of memory"
-    r"|permission denied|command not found|no such file|npm err!)(?!\w)"
-    r"|\b\w*(?:error|exception)s?\b(?!\s*[:=]?\s*(?:0|none|null)\b)",
-    re.I,
-)
-_LIKELY = re.compile(
-    r"^E {2,}\S|^\s*(?:[✖✗✕●×]|E: |ERR!|!!)|\b(?:cannot|can't|could not|couldn't|unable to|failed to|failed|failure"
-    r"|not found|undefined|denied|refused|timed out|no such|missing|unknown|invalid|unresolved|unexpected|expected"
-    r"|conflict\w*|incompatible|mismatch\w*|rejected|expired|killed|abort\w*|unsupported|deprecated)\b",
-    re.I,
-)
 _PLAIN = ("csv", "jsonl", "html", "diff")
 """Forms that are data: only what a tool says of itself makes them failures."""
-_HARMLESS = re.compile(
-    r"\b(?:no|0|without) (?:\w+ )?(?:errors?|exceptions?)\b|\w*_(?:error|exception)s?\w*|\b(?:error|exception)_\w*",
-    re.I,
-)
-_PASSED = re.compile(r"\b(?:PASSED|XFAIL|SKIPPED)\b|^\s*(?:✓|✔|ok\b)")
 _JSON_STATUS = re.compile(
     r"\"(?:exit_?code|exit_?status|return_?code|status_?code|isError|is_error|errors?|error_?message|stderr)\""
     r"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|(-?\d+|true))",
@@ -102,10 +89,12 @@ class Pins:
         return tuple(sorted({*self.ranges, *few}))
 
 
-def pins_of(text: str, failed: bool | None, form: str = "plain", cause: bool = False) -> Pins:
+def pins_of(text: str, failed: bool | None, form: str = "plain", cause: bool = False, particular: bool = False) -> Pins:
     """The pins of an output. failed: what the tool itself says of it; None when it does not say. cause: whether the
     question is why something failed: then a few lines that name an error make any output a failure, and they are
-    pinned with what follows them.
+    pinned with what follows them; of more than twelve the first twelve where a tool says that it failed, else the first
+    and the last three. particular: whether the question names one thing among many: then of so many lines none is
+    pinned by its place.
 
     A command has failed when the tool says so or an exit code other than 0 stands in the last 2,000 characters or the
     first 200. Then every error line is pinned (of equal ones the first and the last), and the exit code and the last
@@ -120,15 +109,17 @@ def pins_of(text: str, failed: bool | None, form: str = "plain", cause: bool = F
     looks = maybe and _looks_failed(text)
     if not known and not looks and not (maybe and cause):
         return Pins()
-    sure, likely = _error_lines(text)
+    sure, likely = error_lines(text)
     distinct = sorted(set(sure))
-    told = cause and bool(distinct) and (len(distinct) <= _FEW or _STATED.search(text) is not None)
-    apparent = maybe and (told or looks)
+    told = distinct if cause else []
+    if len(told) > _FEW:
+        ends = [] if particular else [*told[:_ENDS], *told[-_ENDS:]]
+        told = told[:_FEW] if _STATED.search(text) is not None else ends
+    apparent = maybe and (bool(told) or looks)
     if not known and not apparent:
         return Pins()
     ranges = [m.span() for m in failing] + _last_lines(text, _LAST_LINES)
-    if told:
-        ranges += [_with_rest(text, *line) for line in distinct[:_FEW]]
+    ranges += [_with_rest(text, *line) for line in told]
     pinned = _merged(text, ranges + sure if known else ranges)
     return Pins(pinned, known, apparent, _merged(text, sure), _merged(text, likely))
 
@@ -143,12 +134,17 @@ def sum_of(text: str, form: str) -> Pins:
 def _exits(text: str) -> Iterator[re.Match[str]]:
     """Where an exit code is said, and not what one would mean: in the first and the last lines."""
     start = text.find("\n", max(0, len(text) - _TAIL)) + 1 if len(text) > _TAIL else 0
-    found = list(_EXIT.finditer(text, start))
+    found = _exits_in(text, start, len(text))
     if start > _HEAD:
-        found += _EXIT.finditer(text[:_HEAD])
+        found += _exits_in(text[:_HEAD], 0, _HEAD)
     for m in found:
         if _DESCRIBED.search(m["rest"]) is None and len(m["rest"].split()) <= 6:
             yield m
+
+
+def _exits_in(text: str, start: int, end: int) -> list[re.Match[str]]:
+    lower = text[start:end].lower()
+    return list(_EXIT.finditer(text, start)) if any(word in lower for word in _EXIT_WORDS) else []
 
 
 def _looks_failed(text: str) -> bool:
@@ -175,24 +171,6 @@ def _last_lines(text: str, most: int) -> list[tuple[int, int]]:
             out.append((start, end))
         end = start - 1
     return out
-
-
-def _error_lines(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The lines that name an error, and others that seem to; of lines that say the same the first and the last."""
-    first: tuple[dict[str, tuple[int, int]], ...] = ({}, {})
-    last: tuple[dict[str, tuple[int, int]], ...] = ({}, {})
-    at = 0
-    for line in text.split("\n"):
-        span, at = (at, at + len(line)), at + len(line) + 1
-        if _PASSED.search(line):
-            continue
-        sure = _ERROR.search(line) is not None and _ERROR.search(_HARMLESS.sub("", line)) is not None
-        if sure or _LIKELY.search(line):
-            kind, key = 0 if sure else 1, line.strip()
-            first[kind].setdefault(key, span)
-            last[kind][key] = span
-    sure_lines, likely = ([*a.values(), *b.values()] for a, b in zip(first, last, strict=True))
-    return sure_lines, likely
 
 
 def _with_rest(text: str, start: int, end: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*?(/?)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*>")
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
@@ -64,7 +64,7 @@ class _Cutter:
 
     def _tag(self, tag: re.Match[str], inside: bool) -> None:
         name = tag.group(2).lower()
-        if name in _VOID or tag.group(3):
+        if name in _VOID or self.text[tag.end() - 2] == "/":
             return
         if not tag.group(1):
             while self.open and self.open[-1][0] in _IMPLIED.get(name, ()):

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 _QUESTION = 48
 """Characters of the question in a notice; fewer where the budget is small."""
@@ -25,25 +26,32 @@ class Counts:
     parts: bool = False
 
 
-def counts_of(text: str, kept: Sequence[tuple[int, int]], form: str) -> Counts:
-    """Lines that hold ink, all of them and those with kept text; of very few lines, characters."""
-    breaks = [m.start() for m in re.finditer("\n", text)]
-    ends = [*breaks, len(text)]
-    starts = [0, *(b + 1 for b in breaks)]
-    inked = [bool(text[a:b].strip()) for a, b in zip(starts, ends, strict=True)]
-    total = sum(inked)
-    if total < 8 and form not in _UNITS:
-        return Counts(sum(b - a for a, b in kept), len(text), "characters")
-    touched: set[int] = set()
-    parts = False
-    for a, b in kept:
-        low, high = bisect_right(starts, a) - 1, bisect_right(starts, max(a, b - 1)) - 1
-        touched.update(range(low, high + 1))
-        parts = parts or bool(text[starts[low] : a].strip() or text[b : ends[high]].strip())
-    lines = sum(inked[i] for i in touched)
-    if form == "csv":  # the header is no row
-        return Counts(max(0, lines - (0 in touched)), total - 1, "rows", "", parts)
-    return Counts(lines, total, _UNITS.get(form, "lines"), "", parts)
+class Lines:
+    """The lines of a text, read once, for any number of cuts of it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        lines = text.split("\n")
+        self._ends = [end + i for i, end in enumerate(accumulate(map(len, lines)))]
+        self._starts = [0, *(end + 1 for end in self._ends[:-1])]
+        self._inked = [bool(line) and not line.isspace() for line in lines]
+        self._total = sum(self._inked)
+
+    def counts(self, kept: Sequence[tuple[int, int]], form: str) -> Counts:
+        """Lines that hold ink, all of them and those with kept text; of very few lines, characters."""
+        text, starts = self._text, self._starts
+        if self._total < 8 and form not in _UNITS:
+            return Counts(sum(b - a for a, b in kept), len(text), "characters")
+        touched: set[int] = set()
+        parts = False
+        for a, b in kept:
+            low, high = bisect_right(starts, a) - 1, bisect_right(starts, max(a, b - 1)) - 1
+            touched.update(range(low, high + 1))
+            parts = parts or bool(text[starts[low] : a].strip() or text[b : self._ends[high]].strip())
+        lines = sum(self._inked[i] for i in touched)
+        if form == "csv":  # the header is no row
+            return Counts(max(0, lines - (0 in touched)), self._total - 1, "rows", "", parts)
+        return Counts(lines, self._total, _UNITS.get(form, "lines"), "", parts)
 
 
 def asks_for_a_count(question: str) -> bool:

@@ -76,26 +76,26 @@ class Worker:
         if total <= max(task.budget, self.settings.threshold):
             limit = "budget" if total <= task.budget else "threshold"
             return _unchanged(task, total, f"unchanged: {total} tokens are within the {limit}")
-        parts, notes = [], []
+        parts, notes, after = [], [], 0
         for text, size, share in zip(texts, tokens, shares(tokens, task.budget), strict=True):
-            part = Part("", text, text)
+            part, shown = Part("", text, text), size
             if size > share:
                 deadline.check()
                 try:
-                    part = self._part(task, text, share, deadline)
+                    part, shown = self._part(task, text, share, deadline)
                 except InputError as error:
                     notes.append(why(error))
-            if part.cut and (tokens_of(self.packer, part.shown) >= size or len(part.shown) >= len(text)):
-                part = Part("", text, text)
+            if part.cut and (shown >= size or len(part.shown) >= len(text)):
+                part, shown = Part("", text, text), size
                 notes.append("unchanged: a cut with its notice would not be shorter")
             parts.append(part)
-        after = sum(tokens_of(self.packer, p.shown) if p.cut else n for p, n in zip(parts, tokens, strict=True))
+            after += shown
         if after > task.budget and any(p.cut for p in parts):
             notes.append(f"{after} tokens, over the budget of {task.budget}: what must stay needs them")
         return Outcome(tuple(parts), tuple(notes), total, after)
 
-    def _part(self, task: Task, text: str, budget: int, deadline: Deadline) -> Part:
-        """One text, cut; its rest stored where there is a store."""
+    def _part(self, task: Task, text: str, budget: int, deadline: Deadline) -> tuple[Part, int]:
+        """One text, cut, and its tokens; its rest stored where there is a store."""
         store = self._store(task)
         name = block_id(text, task.question, budget)
         handle = f"{self.settings.handle} id={name}" if store is not None else ""
@@ -113,7 +113,7 @@ class Worker:
             block = StoredBlock(name, text, done.kept, task.question)
             if not store.put(block):  # larger than the store: promise nothing
                 done = cut(text, replace(job, handle=""), self.packer)
-        return Part(
+        part = Part(
             id=name,
             text=text,
             shown=done.text,
@@ -122,6 +122,7 @@ class Worker:
             notice=done.notice,
             form=done.form,
         )
+        return part, done.tokens
 
     def _store(self, task: Task) -> Store | None:
         return self.store if self.store is not None or task.state is None else task.state.store

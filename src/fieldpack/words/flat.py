@@ -25,7 +25,7 @@ _SIGNS = str.maketrans(dict.fromkeys("!?;()[]{}\"'`*=|^<", " "))
 _SIGNS_AND_COMMA = _SIGNS | {ord(","): " "}
 """ASCII signs that join nothing, and the comma, which joins the digits of 1,000 alone."""
 _THOUSANDS = re.compile(r",\d\d\d")
-_COMMA = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))")
+_COMMA = re.compile(r",(?:(?<!\d,)|(?!\d{3}(?!\d)))")
 _PART = re.compile(r"[^!?;()\[\]{}\"'`*=|^<“”‘’«»…]+")
 _END = "\0"
 _AFTER_TEXT = f"\n{_END}\n"
@@ -80,7 +80,7 @@ def sums(vectors: npt.NDArray[np.float32], words: Words) -> npt.NDArray[np.float
     bounds = words.offsets.tolist()
     for row, start, end in zip(out, bounds, bounds[1:], strict=False):
         for block in range(start, end, _BLOCK):
-            row += vectors.take(words.ids[block : min(block + _BLOCK, end)], 0).sum(0)
+            row += np.add.reduce(vectors.take(words.ids[block : min(block + _BLOCK, end)], 0))
     return out
 
 
@@ -162,8 +162,9 @@ def _pieces(text: str) -> list[str]:
     """A text cut where no word goes on: at white space, and in ASCII at the signs that join nothing."""
     if not text.isascii():
         return chunks(text)
-    signs = _SIGNS if _THOUSANDS.search(text) else _SIGNS_AND_COMMA
-    return text.translate(signs).replace(". ", "  ").replace(".\n", " \n").replace(", ", "  ").split()
+    thousands = _THOUSANDS.search(text) is not None
+    text = _COMMA.sub(" ", text.translate(_SIGNS)) if thousands else text.translate(_SIGNS_AND_COMMA)
+    return text.replace(". ", "  ").replace(".\n", " \n").replace(", ", "  ").split()
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 
 from fieldpack.text.structure.delimited import is_delimited
 from fieldpack.text.structure.dialects import is_asciidoc, is_man, is_markdown, is_rst
@@ -52,7 +53,7 @@ def _is_fenced(head: str) -> bool:
 
 
 def _is_html(head: str) -> bool:
-    return head.lstrip()[:1] == "<" and len(_TAG.findall(head)) >= 2
+    return head.lstrip()[:1] == "<" and next(islice(_TAG.finditer(head), 1, None), None) is not None
 
 
 _JSON = re.compile(
