@@ -62,8 +62,8 @@ class PackerParts(AsyncPacks):
     embedder: what EmbeddingService takes, or one; "cascade" is the static table with reranker="minilm". tokenizer: an
     encoding, a model name, a tokenizer.json, a callable. unit: "paragraph", "sentence", or "auto": sentences where
     paragraphs hold several. order: "source", "edges" or "relevance". cite: head each source with its number, title and
-    id, or with number, id and lines ("lines"). titles: head it with its bare title. min_relevance: in [0, 1], what is
-    less probable stays out. allow_cut: when not even the best segment fits, cut it. field, packing: their settings;
+    id, or with number, id and lines ("lines"). titles: head it with its bare title, with cite="lines"
+    with title, id and lines. min_relevance: in [0, 1], what is less probable stays out. allow_cut: when not even the best segment fits, cut it. field, packing: their settings;
     packing None chooses by unit. scorer: other weights than the shipped. fill: whether what the budget has left is
     filled with what remains, the best first. residue_weight: log odds in [0, 50] that carried residue adds to a segment
     that was packed in an earlier turn, which keeps packs stable. reranker: a second model that reads only the
