@@ -2,8 +2,9 @@
 
 FOLDER is what benchmarks/build_followups.py wrote. Evidence of the second question, kept in 5 % of the tokens (at least
 100), when it is packed alone, joined with the question before, as `Session.turn` reads it, and as its author wrote it
-whole. --half 0 or 1: every second pair, from the first or the second on. `changed` is how many questions that their
-authors wrote whole are read otherwise after another question.
+whole; and in a `Session` whose turn before asked the first question, with its price of leaving what was shown (`prefix`
+is the share of the prompt that a cache knows). --half 0 or 1: every second pair, from the first or the second on.
+`changed` is how many questions that their authors wrote whole are read otherwise after another question.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from fieldpack.analysis.metrics import evidence_kept
 from fieldpack.bench.dataset import Span
 from fieldpack.pipeline import ContextPacker
 from fieldpack.relevance.follow_up import read_after
+from fieldpack.result import Result
+from fieldpack.session import Session
 from fieldpack.types import Document
 
+COMMAND = "python benchmarks/build_followups.py --data FOLDER --out PAIRS; python benchmarks/followups.py --data PAIRS"
 HERE = Path(__file__).resolve().parent
 
 
@@ -41,6 +45,10 @@ def evidence(case: Mapping[str, Any], sizes: Mapping[str, int], kept: list[Span]
     if case.get("mode") == "any":
         return max(evidence_kept([g], kept) for g in golds)
     return evidence_kept(golds, kept)
+
+
+def spans(result: Result) -> list[Span]:
+    return [Span(k.doc_id, k.start, k.end) for k in result.kept]
 
 
 def measure(data: Path, name: str, half: int | None) -> dict[str, Any]:
@@ -65,8 +73,12 @@ def measure(data: Path, name: str, half: int | None) -> dict[str, Any]:
         }
         changed += len(read_after(case["whole"], case["previous"])) > 1
         for way, query in asked.items():
-            kept = [Span(k.doc_id, k.start, k.end) for k in index.pack(query, budget).kept]
-            values[way].append(evidence(case, sizes, kept))
+            values[way].append(evidence(case, sizes, spans(index.pack(query, budget))))
+        for way, query in (("in a session", case["query"]), ("whole in a session", case["whole"])):
+            session = Session(packer)
+            session.turn(case["previous"], index, budget)
+            values[way].append(evidence(case, sizes, spans(session.turn(query, index, budget))))
+            values[f"prefix, {way}"].append(session.prompt.prefix_tokens / max(1, session.prompt.tokens))
     means = {way: round(float(np.mean(v)), 4) for way, v in values.items()}
     return {"pairs": len(cases), **means, "changed": changed}
 
@@ -78,7 +90,7 @@ def main() -> None:
     parser.add_argument("--half", type=int, choices=(0, 1))
     parser.add_argument("--out", type=Path, default=HERE / "results" / "followups.json")
     options = parser.parse_args()
-    result: dict[str, Any] = {"half": options.half, "sets": {}}
+    result: dict[str, Any] = {"command": COMMAND, "half": options.half, "sets": {}}
     for name in options.sets.split(","):
         result["sets"][name] = measure(options.data, name, options.half)
         print(name, result["sets"][name], flush=True)

@@ -87,8 +87,24 @@ def test_several_files_are_named_with_their_lines(capsys, folder, monkeypatch):
     assert "tides.md" not in json.loads(out)["text"]
     _, out, _ = called(capsys, "pack", "-q", "what causes spring tides", "-b", 60, "tides.md")
     assert "tides.md" not in out, "a single file is known"
+    _, out, _ = called(capsys, *question, "--cite")
+    assert out.partition("\n")[0] == first, "--cite keeps the lines"
+    _, out, _ = called(capsys, *question, "--cite", "--no-sources")
+    assert out.startswith("[1] tides.md\n")
     _, out, _ = called(capsys, "pack", "-q", "starter", "-b", 12, "tides.md", "bread.txt")
     assert out == "Sourdough bread needs a starter.\n", "where no text would be left, the names stay away"
+
+
+def test_title_id_and_lines_of_a_source_are_named_together(capsys, tmp_path):
+    lines = [
+        {"id": f"n{k}", "title": f"Note {k}", "text": f"First line.\nTides of harbour {k} rise."} for k in range(2)
+    ]
+    (tmp_path / "notes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for flags in (("--cite",), ("--cite", "--sources"), ("--titles", "--sources")):
+        _, out, _ = called(capsys, "pack", "-q", "tides of harbour 1", "-b", 60, *flags, tmp_path / "notes.jsonl")
+        assert "Note 1 (n1:" in out and "2)\nTides of harbour 1" in out.replace("1-2)\nFirst line.", "2)")
+    _, out, _ = called(capsys, "pack", "-q", "tides of harbour 1", "-b", 60, "--titles", tmp_path / "notes.jsonl")
+    assert "Note 1\n" in out and "n1:" not in out
 
 
 def test_dropped_segments_are_counted_and_named_up_to_a_number(capsys, folder):
@@ -209,6 +225,7 @@ def test_a_terminal_gets_the_summary(folder):
 def test_demo_field_models_plan(capsys, folder):
     code, out, _ = called(capsys, "demo")
     assert code == 0 and "of 250 tokens" in out and "calibrate.md:" in out
+    assert out.count("\n-  ") == 3 and "fieldpack pack --explain --dropped" in out, "demo has no --dropped of its own"
     code, out, _ = called(capsys, "field", "--json", folder / "tides.md", folder / "bread.txt")
     assert code == 0 and json.loads(out)["documents"] == 2
     code, out, _ = called(capsys, "models", "verify", "--json")

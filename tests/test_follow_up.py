@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fieldpack as fp
-from fieldpack.relevance.follow_up import read_after, weight_of_previous
+from fieldpack.relevance.follow_up import read_after, share_of_switching, weight_of_previous
 
 RETURNS = (
     "The buyer pays for returns of goods in good order. The parcel must come back in thirty days.",
@@ -28,6 +28,44 @@ def test_a_question_that_says_little_is_read_with_the_one_before(query: str) -> 
 
 def test_a_pronoun_leans_on_the_question_before_less_than_words_left_out() -> None:
     assert 0 < weight_of_previous("when did its owner sell the house") < weight_of_previous("and the house?")
+
+
+@pytest.mark.parametrize(
+    "query", ["What is a blueprint?", "what are signals?", "Who is Armin?", "What's Jinja?", "who are referees"]
+)
+def test_a_short_question_that_names_its_own_subject_leaves_the_old_one(query: str) -> None:
+    assert read_after(query, WHOLE[0]) == [(query, 1.0)]
+    assert share_of_switching(query) == 1
+
+
+@pytest.mark.parametrize("query", ["What is the default?", "what are those?", "What is it?", "How do I register one?"])
+def test_a_question_for_a_part_or_by_a_pronoun_keeps_the_old_subject(query: str) -> None:
+    assert len(read_after(query, WHOLE[0])) == 2
+    assert share_of_switching(query) < 1
+
+
+ABOUT = {
+    "nginx": "Nginx passes requests to the server. Nginx reads the header of the client. Nginx keeps the files.",
+    "jinja": "Jinja is the language of templates. Jinja is safe: it escapes what a template shows. Jinja is written in "
+    "Python. Jinja is fast, since it compiles templates.",
+}
+GUIDE = [fp.Document(f"{name}.md", f"# {name.title()}\n\n{text}") for name, text in ABOUT.items()]
+GUIDE += [
+    fp.Document(
+        f"tests{k}.md", f"Tests of the command line call runner {k}. The runner returns the output of a command."
+    )
+    for k in range(12)
+]
+
+
+@pytest.mark.parametrize(("query", "home"), [("What is Jinja?", "jinja.md"), ("and nginx?", "nginx.md")])
+def test_what_an_old_subject_showed_goes_where_a_new_one_is_named(query: str, home: str) -> None:
+    session = fp.Session()
+    session.turn("How do I write tests for the command line?", GUIDE, 40)
+    shown = [k.doc_id for k in session.turn(query, GUIDE, 40).kept]
+    assert shown.count(home) > len(shown) / 2
+    if "Jinja" in query:
+        assert session.asked == query, "the next follow-up is read with the new subject"
 
 
 @pytest.mark.parametrize("query", WHOLE)

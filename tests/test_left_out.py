@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import fieldpack as fp
 from fieldpack.errors import SettingsError
 from fieldpack.packing.left_out import left_out
+from fieldpack.packing.render import render
 from fieldpack.text.segment import segment
 
 ROWS = [[f"badge {i * 13}", f"Person{i}", str(3000 + 7 * i)] for i in range(60)]
@@ -44,6 +46,21 @@ def test_the_header_of_a_source_says_which_rows_it_holds_inside_the_budget() -> 
     result = fp.ContextPacker(cite="lines").pack("What is the salary of Person17?", [table()], 60)
     assert result.text.startswith("[1] pay.csv:1,") and " of 60)\n" in result.text
     assert result.tokens <= 60
+
+
+@given(st.sets(st.integers(0, 29), min_size=1), st.booleans(), st.sampled_from(["", "Log"]))
+def test_a_header_with_lines_never_names_lines_that_are_left_out(kept: set[int], titles: bool, title: str) -> None:
+    document = fp.Document("log.md", "\n\n".join(f"Paragraph {k} stands here." for k in range(30)), title)
+    rows = np.array(sorted(kept))
+    text = render([document], segment([document]), rows, cite="lines", titles=titles).text
+    name = r"\[1\] Log \(log\.md:([^)]*)\)" if titles and title else r"\[1\] log\.md:(.*)"
+    said = re.fullmatch(name, text.partition("\n")[0])[1]
+    if said.endswith(" in parts"):
+        ends = said.removesuffix(" in parts").split("-")
+        assert ends == [str(2 * rows[0] + 1), str(2 * rows[-1] + 1)] and len(kept) > 4
+        return
+    named = {n for part in said.split(",") for n in range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)}
+    assert {2 * k + 1 for k in kept} == {n for n in named if n % 2}, "even lines are empty"
 
 
 def test_a_whole_table_leaves_nothing_out() -> None:

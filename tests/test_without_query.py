@@ -233,3 +233,25 @@ def test_a_topic_that_is_parts_of_two_known_ones_is_known_and_one_apart_is_new()
     apart = np.array([0.3, 0, 0.3, 0.905], np.float32)
     assert _known(np.stack([between / np.linalg.norm(between), apart]), old).tolist() == [True, False]
     assert _known(old, np.zeros((0, 4), np.float32)).tolist() == [False] * 3
+
+
+def test_the_gist_of_a_folder_of_documentation_opens_neither_with_code_nor_with_questions(tmp_path) -> None:
+    """A makefile, blocks of code and lone questions say less of what a folder is about than its sentences do."""
+    build = "".join(f"kiln{k}:\n\tkiln build kiln --kiln {k} kiln\n\n" for k in range(4))
+    (tmp_path / "Makefile").write_text(f"# Makefile of the kiln documentation of kilns\n#\n\n{build}")
+    subjects = (
+        "glazes and their firing",
+        "clay and its shrinking",
+        "shelves and their wash",
+        "cones and their bending",
+    )
+    for k, subject in enumerate(subjects):
+        (tmp_path / f"page{k}.md").write_text(
+            f"# Kiln page {k}\n\nSo what does a kiln do to {subject}?\n\nA kiln page on {subject} tells what "
+            f"kilns do to them. Kilns are heated slowly for {subject}, and page {k} says how slowly that should be.\n\n"
+            f"```python\nimport kiln\nkiln.fire(kiln.Kiln({k}))\n```\n\nPotters note what each kiln did to {subject}.\n"
+        )
+    packed = fp.ContextPacker(unit="sentence").pack(None, fp.read(tmp_path), 70)
+    said = [k.text for k in packed.kept]
+    assert any("A kiln page on" in t for t in said)
+    assert not any("?" in t or "import kiln" in t or "akefile" in t or "kiln build" in t for t in said), said

@@ -62,15 +62,15 @@ class PackerParts(AsyncPacks):
     embedder: what EmbeddingService takes, or one; "cascade" is the static table with reranker="minilm". tokenizer: an
     encoding, a model name, a tokenizer.json, a callable. unit: "paragraph", "sentence", or "auto": sentences where
     paragraphs hold several. order: "source", "edges" or "relevance". cite: head each source with its number, title and
-    id, or with number, id and lines ("lines"). titles: head it with its bare title. min_relevance: in [0, 1], what is
-    less probable stays out. allow_cut: when not even the best segment fits, cut it. field, packing: their settings;
-    packing None chooses by unit. scorer: other weights than the shipped. fill: whether what the budget has left is
-    filled with what remains, the best first. residue_weight: log odds in [0, 50] that carried residue adds to a segment
-    that was packed in an earlier turn, which keeps packs stable. reranker: a second model that reads only the
-    paragraphs that can still win: what EmbeddingService takes, or one that reads query and text together
-    (`fieldpack.rerank.service.RerankService`). enough: in (0, 1], the pack ends when it holds this share of the
-    relevance that its budget could hold, where that is most of all; below 0.9 it is the permeability of the boundary,
-    the share of all relevance at which a pack ends (`fieldpack.packing.enough`); 1 fills the budget.
+    id, or with number, id and lines ("lines"). titles: head it with its bare title, with cite="lines" with title, id
+    and lines. min_relevance: in [0, 1], what is less probable stays out. allow_cut: when not even the best segment
+    fits, cut it. field, packing: their settings; packing None chooses by unit. scorer: other weights than the shipped.
+    fill: whether what the budget has left is filled with what remains, the best first. residue_weight: log odds in [0,
+    50] that carried residue adds to a segment that was packed in an earlier turn, which keeps packs stable. reranker: a
+    second model that reads only the paragraphs that can still win: what EmbeddingService takes, or one that reads query
+    and text together (`fieldpack.rerank.service.RerankService`). enough: in (0, 1], the pack ends when it holds this
+    share of the relevance that its budget could hold, where that is most of all; below 0.9 it is the permeability of
+    the boundary, the share of all relevance at which a pack ends (`fieldpack.packing.enough`); 1 fills the budget.
     score_weight: log odds in [0, 50] that one standard deviation of a score from outside adds; rerank_weight: the same
     of the reranker's scores. render: "json" writes a document that is a JSON array or object as valid JSON, with the
     keys around what was kept and counts of the rest; "text" hands out its pieces as they stand.

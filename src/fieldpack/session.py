@@ -27,7 +27,7 @@ from fieldpack.field.state import FieldState
 from fieldpack.memory import ContextMemoryManager
 from fieldpack.pipeline import ContextPacker, Index
 from fieldpack.prompt import Prompt
-from fieldpack.relevance.follow_up import read_after, weight_of_previous
+from fieldpack.relevance.follow_up import read_after, share_of_switching, weight_of_previous
 from fieldpack.request import Documents, Queries, Request, RequestOptions, checked_budget, checked_documents
 from fieldpack.result import Result
 from fieldpack.scored import Extras
@@ -46,8 +46,9 @@ class Session:
     packer: default ContextPacker(). planner: where `turn` finds its budget (its section `section`). memory: for
     `remember` and `recall`; by default with the packer's models. state: of a turn before. switching: log odds >= 0 that
     the first segment of the last prompt has over one that is new, later ones less, as less of a cached prefix hangs on
-    them (benchmarks/results/memory.json shows what it buys and costs). asked: the last question that said enough, with
-    which a follow-up ("and for damaged goods?") is read. boundary: of the next pack, None where it does not move.
+    them (benchmarks/results/memory.json shows what it buys and costs), and all less where a follow-up asks. asked: the
+    last question that said enough, with which a follow-up ("and for damaged goods?") is read. boundary: of the next
+    pack, None where it does not move.
     """
 
     packer: ContextPacker = field(default_factory=ContextPacker)
@@ -101,7 +102,7 @@ class Session:
         # the pins have cut them.
         corpus = self.packer.reader.cut(corpus, request.ranges(corpus.documents))
         price = self.prompt.prices()
-        bias = self.switching * values_of(corpus, price) if price else None
+        bias = self._switching(query) * values_of(corpus, price) if price else None
         result = self.packer.pack_corpus(request, corpus, self.state, extras=Extras(bias, overview=overview))
         self.state = result.state
         if self.boundary is not None and result.inside.any():
@@ -197,6 +198,11 @@ class Session:
         if not isinstance(query, str) or not query.strip() or not self.asked:
             return query
         return read_after(query, self.asked)
+
+    def _switching(self, query: Queries | None) -> float:
+        """What leaving the last prompt costs in this turn: less for a follow-up, which is read with the old subject."""
+        follows = isinstance(query, str) and self.asked
+        return self.switching * (share_of_switching(str(query)) if follows else 1.0)
 
     def _budget(self, budget: int | None) -> int:
         if budget is not None:

@@ -30,9 +30,16 @@ _PLACE = 30
 """Characters of a line before the place: the mark, the score, its bar and the tokens."""
 
 
-def print_decisions(console: Console, result: Result, *, kept: int | None = None, dropped: int | None = None) -> None:
+def print_decisions(
+    console: Console,
+    result: Result,
+    *,
+    kept: int | None = None,
+    dropped: int | None = None,
+    how_to_see_more: str = "--dropped all shows them",
+) -> None:
     """Every kept segment (or the `kept` most relevant) and the `dropped` most relevant of the others (None: all), each
-    with its place in lines, how it begins, and the reason."""
+    with its place in lines, how it begins, and the reason. how_to_see_more: said where some are not shown."""
     texts = {document.id: document.text for document in result.corpus.documents}
     chosen: Sequence[Kept] = result.kept if kept is None else sorted(result.kept, key=lambda k: -k.score)[:kept]
     others = sorted(result.dropped, key=lambda d: -d.score)
@@ -44,9 +51,8 @@ def print_decisions(console: Console, result: Result, *, kept: int | None = None
                 console.print(line.format(mark=mark, style=style), highlight=False, soft_wrap=True)
     console.print(f"[dim]{_LEGEND}[/]", highlight=False, soft_wrap=True)
     if len(shown) < len(others):
-        console.print(
-            f"[dim]{len(others) - len(shown)} more were dropped: --dropped all shows them[/]", highlight=False
-        )
+        more = f"{len(others) - len(shown)} more were dropped: {how_to_see_more}"
+        console.print(f"[dim]{escaped(more)}[/]", highlight=False, soft_wrap=True)
 
 
 def place_in_lines(doc_id: str, text: str, *, start: int, end: int) -> str:

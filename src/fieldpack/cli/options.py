@@ -44,7 +44,9 @@ class PackerOptions:
     encoding: Encoding = "o200k_base"
     unit: Unit = "auto"
     order: Annotated[str, typer.Option(help="source | edges | relevance")] = "source"
-    cite: Annotated[bool, typer.Option("--cite", help="Head each source with its number, title and id.")] = False
+    cite: Annotated[
+        bool, typer.Option("--cite", help="Head each source with number, title and id; by pack with lines.")
+    ] = False
     render: Annotated[
         str, typer.Option(help="text | json: what is kept of a JSON array or object as valid JSON, with counts.")
     ] = "text"
@@ -91,7 +93,9 @@ class PackOptions(FileOptions, PackerOptions, Question):
     ] = None
     sources: Annotated[
         bool | None,
-        typer.Option("--sources/--no-sources", help="Name file and lines of each source; on where several are read."),
+        typer.Option(
+            "--sources/--no-sources", help="Name file and lines of each source; on for several files, off in --json."
+        ),
     ] = None
     report: Report = None
     compare: Annotated[

@@ -130,7 +130,7 @@ def _packed(options: PackOptions, progress: Progress | None) -> Result:
     request = _request(options, _packer(options, progress))
     queries, budget, pins = request.queries, request.budget, options.pin or []
     if options.stream:
-        packer = replace(request.packer, cite="lines") if options.sources else request.packer
+        packer = _with_lines(options, request.packer) if options.sources else request.packer
         streamed = streamed_documents(options.encoding_errors)
         streamed = map(with_score, streamed) if options.scores else streamed
         return packer.pack_stream(queries, streamed, budget, pins=pins)
@@ -151,10 +151,10 @@ def _naming_sources(
 ) -> Result:
     """A pack that names file and lines, where that is asked for or where there are several documents. Where nobody
     asked and the names leave no room for text, a pack without them."""
-    headed = options.cite or options.titles or options.sources is False
-    if headed or not (options.sources or (several and not options.as_json)):
+    unasked = (several or options.cite) and not options.as_json and not options.titles
+    if not (unasked if options.sources is None else options.sources):
         return pack_with(packer)
-    named = replace(packer, cite="lines")
+    named = _with_lines(options, packer)
     if options.sources:
         return pack_with(named)
     try:
@@ -162,6 +162,11 @@ def _naming_sources(
     except BudgetError:
         return pack_with(packer)
     return result if result.text else pack_with(packer)
+
+
+def _with_lines(options: PackOptions, packer: ContextPacker) -> ContextPacker:
+    """The packer that heads each source with file and lines; with --cite or --titles with its title too."""
+    return replace(packer, cite="lines", titles=options.cite or options.titles)
 
 
 def _noted(result: Result, options: PackOptions) -> Result:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _TABLES_NAMED = 3
+_DEMO_KEPT, _DEMO_DROPPED = 8, 3
+_DEMO_MORE = "fieldpack pack --explain --dropped N shows N of them, for your own files"
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -147,7 +149,7 @@ def demo(result: Result) -> None:
     console.rule("packed", style="cyan")
     console.print(escaped(result.text), highlight=False)
     console.rule("why", style="cyan")
-    print_decisions(console, result, kept=8, dropped=8)
+    print_decisions(console, result, kept=_DEMO_KEPT, dropped=_DEMO_DROPPED, how_to_see_more=_DEMO_MORE)
     _summary(console, result)
 
 

@@ -118,7 +118,8 @@ def header_tokens(writer: Writer, rows: IntArray) -> IntArray:
         return np.zeros(len(rows), np.int64)
     owners = sorted_unique(writer.segments.doc[rows])
     documents = [writer.documents[d] for d in owners.tolist()]
-    names = {True: "[99] {d.title} ({d.id})\n", "lines": "[99] {d.id}:100-110,120\n", False: "{d.title}\n"}
+    with_lines = "[99] {d.title} ({d.id}:100-110,120)\n" if layout.titles else "[99] {d.id}:100-110,120\n"
+    names = {True: "[99] {d.title} ({d.id})\n", "lines": with_lines, False: "{d.title}\n"}
     heads = [names[layout.cite].format(d=d) for d in documents]
     counts = np.asarray(writer.tokenizer.count_many(heads), np.int64)
     return counts[np.searchsorted(owners, writer.segments.doc[rows])]

@@ -152,8 +152,8 @@ def line_range(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _lines(document: Document, segments: Segments, blocks: list[tuple[int, int]]) -> str:
-    """The lines, from 1, of the leading runs that are of one document: "120-131,140", and which rows of its tables they
-    are where rows are left out: "1,4,119 (rows 3, 118 of 400)"."""
+    """The lines, from 1, of the leading runs that are of one document: "120-131,140", of many runs "8-110 in parts";
+    and which rows of its tables they are where rows are left out: "1,4,119 (rows 3, 118 of 400)"."""
     text = document.text
     doc = segments.doc[blocks[0][0]]
     same = list(itertools.takewhile(lambda block: segments.doc[block[0]] == doc, blocks))
@@ -165,8 +165,9 @@ def _lines(document: Document, segments: Segments, blocks: list[tuple[int, int]]
         else:
             ranges.append((top, bottom))
     if len(ranges) > _RANGES_NAMED:
-        ranges = [(min(top for top, _ in ranges), max(bottom for _, bottom in ranges))]
-    lines = ",".join(f"{top}" if top == bottom else f"{top}-{bottom}" for top, bottom in ranges)
+        lines = f"{min(top for top, _ in ranges)}-{max(bottom for _, bottom in ranges)} in parts"
+    else:
+        lines = ",".join(f"{top}" if top == bottom else f"{top}-{bottom}" for top, bottom in ranges)
     inside = np.concatenate([np.arange(first, last + 1) for first, last in sorted(same)])
     rows = rows_of(document, segments, inside)
     return f"{lines} ({rows})" if rows else lines
@@ -179,6 +180,7 @@ def header(document: Document, number: int, cite: bool, titles: bool, lines: str
     if cite:
         name = _WHITE.sub(" ", document.id).strip()
         if lines:
-            return f"[{number}] {name}:{lines}\n"
+            place = f"{name}:{lines}"
+            return f"[{number}] {title} ({place})\n" if titles and title and title != name else f"[{number}] {place}\n"
         return f"[{number}] {title} ({name})\n" if title and title != name else f"[{number}] {name}\n"
     return f"{title}\n" if titles and title else ""

@@ -47,6 +47,7 @@ _LEAD, _RAREST, _SHORT = 3, 3, 4
 """Paragraphs that open a text; rare words that count; words up to which a row says too little to be sought for."""
 _LEAST, _HEADING = 1e-4, 0.25
 """The least rank; log odds that a heading is behind the row below it."""
+_QUESTION = ("?", "？", "؟")
 _SAYS_WHAT = frozenset(("is", "are", "was", "were", "mean", "means", "called", "known", "defined"))
 _NAME = re.compile(r"(?<=[^\W\d_A-Z,;:] )[A-Z]\w+|(?<=[,;:] )[A-Z]\w+")
 """A word with a capital that does not open a sentence."""
@@ -163,7 +164,22 @@ def _says_little(corpus: Corpus) -> BoolArray:
     """(n,) rows that come last, but for their place: headings, and rows of a few words, which get any value by chance.
     (Lines that lead in to what follows them are not among these: on folders of documentation that cost 3 points.)"""
     heading = corpus.rows.kind == KINDS.index("heading")
-    return np.asarray((corpus.level.lengths <= _SHORT) | heading, np.bool_)
+    last = (corpus.level.lengths <= _SHORT) | heading | _asks(corpus) | _code_among_prose(corpus)
+    return np.asarray(last, np.bool_)
+
+
+def _asks(corpus: Corpus) -> BoolArray:
+    """(n,) rows that end in a question: what answers it is another row."""
+    return np.array([t.rstrip()[-1:] in _QUESTION for t in corpus.rows.texts(corpus.documents)], np.bool_)
+
+
+def _code_among_prose(corpus: Corpus) -> BoolArray:
+    """(n,) code of several texts that are mostly prose, such as a folder of documentation: what the folder is about
+    stands in its sentences."""
+    code = corpus.rows.kind == KINDS.index("code")
+    tokens = corpus.rows.tokens
+    prose = 2 * int(tokens[code].sum()) < int(tokens.sum()) and len(corpus.sequence) and _texts(corpus)[-1] > 0
+    return np.asarray(code & bool(prose), np.bool_)
 
 
 def _affinity_to_own(corpus: Corpus, reading: Reading, vectors: FloatArray) -> FloatArray:
