@@ -44,7 +44,7 @@ import fieldpack as fp
 from fieldpack.assets import root
 from fieldpack.cli.app import run as command_line
 from fieldpack.embed.testing import HashEmbedder
-from fieldpack.packing.select import TIE
+from fieldpack.packing.order import TIE
 from fieldpack.text.segment import READERS
 
 PATTERNS = {

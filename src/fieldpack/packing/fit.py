@@ -17,9 +17,10 @@ from fieldpack.packing.fences import closing_fences
 from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.packing.json_form import Form, with_json
 from fieldpack.packing.lone import Place, lone_headings, lone_keys, lone_labels, scraps
+from fieldpack.packing.order import best_first, first_of_best
 from fieldpack.packing.problem import Problem, copies_of, missing_contexts, with_contexts
 from fieldpack.packing.render import Cite, Order, Rendered, render
-from fieldpack.packing.select import Packing, best_first, first_of_best, worth
+from fieldpack.packing.select import Packing, worth
 from fieldpack.protocols import Tokenizer
 from fieldpack.text.truncate import longest_prefix
 from fieldpack.types import BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments

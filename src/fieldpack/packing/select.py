@@ -14,12 +14,9 @@ import numpy as np
 from fieldpack.arrays import mask_of, scatter, sigmoid
 from fieldpack.packing.enough import GUARD, Stop, rows_that_answer
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
+from fieldpack.packing.order import TIE, first_of_best
 from fieldpack.packing.problem import MissingContexts, PackingSettings, Problem, with_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
-
-TIE = 1e-4
-"""Relative difference up to which two values are the same: single precision leaves 1e-6 of doubt in log odds of 1 and
-1e-5 in a probability far from a half."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +91,6 @@ def over_all_rows(packing: Packing, problem: Problem, rows: IntArray) -> Packing
         duplicate=scatter(packing.duplicate, rows, len(problem)),
         brought=mask_of(rows[packing.brought], len(problem)),
     )
-
-
-def first_of_best(value: FloatArray) -> int:
-    """The first row whose value (n,) is the highest or within TIE of it: the last bits, which differ between threads
-    and processors, decide nothing."""
-    top = float(value.max())
-    return int(np.argmax(value >= top - TIE * abs(top))) if np.isfinite(top) else 0
-
-
-def best_first(value: FloatArray) -> IntArray:
-    """(n,) rows by value >= 0, the highest first; of those alike to four digits, the first."""
-    return np.argsort(-np.round(np.log(np.maximum(value, 1e-30)), 4), kind="stable")
 
 
 def worth(problem: Problem, packing: Packing) -> FloatArray:
