@@ -56,7 +56,9 @@ def concat_ranges(first: IntArray, last: IntArray) -> IntArray:
 
 def run_starts(keys: IntArray) -> IntArray:
     """Positions where a run of equal values >= 0 begins in `keys` (n,)."""
-    return np.flatnonzero(np.diff(keys, prepend=-1))
+    changes = np.ones(len(keys), np.bool_)
+    changes[1:] = keys[1:] != keys[:-1]
+    return changes.nonzero()[0]
 
 
 def offsets_of(lengths: IntArray) -> IntArray:
@@ -67,7 +69,7 @@ def offsets_of(lengths: IntArray) -> IntArray:
 def reduce_segments(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int64]) -> FloatArray:
     """(q, n) `ufunc` over the columns [offsets[i], offsets[i + 1]) of a (q, m) table; 0 for an empty segment."""
     out = np.zeros((len(table), len(offsets) - 1), np.float32)
-    full = np.flatnonzero(np.diff(offsets))
+    full = (offsets[1:] != offsets[:-1]).nonzero()[0]
     if len(full) and len(table):
         out[:, full] = ufunc.reduceat(table, offsets[full], axis=1)
     return out

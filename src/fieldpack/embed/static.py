@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class StaticEmbedder:
         weights = _file(folder, "vectors.safetensors")
         arrays = read_safetensors(weights)
         try:
-            self._rows, self._scale = arrays["rows"], np.asarray(arrays["scale"], np.float32)
+            self._rows, self._scale = np.asarray(arrays["rows"]), np.asarray(arrays["scale"], np.float32)
             words = _file(folder, "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
             self._vocabulary = {word: row for row, word in enumerate(words)}
             self._unknown = self._vocabulary[UNKNOWN]
@@ -93,8 +94,8 @@ class StaticEmbedder:
         return out
 
     def _summed(self, vocabulary: Sequence[str]) -> FloatArray:
-        pieces = [self._pieces(word) for word in vocabulary]
-        flat = np.array([row for rows in pieces for row in rows], np.intp)
+        pieces = list(map(self._pieces, vocabulary))
+        flat = np.fromiter(chain.from_iterable(pieces), np.intp)
         vectors = self._rows[flat].astype(np.float32)
         vectors *= self._scale[flat, None]
         if len(flat) > len(pieces):
@@ -128,7 +129,7 @@ class StaticEmbedder:
     def known(self, words: Words) -> float:
         """Share in [0, 1] of the word occurrences that the table holds whole; a language it knows is well above 0.7.
         Names with signs count as known: they belong to no language, and their parts count besides."""
-        known = np.fromiter((w in self._vocabulary for w in words.vocabulary), np.bool_, len(words.vocabulary))
+        known = np.fromiter(map(self._vocabulary.__contains__, words.vocabulary), np.bool_, len(words.vocabulary))
         return float((known | words.symbols)[words.ids].mean()) if len(words.ids) else 0.0
 
     def _row(self, row: int) -> FloatArray:

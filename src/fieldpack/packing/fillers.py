@@ -17,7 +17,7 @@ _CONTENTS = re.compile(
 )
 _NUMBERED = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){0,3}\.?|[IVX]{1,5}\.|§[ ]?\d{1,4})[ \t]+[^\W\d_][^\n.!?;:,]{0,60}")
 _BLANK_BELOW = re.compile(r"[ \t\r]*\n[ \t\r]*\n\s*+(?!\d{1,3}[.)][ \t])")
-_WORD = re.compile(r"\w")
+_WORD, _INK = re.compile(r"\w"), re.compile(r"\S")
 _PAGE = re.compile(r"\d{1,4}")
 _PROSE = (KINDS.index("paragraph"), KINDS.index("sentence"))
 _HEADING, _CODE, _TABLE, _LIST = (KINDS.index(kind) for kind in ("heading", "code", "table", "list"))
@@ -29,7 +29,7 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
     document = documents[int(segments.doc[row])].text
     if end - start > _LONGEST or (kind in (_CODE, _TABLE) and _WORD.search(document, start, end)):
         return False
-    if not document[:start].strip() and not document[end:].strip():
+    if _INK.search(document, 0, start) is None and _INK.search(document, end) is None:
         return False
     text = document[start:end]
     if kind == _HEADING or _WORD.search(text) is None:
@@ -38,7 +38,17 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
         return True
     if _NUMBERED.fullmatch(text) and _BLANK_BELOW.match(document, end):  # "8. Pets", with the section below it
         return True
-    return _LABEL.fullmatch(text) is not None or _CONTENTS.fullmatch(text) is not None
+    return _is_label(text) or _is_contents(text)
+
+
+def _is_label(text: str) -> bool:
+    may_be = text[-1] in ":*_`" or (text[-1] == "." and text[-2:-1] in "*_`")  # few are, and patterns take long
+    return may_be and _LABEL.fullmatch(text) is not None
+
+
+def _is_contents(text: str) -> bool:
+    may_be = "](#" in text or "::" in text or ":`" in text or text.count(".") >= 4
+    return may_be and _CONTENTS.fullmatch(text) is not None
 
 
 def names_others(documents: Sequence[Document], segments: Segments, row: int) -> bool:
