@@ -17,10 +17,11 @@ _SPARE = 0.5
 """Share of a buffer that is kept free when it is copied: appending rows one by one copies each a few times at most."""
 
 
-def unit(rows: FloatArray) -> FloatArray:
-    """Rows (n, d) scaled to length 1; rows of zeros stay zero."""
+def unit(rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Rows (n, d) scaled to length 1; rows of zeros stay zero. out: float32 (n, d) to write them into, `rows` itself
+    where they are not needed any more: of a million rows, one table is a gigabyte."""
     length = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    return np.asarray(rows / np.maximum(length, 1e-12)[:, None], np.float32)
+    return np.asarray(np.divide(rows, np.maximum(length, 1e-12)[:, None], out=out), np.float32)
 
 
 def sigmoid(x: npt.NDArray[np.floating]) -> FloatArray:
