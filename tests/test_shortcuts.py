@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from fieldpack.packing import fillers
 from fieldpack.relevance.same import same_texts, text_key
 from fieldpack.text.segment import segment
+from fieldpack.text.structure import source
 from fieldpack.types import Document
 from fieldpack.words import is_symbol, words_of
 
@@ -59,3 +63,39 @@ def test_rows_of_one_text_are_those_with_the_same_key(texts: list[tuple[str, str
 def test_symbols_are_the_words_with_signs(texts: list[str]) -> None:
     words = words_of(texts)
     assert words.symbols.tolist() == [not word.isalnum() and is_symbol(word) for word in words.vocabulary]
+
+
+PYTHON = re.compile(
+    r'''(?P<string>"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:""")?+|\'\'\'[^\'\\]*+(?:(?:\\.|\'(?!\'\'))[^\'\\]*+)*+(?:\'\'\')?+)
+    |(?P<short>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+|\'[^\'\\\n]*+(?:\\.[^\'\\\n]*+)*+\'?+)
+    |(?P<definition>^(?:@|(?:async[ ]+)?def\b|class\b))
+    |(?P<note>\#[^\n]*)
+    |(?P<statement>^[^\s)\]}"\'\#@])''',
+    re.VERBOSE | re.MULTILINE | re.DOTALL,
+)
+"""The tokens as one would write them, from a place and not from a character."""
+
+
+def starts_as_written(text: str) -> Iterator[tuple[int, bool]]:
+    decorated = False
+    for m in PYTHON.finditer(text):
+        kind, at = m.lastgroup, m.start()
+        if kind == "definition":
+            if not decorated:
+                yield at, True
+            decorated = text[at] == "@"
+        elif not decorated and (kind == "statement" or (kind != "note" and text[at - 1 : at] in ("", "\n"))):
+            yield at, False
+
+
+SOURCES = st.lists(
+    st.sampled_from(
+        ["def f", "class A", "@d", "async  def g", "\n", '"""', "'''", '"', "'", "#", "\\n", "\\\n", " ", "x", "(", "é"]
+    ),
+    max_size=16,
+).map("".join)
+
+
+@given(SOURCES.filter(lambda text: not text.endswith("\\")))
+def test_statements_of_python_begin_where_the_plain_pattern_says(text: str) -> None:
+    assert list(source._python_starts(text, 0, len(text))) == list(starts_as_written(text))
