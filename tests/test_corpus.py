@@ -291,3 +291,15 @@ def test_ranges_that_part_nothing_leave_the_corpus_as_it_is():
     corpus = reader("paragraph").read(documents)
     assert reader("paragraph").cut(corpus, [(0, 0, 19), (0, 21, 33), (1, 0, 8)]) is corpus
     assert reader("paragraph").cut(corpus, [(0, 0, 10)]) is not corpus
+
+
+@given(worlds(1))
+@example([(Document("records", '[{"a": "rye"}, {"a": "sown late"}, {"a": "…"}]'),)])
+def test_rows_of_both_levels_are_the_directions_of_their_words(parts):
+    corpus = reader("auto").read(parts[0])
+    vectors = corpus.vocabulary.direction * corpus.vocabulary.weight[:, None]
+    for level in (corpus.sentences, corpus.paragraphs):
+        assert len(level.vectors) == len(level)
+        for row, first, last in zip(level.vectors, level.offsets, level.offsets[1:], strict=False):
+            total = vectors[corpus.words[first:last]].sum(0)
+            assert np.allclose(row, total / max(np.linalg.norm(total), 1e-12), atol=1e-5)

@@ -17,10 +17,11 @@ _SPARE = 0.5
 """Share of a buffer that is kept free when it is copied: appending rows one by one copies each a few times at most."""
 
 
-def unit(rows: FloatArray) -> FloatArray:
-    """Rows (n, d) scaled to length 1; rows of zeros stay zero."""
+def unit(rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Rows (n, d) scaled to length 1; rows of zeros stay zero. out: float32 (n, d) to write them into, `rows` itself
+    where they are not needed any more: of a million rows, one table is a gigabyte."""
     length = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    return np.asarray(rows / np.maximum(length, 1e-12)[:, None], np.float32)
+    return np.asarray(np.divide(rows, np.maximum(length, 1e-12)[:, None], out=out), np.float32)
 
 
 def sigmoid(x: npt.NDArray[np.floating]) -> FloatArray:
@@ -56,7 +57,9 @@ def concat_ranges(first: IntArray, last: IntArray) -> IntArray:
 
 def run_starts(keys: IntArray) -> IntArray:
     """Positions where a run of equal values >= 0 begins in `keys` (n,)."""
-    return np.flatnonzero(np.diff(keys, prepend=-1))
+    changes = np.ones(len(keys), np.bool_)
+    changes[1:] = keys[1:] != keys[:-1]
+    return changes.nonzero()[0]
 
 
 def offsets_of(lengths: IntArray) -> IntArray:
@@ -67,7 +70,7 @@ def offsets_of(lengths: IntArray) -> IntArray:
 def reduce_segments(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.int64]) -> FloatArray:
     """(q, n) `ufunc` over the columns [offsets[i], offsets[i + 1]) of a (q, m) table; 0 for an empty segment."""
     out = np.zeros((len(table), len(offsets) - 1), np.float32)
-    full = np.flatnonzero(np.diff(offsets))
+    full = (offsets[1:] != offsets[:-1]).nonzero()[0]
     if len(full) and len(table):
         out[:, full] = ufunc.reduceat(table, offsets[full], axis=1)
     return out

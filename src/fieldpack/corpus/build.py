@@ -146,7 +146,11 @@ class CorpusReader:
         vectors = self.static.word_vectors(read.vocabulary)
         sentence_sums = sums(vectors, text_words)
         starts = run_starts(sentences.parent)
-        paragraph_sums = np.add.reduceat(sentence_sums, starts) if len(starts) else sentence_sums
+        # Where every sentence is a paragraph (records, lines), both levels have one table.
+        together = len(starts) == len(sentence_sums)
+        paragraph_sums = sentence_sums if together else np.add.reduceat(sentence_sums, starts)
+        sentence_rows = unit(sentence_sums, sentence_sums)
+        paragraph_rows = sentence_rows if together else unit(paragraph_sums, paragraph_sums)
         vocabulary = Vocabulary.from_words(read.vocabulary, vectors)
         paragraph = np.repeat(sentences.parent, text_words.lengths)
         ids = text_words.ids.astype(np.int64)
@@ -154,8 +158,8 @@ class CorpusReader:
             documents=documents,
             vocabulary=vocabulary,
             words=text_words.ids,
-            sentences=Level(sentences, text_words.offsets, unit(sentence_sums)),
-            paragraphs=Level(paragraphs, paragraph_offsets(text_words.offsets, starts), unit(paragraph_sums)),
+            sentences=Level(sentences, text_words.offsets, sentence_rows),
+            paragraphs=Level(paragraphs, paragraph_offsets(text_words.offsets, starts), paragraph_rows),
             titles=titles,
             frequencies=Frequencies.count(ids, paragraph, vocabulary, len(starts)),
             order=Order.of_documents(documents),

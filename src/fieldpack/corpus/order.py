@@ -131,6 +131,8 @@ def _source(document: Document) -> tuple[str, str]:
 
 
 def _position(document: Document) -> int:
+    if not document.metadata:
+        return _NO_POSITION
     place = next((p for k in POSITION_KEYS if isinstance(p := document.metadata.get(k), int)), None)
     return _NO_POSITION if place is None else max(min(int(place), 2**63 - 1), _NO_POSITION + 1)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 
 from fieldpack.arrays import GrowableArrays, read_only, sorted_unique
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
-from fieldpack.words import is_symbol, stem_of
+from fieldpack.words import stem_of, symbols_of
 
 _NUMBER = re.compile(r".*\d.*", re.DOTALL)
 TIME = (
@@ -18,7 +19,7 @@ TIME = (
     r"days?|weeks?|months?|years?|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|yesterday|today|ago)"
 )
 """A regular expression for words that name a time in English."""
-_TIME = re.compile(TIME.lower())
+_TIME, _LONGEST_TIME = re.compile(TIME.lower()), len("yesterday")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +53,16 @@ class Vocabulary(FrozenArrays):
     def of(words: list[str], direction: FloatArray, weight: FloatArray, stem: IntArray | None = None) -> Vocabulary:
         """The vocabulary of different words in this order with what is known of each; stem: the numbers of their stems
         where they are stored."""
-        stems: dict[str, int] = {}
-        numbers = [stems.setdefault(stem_of(w), len(stems)) for w in words]
+        spelled = list(map(stem_of, words))
+        stems = dict(zip(dict.fromkeys(spelled), count()))
+        if stem is None:
+            stem = np.fromiter(map(stems.__getitem__, spelled), np.int64, len(spelled))
         return Vocabulary(
             words=words,
-            index={w: i for i, w in enumerate(words)},
+            index=dict(zip(words, count())),
             direction=direction,
             weight=weight,
-            stem=np.array(numbers, np.int64) if stem is None else stem,
+            stem=stem,
             stems=stems,
         )
 
@@ -89,19 +92,18 @@ class Vocabulary(FrozenArrays):
     @cached_property
     def symbols(self) -> BoolArray:
         """(u,) names with signs as a whole (`a.b.c`), which stand besides their parts."""
-        found = (not w.isalnum() and is_symbol(w) for w in self.words)
-        return read_only(np.fromiter(found, np.bool_, len(self.words)))
+        return read_only(symbols_of(self.words))
 
     @cached_property
     def holds_digit(self) -> BoolArray:
         """(u,) words with a digit in them."""
-        found = (_NUMBER.fullmatch(w) is not None for w in self.words)
+        found = (not w.isalpha() and _NUMBER.fullmatch(w) is not None for w in self.words)
         return read_only(np.fromiter(found, np.bool_, len(self.words)))
 
     @cached_property
     def names_time(self) -> BoolArray:
         """(u,) words that may name a time in English: a year, a month, a weekday ("may" among them)."""
-        found = (_TIME.fullmatch(w) is not None for w in self.words)
+        found = (len(w) <= _LONGEST_TIME and _TIME.fullmatch(w) is not None for w in self.words)
         return read_only(np.fromiter(found, np.bool_, len(self.words)))
 
 

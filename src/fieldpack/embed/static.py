@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +95,8 @@ class StaticEmbedder:
         return out
 
     def _summed(self, vocabulary: Sequence[str]) -> FloatArray:
-        pieces = [self._pieces(word) for word in vocabulary]
-        flat = np.array([row for rows in pieces for row in rows], np.intp)
+        pieces = list(map(self._pieces, vocabulary))
+        flat = np.fromiter(chain.from_iterable(pieces), np.intp)
         vectors = self._rows[flat].astype(np.float32)
         vectors *= self._scale[flat, None]
         if len(flat) > len(pieces):

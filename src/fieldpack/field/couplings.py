@@ -216,6 +216,8 @@ class Couplings(FrozenArrays):
     def _copies_of(self, row: int, cosine: FloatArray) -> Copies:
         at = np.flatnonzero(cosine > DUPLICATE)
         at = at[at != row]
+        if not len(at):
+            return Copies(at, np.zeros(0, np.float32))
         at = at[np.argsort(-cosine[at], kind="stable")]
         share = self.repeats(int(self.repeats_rows[row]), self.repeats_rows[at])
         return Copies(at[share > 0], share[share > 0])

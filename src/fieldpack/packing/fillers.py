@@ -38,7 +38,17 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
         return True
     if _NUMBERED.fullmatch(text) and _BLANK_BELOW.match(document, end):  # "8. Pets", with the section below it
         return True
-    return _LABEL.fullmatch(text) is not None or _CONTENTS.fullmatch(text) is not None
+    return _is_label(text) or _is_contents(text)
+
+
+def _is_label(text: str) -> bool:
+    may_be = text[-1] in ":*_`" or (text[-1] == "." and text[-2:-1] in "*_`")  # few are, and patterns take long
+    return may_be and _LABEL.fullmatch(text) is not None
+
+
+def _is_contents(text: str) -> bool:
+    may_be = "](#" in text or "::" in text or ":`" in text or text.count(".") >= 4
+    return may_be and _CONTENTS.fullmatch(text) is not None
 
 
 def names_others(documents: Sequence[Document], segments: Segments, row: int) -> bool:

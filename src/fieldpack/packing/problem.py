@@ -221,8 +221,9 @@ def with_copies(problem: Problem, documents: Sequence[Document], segments: Segme
     """The problem of some `rows` of the segments, with the numbers of their texts where two are the same; and without
     the labels, rules and lines of contents that hold no word of the query: they come with what needs them."""
     same = same_texts(documents, segments, rows)
-    alone = np.array([says_nothing_alone(documents, segments, row) for row in rows.tolist()], np.bool_)
-    alone &= ~(problem.max_similarity > _EXACT).any(0) & ~problem.pinned & ~problem.is_heading
+    alone = ~(problem.max_similarity > _EXACT).any(0) & ~problem.pinned & ~problem.is_heading
+    for place in np.flatnonzero(alone).tolist():
+        alone[place] = says_nothing_alone(documents, segments, int(rows[place]))
     if alone.any() and (problem.eligible & ~alone).any():
         problem = replace(problem, eligible=problem.eligible & ~alone)
     return problem if (same == np.arange(len(rows))).all() else replace(problem, same=same)

@@ -59,10 +59,10 @@ def runs(segments: Segments, rows: IntArray) -> list[tuple[int, int]]:
     """Sorted rows as (first, last) runs of neighbours in one document."""
     if not len(rows):
         return []
-    breaks = np.flatnonzero((np.diff(rows) != 1) | (np.diff(segments.doc[rows]) != 0))
-    firsts = rows[np.r_[0, breaks + 1]]
-    lasts = rows[np.r_[breaks, len(rows) - 1]]
-    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+    doc = segments.doc[rows]
+    breaks = ((rows[1:] - rows[:-1] != 1) | (doc[1:] != doc[:-1])).nonzero()[0]
+    firsts = [int(rows[0]), *rows[breaks + 1].tolist()]
+    return list(zip(firsts, [*rows[breaks].tolist(), int(rows[-1])], strict=True))
 
 
 def arrange(

@@ -182,7 +182,7 @@ def attraction(rows: FloatArray, score: FloatArray) -> FloatArray:
 
 
 _TIME = re.compile(rf"\b{TIME}\b")
-_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]")
+_NAME = re.compile(r"[A-Z](?<=[a-z,] [A-Z])[a-z]")
 _NUMBER_QUESTION = frozenset(["many", "much", "number", "percentage", "percent", "often", "long", "old", "cost"])
 _TIME_QUESTION = frozenset(["when", "year", "date", "day", "month", "century"])
 _NAME_QUESTION = frozenset(["who", "whom", "whose", "where"])
@@ -209,7 +209,7 @@ def answer_kind(signals: Signals) -> FloatArray:
 
 def _names(text: str) -> float:
     """In [0, 1]: capitalised words inside a sentence, three or more of them as 1."""
-    return min(sum(1 for _ in _NAME.finditer(text)), 3) / 3
+    return min(len(_NAME.findall(text)), 3) / 3
 
 
 def _holds(candidates: Candidates, words: BoolArray) -> BoolArray:

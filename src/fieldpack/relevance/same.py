@@ -16,6 +16,7 @@ _FEWEST = 3
 """White-space words from which a row is a statement."""
 _UNSPACED = 8
 """Characters from which a row without blanks is one."""
+_EDGE = 40
 _CODE, _TABLE = KINDS.index("code"), KINDS.index("table")
 
 
@@ -37,9 +38,22 @@ def text_key(documents: Sequence[Document], segments: Segments, row: int) -> str
 
 def same_texts(documents: Sequence[Document], segments: Segments, rows: IntArray) -> IntArray:
     """(k,) for some rows the number of their text: two rows with the same one are copies."""
+    out = np.arange(len(rows))
     known: dict[str, int] = {}
-    out = list(range(len(rows)))
-    for k, row in enumerate(rows.tolist()):
-        if key := text_key(documents, segments, row):
-            out[k] = known.setdefault(key, k)
-    return np.array(out, np.int64)
+    for places in _alike(documents, segments, rows):
+        for k in places:
+            if key := text_key(documents, segments, int(rows[k])):
+                out[k] = known.setdefault(key, k)
+    return out
+
+
+def _alike(documents: Sequence[Document], segments: Segments, rows: IntArray) -> list[list[int]]:
+    """Places of the rows that begin and end with the same words: only those can be of one text."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    columns = (segments.doc[rows], segments.start[rows], segments.end[rows])
+    for k, (doc, start, end) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        text = documents[doc].text
+        first = text[start : min(start + _EDGE, end)].split(None, 1)[:1]
+        last = text[max(end - _EDGE, start) : end].rsplit(None, 1)[-1:]
+        groups.setdefault((*first, *last), []).append(k)
+    return [places for places in groups.values() if len(places) > 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,19 +58,20 @@ class Candidates:
         """(n,) or (g,): the kind of each, as a place in KINDS."""
         return np.asarray(_spans(self.corpus, unit).kind[self.rows(unit)])
 
-    @property
+    @cached_property
     def lengths(self) -> FloatArray:
         """(n,) words of each sentence; a name with signs counts as its parts."""
         return self._counts(self.offsets)
 
-    @property
+    @cached_property
     def paragraph_lengths(self) -> FloatArray:
         """(g,) words of each paragraph, likewise."""
         return self._counts(paragraph_offsets(self.offsets, self.starts))
 
     def _counts(self, offsets: IntArray) -> FloatArray:
         names = np.concatenate(([0], np.cumsum(self.corpus.vocabulary.symbols[self.words])))
-        return (np.diff(offsets) - np.diff(names[offsets])).astype(np.float32)
+        plain = offsets - names[offsets]
+        return (plain[1:] - plain[:-1]).astype(np.float32)
 
     def texts(self, positions: IntArray | None = None) -> list[str]:
         """The verbatim text of each sentence, or of those at some positions."""

@@ -1,6 +1,6 @@
 """Texts as flat word ids: read once, then shared by the static vectors, BM25 and token resonance."""
 
-from fieldpack.words.flat import Words, distinct, ranges, sums, words_of
+from fieldpack.words.flat import Words, distinct, ranges, sums, symbols_of, words_of
 from fieldpack.words.folding import fold
 from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets, unspaced
 from fieldpack.words.stems import stem_of
@@ -17,6 +17,7 @@ __all__ = [
     "split_with_offsets",
     "stem_of",
     "sums",
+    "symbols_of",
     "unspaced",
     "words_of",
 ]

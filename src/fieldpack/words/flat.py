@@ -51,19 +51,26 @@ class Words:
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """(n,) words per text, names as a whole counted besides their parts."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     @cached_property
     def symbols(self) -> BoolArray:
         """(u,) which words of the vocabulary are names with signs as a whole (`a.b.c`), written besides their parts."""
-        whole = (not word.isalnum() and is_symbol(word) for word in self.vocabulary)
-        return np.fromiter(whole, np.bool_, len(self.vocabulary))
+        return symbols_of(self.vocabulary)
 
     @property
     def places(self) -> npt.NDArray[np.int64]:
         """(n,) words per text as a reader counts them: a name with signs counts as its parts."""
         count = np.concatenate(([0], np.cumsum(self.symbols[self.ids])))
         return np.asarray(self.lengths - np.diff(count[self.offsets]), np.int64)
+
+
+def symbols_of(words: Sequence[str]) -> BoolArray:
+    """(u,) which words are names with signs as a whole."""
+    out = ~np.fromiter(map(str.isalnum, words), np.bool_, len(words))
+    for place in out.nonzero()[0].tolist():  # few
+        out[place] = is_symbol(words[place])
+    return out
 
 
 _BLOCK = 4096
@@ -95,8 +102,10 @@ _remembered = lru_cache(maxsize=1 << 15)(words_of_chunk)
 
 
 class _Numbers(dict[str, int]):
-    """Piece of text -> the number of its word, or -2 - k where it has not one word: `several[k]` then has their numbers.
-    A word that is not in `index` gets the next number."""
+    """Piece of text -> the number of its word, or -2 - k where it is not one word: `several[k]` has their numbers.
+
+    A word that is not in `index` gets the next number.
+    """
 
     def __init__(self, index: dict[str, int]) -> None:
         super().__init__({_END: -1})
@@ -105,12 +114,11 @@ class _Numbers(dict[str, int]):
 
     def __missing__(self, piece: str) -> int:
         index = self._index
-        if piece.isascii():
-            if piece.isalpha():
-                alone = piece.islower() or piece.istitle() or piece.isupper()
-            else:
-                alone = piece.isdigit()
-            if alone:  # a word of prose or a number, nothing to take apart: most of what is new in a text
+        if piece.isascii():  # a word of prose or a number, nothing to take apart: most of what is new in a text
+            if (piece.islower() and piece.isalpha()) or piece.isdigit():
+                self[piece] = number = index.setdefault(piece, len(index))
+                return number
+            if piece.isalpha() and (piece.istitle() or piece.isupper()):
                 self[piece] = number = index.setdefault(piece.lower(), len(index))
                 return number
         short = len(piece) <= _REMEMBERED

@@ -23,8 +23,10 @@ def stem_of(word: str) -> str:
     the forms of languages that inflect at the end. Arabic loses its article, the letters that hang on at the end, and
     the differences of its alif (as Larkey et al. 2007, light10); Hebrew its article and the letters that hang on before
     a word; Hindi its vowel endings, Korean its particles. Numbers and names with signs stay whole."""
-    if word.isascii():
-        return _first_letters(word) if word.isalpha() else word
+    if word.isascii():  # as `_first_letters`, spelled out: every word of a corpus comes here
+        if len(word) <= 4 or not word.isalpha():
+            return word
+        return word[: 6 if len(word) >= 9 else 5]
     if _ARABIC.fullmatch(word):
         letters = word.translate(_ARABIC_LETTERS)
         return _ARABIC_SUFFIX.sub("", _ARABIC_PREFIX.sub("", letters))

@@ -114,6 +114,7 @@ _SOURCE = frozenset(
         "s",
     ]
 )
+_IN_ORDER = [(kind, samples.FEWEST_LINES.get(kind, 1), test) for kind, test in samples.TESTS.items()]
 _READ_AS = {"json": ("jsonl", "json"), "jsonl": ("jsonl", "json"), "html": ("html",), "xml": ("xml",)}
 
 
@@ -139,7 +140,7 @@ def _by_content(text: str) -> str:
     if not head or head.isspace():
         return "plain"
     lines = head.count("\n") + 1
-    for kind, test in samples.TESTS.items():
-        if lines >= samples.FEWEST_LINES.get(kind, 1) and test(text if kind in samples.WHOLE else head):
+    for kind, fewest, test in _IN_ORDER:
+        if lines >= fewest and test(text if kind in samples.WHOLE else head):
             return kind
     return "plain"

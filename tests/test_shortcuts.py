@@ -1,0 +1,101 @@
+"""What is asked first because it is cheap never changes the answer of what it spares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldpack.packing import fillers
+from fieldpack.relevance.same import same_texts, text_key
+from fieldpack.text.segment import segment
+from fieldpack.text.structure import source
+from fieldpack.types import Document
+from fieldpack.words import is_symbol, words_of
+
+LABELS = st.lists(
+    st.sampled_from([*"ab1 .:*_`[]()#-•\n|=~…", "....", "::: ", ".. contents::", ":doc:`", "](#", "**", "__", "word "]),
+    min_size=1,
+    max_size=9,
+).map("".join)
+
+
+@given(LABELS)
+def test_labels_and_lines_of_contents_are_what_the_patterns_say(text: str) -> None:
+    assert fillers._is_label(text) == (fillers._LABEL.fullmatch(text) is not None)
+    assert fillers._is_contents(text) == (fillers._CONTENTS.fullmatch(text) is not None)
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "The cat sat on a mat.",
+            "The cat  sat\ton a mat.",
+            "The dog sat on a mat.",
+            "潮汐由月球引力引起。",
+            "short",
+            "x" * 60 + " and y",
+            "x" * 61 + " and y",
+            "a b c",
+        ]
+    ),
+    max_size=8,
+)
+
+
+@given(st.lists(st.tuples(LINES.map("\n\n".join), st.sampled_from(["", "Title"])), max_size=3))
+def test_rows_of_one_text_are_those_with_the_same_key(texts: list[tuple[str, str]]) -> None:
+    documents = [Document(f"d{n}", text, title) for n, (text, title) in enumerate(texts)]
+    rows = segment(documents, "sentence")
+    keys = [text_key(documents, rows, row) for row in range(len(rows))]
+    expected = [keys.index(key) if key else row for row, key in enumerate(keys)]
+    assert same_texts(documents, rows, np.arange(len(rows))).tolist() == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a.b", "C++", "--flag", "word", "12", "3.14", "हिन्दी", "naïve", "x_y", "潮汐"]), max_size=9
+    )
+)
+def test_symbols_are_the_words_with_signs(texts: list[str]) -> None:
+    words = words_of(texts)
+    assert words.symbols.tolist() == [not word.isalnum() and is_symbol(word) for word in words.vocabulary]
+
+
+PYTHON = re.compile(
+    r'''(?P<string>"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:""")?+|\'\'\'[^\'\\]*+(?:(?:\\.|\'(?!\'\'))[^\'\\]*+)*+(?:\'\'\')?+)
+    |(?P<short>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+|\'[^\'\\\n]*+(?:\\.[^\'\\\n]*+)*+\'?+)
+    |(?P<definition>^(?:@|(?:async[ ]+)?def\b|class\b))
+    |(?P<note>\#[^\n]*)
+    |(?P<statement>^[^\s)\]}"\'\#@])''',
+    re.VERBOSE | re.MULTILINE | re.DOTALL,
+)
+"""The tokens as one would write them, from a place and not from a character."""
+
+
+def starts_as_written(text: str) -> Iterator[tuple[int, bool]]:
+    decorated = False
+    for m in PYTHON.finditer(text):
+        kind, at = m.lastgroup, m.start()
+        if kind == "definition":
+            if not decorated:
+                yield at, True
+            decorated = text[at] == "@"
+        elif not decorated and (kind == "statement" or (kind != "note" and text[at - 1 : at] in ("", "\n"))):
+            yield at, False
+
+
+SOURCES = st.lists(
+    st.sampled_from(
+        ["def f", "class A", "@d", "async  def g", "\n", '"""', "'''", '"', "'", "#", "\\n", "\\\n", " ", "x", "(", "é"]
+    ),
+    max_size=16,
+).map("".join)
+
+
+@given(SOURCES.filter(lambda text: not text.endswith("\\")))
+def test_statements_of_python_begin_where_the_plain_pattern_says(text: str) -> None:
+    assert list(source._python_starts(text, 0, len(text))) == list(starts_as_written(text))
