@@ -18,6 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from fieldpack.arrays import sorted_unique
 from fieldpack.corpus.corpus import Unit, texts_of
 from fieldpack.relevance.forms import CAUSE
 from fieldpack.relevance.lines import BLOCK_ROWS
@@ -36,6 +37,8 @@ _SAMPLE = 100
 """Lines of a template that are compared, at least."""
 _DEPTH = 8
 """Enclosing keys of a row whose words are its own."""
+_DATA = ("<", "{", "}", '"', "|")
+"""Signs before markup, records and tables."""
 _LEAD = 4
 """Tokens of a line in which its first word is looked for: before it stand counters, times, marks."""
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]{2}")
@@ -57,13 +60,18 @@ def behind_others(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray
     if group.max() < 0:
         return logit
     held, names = _reached(signals, unit), np.array([not w.isalpha() for w in _words(signals)], np.bool_)
-    kept, out = _kept(intent.cased), logit.copy()
+    named = np.zeros(len(rows), np.bool_)
     for of_group in rows_of_each(group):
-        others = rows[(group < 0) & (document == document[of_group[:1]])] if len(of_group) else rows[:0]
-        if len(others):
-            alike = of_group[~_particular(held[:, rows[of_group]], names)]
-            quiet = [i for i in alike.tolist() if kept.search(texts[i]) is None]
-            out[rows[quiet]] = np.minimum(logit[rows[quiet]], float(np.quantile(logit[others], LOW)) - BEHIND)
+        named[of_group] = _particular(held[:, rows[of_group]], names)
+    named[1:] |= named[:-1].copy()  # "Downloading six.tar.gz" goes with "Collecting six"
+    kept, out = _kept(intent.cased), logit.copy()
+    for owner in sorted_unique(document[group >= 0]).tolist():
+        others = rows[(group < 0) & (document == owner)]
+        lines = np.flatnonzero((group >= 0) & (document == owner) & ~named).tolist()
+        quiet = [i for i in lines if kept.search(texts[i]) is None]
+        if len(others) and quiet:
+            least = float(np.quantile(logit[others], LOW)) - BEHIND
+            out[rows[quiet]] = np.minimum(logit[rows[quiet]], least)
     return out
 
 
@@ -147,7 +155,7 @@ def templates_of(texts: Sequence[str], document: IntArray) -> IntArray:
     keyed: dict[tuple[int, int, str], list[int]] = {}
     tokens: list[list[str]] = []
     for i, (text, owner) in enumerate(zip(texts, document.tolist(), strict=True)):
-        tokens.append(text.split() if len(text) <= _LONGEST else [])
+        tokens.append(text.split() if len(text) <= _LONGEST and not text.lstrip().startswith(_DATA) else [])
         if 2 <= len(tokens[i]) <= _TOKENS:
             keyed.setdefault((owner, len(tokens[i]), _beginning(tokens[i])), []).append(i)
     sizes = np.bincount(document) if len(document) else document
