@@ -21,6 +21,9 @@ _CAUSE = re.compile(
 )
 _DEFINITION = re.compile(r"\b(?:defin(?:e[sd]?|itions?)|declar(?:e[sd]?|ations?)|implement(?:ed|ations?)?)\b", re.I)
 _PLACE = re.compile(r"\b(?:where|location|located|whereabouts|which (?:room|shelf|place|building|drawer))\b", re.I)
+_LISTING = re.compile(
+    r"^\W*(?:(?:please |can you )?(?:list|name|enumerate)|which|what (?:are|were))\b|\b(?:all|every|each)\b", re.I
+)
 _SELECTS = re.compile(r"\s*(?:why|how)\b", re.I)
 _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|without|except(?: for)?|excluding|other than|no longer|isn['’]t|aren['’]t|wasn['’]t"
@@ -35,15 +38,18 @@ _NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?:[ ][^\W\d_a-z][\w'’-]*)+")
 @dataclass(frozen=True, slots=True)
 class Intent:
     """cause: why something failed; definition: where a name is defined; place: where something is. question: whether
-    it is a question at all. denied: stems of which rows must not hold. names: neighbouring words of one name or quote,
-    in lower case."""
+    it is a question at all. listing: whether it asks for many rows of one sort. denied: stems of which rows must not
+    hold. names: neighbouring words of one name or quote, in lower case. cased: names that are function words in lower
+    case ("May")."""
 
     cause: bool = False
     definition: bool = False
     place: bool = False
     question: bool = False
+    listing: bool = False
     denied: frozenset[str] = frozenset()
     names: frozenset[tuple[str, str]] = frozenset()
+    cased: tuple[str, ...] = ()
 
 
 NO_INTENT = Intent()
@@ -57,9 +63,20 @@ def intent_of(text: str) -> Intent:
         definition=definition,
         place=_PLACE.search(text) is not None and not definition,
         question=text.rstrip().endswith("?"),
+        listing=_LISTING.search(text) is not None,
+        cased=tuple(names_like_stopwords(text)),
         denied=frozenset() if _SELECTS.match(text) else _denied(text),
         names=_names(text),
     )
+
+
+def names_like_stopwords(question: str) -> list[str]:
+    """Words that the packer reads as function words and that are names where they stand: "May", "US", "Will" with a
+    capital inside a sentence. Lines that hold one as it is written are worth more."""
+    if question.isupper():
+        return []
+    words = re.findall(r"(?<=[\w,;:] )[A-Z]\w+", question)
+    return list(dict.fromkeys(w for w in words if w.lower() in STOPWORDS))
 
 
 def _denied(text: str) -> frozenset[str]:

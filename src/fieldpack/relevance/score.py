@@ -12,6 +12,7 @@ from fieldpack.arrays import read_only, scatter, sigmoid, sorted_unique
 from fieldpack.corpus.corpus import Corpus, Unit
 from fieldpack.relevance.features import paragraph_features, sentence_features
 from fieldpack.relevance.lines import with_line_evidence
+from fieldpack.relevance.progress import behind_others
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.scorer import Scorer, combined, facts
 from fieldpack.relevance.sections import promising, section_features
@@ -131,7 +132,7 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
     logit = layer.logit(score, facts(score, raw, query.known))
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
     logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
-    logit = with_line_evidence(logit, signals, setup.unit)
+    logit = behind_others(with_line_evidence(logit, signals, setup.unit), signals, setup.unit)
     if sections is not None:
         logit = with_announced_code(logit, candidates, setup.unit)
     logit[(words == 0) | (candidates.kinds(setup.unit) == HIDDEN)] = _FLOOR

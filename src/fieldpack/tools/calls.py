@@ -105,15 +105,6 @@ def names_one_thing(question: str, text: str) -> bool:
     return len(rare) > 1 or any(not w.isalpha() for w in rare)
 
 
-def names_like_stopwords(question: str) -> list[str]:
-    """Words that the packer reads as function words and that are names where they stand: "May", "US", "Will" with a
-    capital inside a sentence. Lines that hold one as it is written are worth more."""
-    if question.isupper():
-        return []
-    words = re.findall(r"(?<=[\w,;:] )[A-Z]\w+", question)
-    return list(dict.fromkeys(w for w in words if w.lower() in STOPWORDS))
-
-
 def leaves(value: Any, depth: int = 0) -> Iterator[str]:
     """The strings and numbers inside a JSON value, as text."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):

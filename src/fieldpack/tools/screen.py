@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fieldpack.relevance.intent import names_like_stopwords
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.tools.calls import names_like_stopwords
 from fieldpack.tools.json_tree import Child, largest_container
+from fieldpack.tools.worth import without_progress
 from fieldpack.types import BoolArray, IntArray
 
 Scores = npt.NDArray[np.float64]
@@ -29,6 +30,7 @@ _NEIGHBOUR, _NEIGHBOURS = 0.35, 6
 count."""
 _LITERAL = 2.0
 _UP = 400
+_PRINTED = ("terminal", "plain", "log", "config")
 _PIECE = 400
 """Characters of the pieces into which longer lines are parted, and 40 times that is a long line."""
 
@@ -92,6 +94,8 @@ def screened(text: str, query: str, size: int, pins: Sequence[tuple[int, int]] =
     starts = line_starts(text)
     ends = np.append(starts[1:], len(text))
     scores = word_scores(text, query, starts)
+    if form in _PRINTED:
+        scores = without_progress(text, starts, scores)
     inked = _inked(text, starts, ends)
     scores[inked] = _smoothed(scores[inked])
     chosen = np.zeros(len(starts), np.bool_)

@@ -6,14 +6,19 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from fieldpack.tools.calls import names_like_stopwords
-from fieldpack.types import FloatArray, Segments
+from fieldpack.relevance.intent import names_like_stopwords
+from fieldpack.relevance.progress import rows_of_each, templates_of
+from fieldpack.types import FloatArray, IntArray, Segments
 
 _NAMED, _RARE = np.float32(4.0), 0.2
+_ALONE, _LEAST = 1e-6, 1e-9
+"""Scores of lines that no word speaks for: of those of no template, which are read first, and of lines of progress."""
 SURE, LIKELY = (6.0, 0.5), (3.0, -1.0)
 """Log odds that the lines of a failing command gain that name an error, or seem to, and up to which they do: below
 those of lines with the words of the question."""
+Scores = npt.NDArray[np.float64]
 Worth = Sequence[tuple[tuple[float, float], Sequence[tuple[int, int]]]]
 """(log odds that a row gains, up to which), and the ranges of the rows."""
 
@@ -28,6 +33,22 @@ def bias_of(question: str, text: str, rows: Segments) -> FloatArray | None:
         if 0 < len(at) <= max(1, _RARE * len(rows)):
             bias[at] += _NAMED
     return bias if bias.any() else None
+
+
+def without_progress(text: str, starts: IntArray, scores: Scores) -> Scores:
+    """(n,) scores of the lines of a text that begin at `starts` (n,), for a screen that takes the highest: lines of
+    progress that hold no more of the question than most of their template come last, after lines of no template that
+    hold nothing of it."""
+    ends = np.append(starts[1:], len(text)).tolist()
+    lines = [text[a:b] for a, b in zip(starts.tolist(), ends, strict=True)]
+    template = templates_of(lines, np.zeros(len(lines), np.int64))
+    out = scores.copy()
+    for rows in rows_of_each(template):
+        out[rows[scores[rows] <= np.median(scores[rows])]] = _LEAST
+    if (template >= 0).any():
+        alone = template < 0
+        out[alone] = np.maximum(out[alone], _ALONE)
+    return out
 
 
 def lifted(logit: FloatArray, rows: Segments, worth: Worth) -> FloatArray:
