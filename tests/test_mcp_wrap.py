@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -46,11 +48,56 @@ def run(work, *options, **more):
     return asyncio.run(asyncio.wait_for(go(), 90))
 
 
+class Relay:
+    """A client of a relay that stays, in a loop of its own: tests that change nothing in it share it."""
+
+    def __init__(self, *options, **more):
+        self._loop, ready = asyncio.new_event_loop(), threading.Event()
+
+        async def serve():
+            self._over = asyncio.Event()
+            try:
+                async with wrapped(*options, **more) as self._client:
+                    ready.set()
+                    await self._over.wait()
+            finally:
+                ready.set()
+
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(serve(),))
+        self._thread.start()
+        ready.wait(90)
+
+    def run(self, work):
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work(self._client), 90), self._loop).result()
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def relay():
+    """The relay of some options; the same for all tests that name the same."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def of(*options, mode="auto"):
+            more = {"sampling_callback": sampled} if mode == "legacy" else {}
+            return stack.enter_context(contextlib.closing(Relay(*options, mode=mode, **more)))
+
+        yield of
+
+
+async def sampled(context, params):
+    assert params.messages[0].content.text == "say a word"
+    return CreateMessageResult(role="assistant", content=TextContent(type="text", text="tide"), model="m")
+
+
 def text_of(answer):
     return "\n".join(block.text for block in answer.content if block.type == "text")
 
 
-@contextlib.contextmanager
+@pytest.fixture(scope="module")
 def over_http():
     """The server on a port: the option that wraps it."""
     with socket.socket() as s:
@@ -109,17 +156,19 @@ async def everything(client):
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_everything_passes_before_a_command(mode):
-    run(everything, mode=mode)
+def test_everything_passes_before_a_command(relay, mode):
+    relay(mode=mode).run(everything)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_everything_passes_before_a_url(mode):
-    with over_http() as option:
-        run(everything, *option, command=(), mode=mode)
+def test_everything_passes_before_a_url(over_http, mode):
+    run(everything, *over_http, command=(), mode=mode)
 
 
-def test_a_question_in_the_metadata_or_in_the_argument_that_is_offered_decides():
+OTHERWISE = ("--ask", "--handle", "more_of_it")
+
+
+def test_a_question_in_the_metadata_or_in_the_argument_that_is_offered_decides(relay):
     async def work(client):
         plain = text_of(await client.call_tool("read_file", {"path": "x"}))
         for key in ("question", "_question"):
@@ -131,10 +180,10 @@ def test_a_question_in_the_metadata_or_in_the_argument_that_is_offered_decides()
         assert "the disk of worker 3 is full" in text_of(asked), "the server never saw the argument"
         return plain
 
-    assert len(run(work, "--ask")) < len(LOG) / 5
+    assert len(relay(*OTHERWISE).run(work)) < len(LOG) / 5
 
 
-def test_text_and_structured_content_are_trimmed_alike():
+def test_text_and_structured_content_are_trimmed_alike(relay):
     async def work(client):
         await client.list_tools()
         page = await client.call_tool("fetch", {"url": "http://tides"}, meta={"question": "what causes tides"})
@@ -145,27 +194,23 @@ def test_text_and_structured_content_are_trimmed_alike():
         assert len(structured) < 3_000 and '"May"' in structured and "left out" in structured
         return found
 
-    run(work)
+    relay().run(work)
 
 
-def test_a_tool_that_fails_keeps_its_errors():
+def test_a_tool_that_fails_keeps_its_errors(relay):
     async def work(client):
         answer = await client.call_tool("fail", {})
         assert answer.is_error and "no space left on device" in text_of(answer) and "exit code 1" in text_of(answer)
         assert len(text_of(answer)) < len(LOG) / 3
 
-    run(work)
+    relay().run(work)
 
 
-def test_the_server_may_ask_the_hosts_model():
-    async def sampled(context, params):
-        assert params.messages[0].content.text == "say a word"
-        return CreateMessageResult(role="assistant", content=TextContent(type="text", text="tide"), model="m")
-
+def test_the_server_may_ask_the_hosts_model(relay):
     async def work(client):
         assert text_of(await client.call_tool("ask_model", {})) == "the model said tide"
 
-    run(work, mode="legacy", sampling_callback=sampled)
+    relay(mode="legacy").run(work)
 
 
 def test_a_shadow_changes_nothing():
@@ -175,14 +220,14 @@ def test_a_shadow_changes_nothing():
     run(work, "--shadow")
 
 
-def test_another_name_for_expand():
+def test_another_name_for_expand(relay):
     async def work(client):
         assert {"more_of_it"} <= {t.name for t in (await client.list_tools()).tools}
         shown = text_of(await client.call_tool("read_file", {"path": "x"}))
         name = shown.split("more_of_it id=")[1].split("]")[0].split()[0]
         assert text_of(await client.call_tool("more_of_it", {"id": name, "range": "1"})) == LOG.split("\n")[0]
 
-    run(work, "--handle", "more_of_it")
+    relay(*OTHERWISE).run(work)
 
 
 def test_a_server_that_crashes_ends_the_relay_and_answers_who_waits():

@@ -91,6 +91,14 @@ def test_every_shipped_folder_is_in_the_wheel_and_every_file_in_the_manifest():
     assert on_disk == set(assets.manifest()["files"]), "a file ships without a checksum"
 
 
+def test_the_wheel_has_the_texts_of_the_demo_and_no_pictures():
+    wheel = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    files = {f.distribution_path.replace("\\", "/") for f in wheel.recurse_included_files()}
+    assert {"fieldpack/pipeline.py", "fieldpack/_demo/docs/guide.md", "fieldpack/report/numbers.js"} <= files
+    pages = {f.rpartition("/")[2] for f in files if f.startswith("fieldpack/_demo/docs/")}
+    assert pages == {p.name for p in (ROOT / "docs").iterdir() if p.is_file()}
+
+
 def test_what_others_made_ships_with_its_licence():
     allowed = {"Apache-2.0": "Apache License", "MIT": "Permission is hereby granted, free of charge"}
     for name, info in assets.manifest()["models"].items():

@@ -4,22 +4,16 @@ The references in data/looks are small pictures that were looked at. To make the
 python tests/test_report_browser.py
 """
 
-import base64
 import contextlib
-import io
 from pathlib import Path
 
 import browser
+import looks
 import pytest
 
 import fieldpack as fp
 from fieldpack.report import documents as report_documents
 from fieldpack.report import field_page, field_view
-
-image = pytest.importorskip("PIL.Image")
-LOOKS = Path(__file__).parent / "data" / "looks"
-FAR = 14.0
-"""Mean difference of grey levels, of 255, from which a page no longer looks as it did; other fonts make about 4."""
 
 PARTS = {
     "brewing": "A kettle brings the water to ninety-four degrees. Coffee is ground just before it is brewed.",
@@ -29,6 +23,29 @@ PARTS = {
 }
 TABLE = "| item | days |\n|---|---|\n| refund | 14 |\n| parcel | 4 |\n| exchange | 21 |"
 CODE = "```python\ndef refund(order):\n    return order.paid - order.used\n```"
+
+
+RULED = """==========
+Why Tides?
+==========
+
+Tides are caused by the Moon, a -- b.
+
+Harbours
+--------
+
+Harbours fill twice a day.
+
+Ports
+=====
+Ports are harbours with ships. They are charged for.
+
+::
+
+    ~~~~~
+    code
+    ~~~~~
+"""
 
 
 def documents():
@@ -61,6 +78,10 @@ def pages(tmp_path_factory):
         "compare": result.to_html(compare=result.repack(60)),
         "field": field_page(field_view(explored.corpus, explored.reading)),
     }
+    ruled = packer.pack("What causes tides?", [fp.Document("tides.rst", RULED)], 40)
+    htmls["ruled"] = ruled.to_html()
+    with listing(2):
+        htmls["ruled-listed"] = ruled.to_html()
     evil = "</script><img src=x onerror=\"document.title='broken'\"> \u2028 🌙 refunds\r\n"
     many = [*documents(), fp.Document("evil", evil), fp.Document("long", "word " * 4000)]
     with listing(100):
@@ -80,7 +101,7 @@ def tab(tmp_path_factory):
 
 
 def opened(tab, pages, name, width=1400, height=900, theme="light"):
-    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    looks.themed(tab, theme)
     tab.open((pages / f"{name}.html").as_uri(), width=width, height=height)
     tab.until("document.documentElement.dataset.ready === 'yes'")
 
@@ -125,6 +146,29 @@ def test_a_folded_document_opens_and_a_table_has_cells(tab, pages):
     assert tab.value("document.querySelectorAll('.grid .cell').length") >= 8
     text = "[...document.querySelectorAll('.grid .s')].map(s => s.textContent).join('')"
     assert "| refund | 14 |" in tab.value(text), "cells hold the text as it was"
+
+
+def test_the_packed_text_stands_before_the_documents_and_is_copied_whole(tab, pages):
+    opened(tab, pages, "pack")
+    box = "document.querySelector('.packed')"
+    assert not tab.value(f"{box}.open") and tab.value(f"{box}.getBoundingClientRect().bottom < 600")
+    tab.value(f"{box}.querySelector('summary').click()")
+    assert "Refunds are paid within fourteen days" in tab.value("document.getElementById('packed').textContent")
+    tab.value("navigator.clipboard.writeText = (t) => { window.copied = t; return Promise.resolve(); }")
+    tab.value("document.getElementById('copy').click()")
+    tab.until("document.getElementById('copy').textContent === 'Copied'")
+    assert tab.value("window.copied === document.getElementById('packed').textContent")
+
+
+@pytest.mark.parametrize("page", ["ruled", "ruled-listed"])
+def test_lines_under_titles_are_hidden_and_the_text_stays_what_it_was(tab, pages, page):
+    opened(tab, pages, page)
+    tab.value("view.value = 'all'; view.dispatchEvent(new Event('change'))")
+    seen = tab.value("document.getElementById('docs').innerText")
+    assert "Why Tides?" in seen and "Harbours" in seen and "Ports" in seen and "----" not in seen and "====" not in seen
+    assert "a -- b" in seen and "~~~~~" in seen, "rules that are under no title, and code, stay"
+    text = tab.value(ROWS + ".map((s) => s.textContent).join('')")
+    assert "".join(text.split()) == "".join(RULED.split()) and tab.errors == []
 
 
 def test_a_bar_is_as_long_as_its_number(tab, pages):
@@ -220,20 +264,13 @@ LOOK_OF = {
 
 
 def picture(tab, pages, name):
-    """The page as 70 x 45 (phone: 39 x 84) grey levels: where things stand, not how letters look."""
-    page, width, height, theme = LOOK_OF[name]
-    opened(tab, pages, page, width, height, theme)
-    png = base64.b64decode(tab.call("Page.captureScreenshot", format="png")["data"])
-    small = (width // 20, height // 20) if width > 500 else (width // 10, height // 10)
-    return image.open(io.BytesIO(png)).convert("L").resize(small, image.Resampling.BOX)
+    opened(tab, pages, *LOOK_OF[name])
+    return looks.picture(tab)
 
 
 @pytest.mark.parametrize("name", LOOK_OF)
 def test_a_page_looks_as_it_did_when_somebody_looked(tab, pages, name):
-    now, then = picture(tab, pages, name), image.open(LOOKS / f"{name}.png")
-    assert now.size == then.size
-    pairs = list(zip(now.tobytes(), then.tobytes(), strict=True))
-    assert sum(abs(a - b) for a, b in pairs) / len(pairs) < FAR
+    looks.assert_as_before(name, picture(tab, pages, name))
 
 
 if __name__ == "__main__":
@@ -246,4 +283,4 @@ if __name__ == "__main__":
     folder = pages.__wrapped__(Folders())
     with browser.Browser(Folders().mktemp("profile")) as one:
         for name in LOOK_OF:
-            picture(one, folder, name).save(LOOKS / f"{name}.png", optimize=True)
+            looks.keep(name, picture(one, folder, name))

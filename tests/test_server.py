@@ -258,7 +258,8 @@ def test_the_openapi_document_is_valid_and_says_what_is_answered(client):
     operations = [(m, p, o) for p, methods in found["paths"].items() for m, o in methods.items()]
     assert len({o["operationId"] for *_, o in operations}) == len(operations)
     routes = {(m.lower(), r.path) for r in client.app.routes for m in r.methods if m != "HEAD"}
-    pages = {("get", p) for p in ("/", "/docs", "/map.js", "/page.js", "/page.css", "/openapi.json")}
+    scripts = ("/map.js", "/numbers.js", "/headings.js", "/page.js")
+    pages = {("get", p) for p in ("/", "/docs", *scripts, "/page.css", "/openapi.json")}
     second_address = {("post", "/v2/rerank")}  # of /v1/rerank
     assert {(m, p) for m, p, _ in operations} == routes - pages - second_address
     for method, path, operation in operations:

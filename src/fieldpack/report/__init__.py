@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from fieldpack.report.compare import comparison_of
+from fieldpack.report.numbers import passage_numbers
 from fieldpack.report.packs import at_other_budgets
 from fieldpack.report.page import field_page, pack_map, pack_page
 from fieldpack.report.snippets import pack_snippet
@@ -23,6 +24,7 @@ __all__ = [
     "pack_map",
     "pack_page",
     "pack_snippet",
+    "passage_numbers",
     "result_page",
 ]
 

@@ -110,6 +110,7 @@ function listed() {
         after = drawn.get(k);
       }
       tables(fresh.reverse().filter((e) => e.tagName === "P"));
+      fresh.forEach((e) => e.querySelectorAll(".s").forEach(headings));
       size(a, b);
       let changed = 0, next = end.getBoundingClientRect().top;
       for (let k = b - 1; k >= a; k--) { const y = drawn.get(k).getBoundingClientRect().top; changed += set(k, next - y); next = y; }

@@ -9,10 +9,13 @@ import numpy as np
 
 from fieldpack.analysis.token_value import surprisal, uniqueness
 from fieldpack.relevance.stopwords import STOPWORDS
-from fieldpack.report.payload import Form, Numbers
+from fieldpack.report.measures import MEASURES
+from fieldpack.report.payload import Form, Lists, Numbers
 from fieldpack.report.view import FieldView, PackView
 from fieldpack.types import KINDS, FloatArray, IntArray
 
+MOST_PASSAGES = 8000
+"""Segments of which the page of the service shows the text, and has the numbers."""
 _MOST_WORDS = 12
 
 PARTS = {
@@ -80,7 +83,6 @@ def density(field: FieldView) -> FloatArray:
 
 def query_columns(view: PackView, rows: IntArray, form: Form) -> dict[str, Any]:
     """Columns over the shown `rows` that depend on the query: score, parts, best match of its words, gain, reason."""
-    heaviest = _heaviest_words(view.words, view.word_weights)
     return {
         "score": form.numbers(view.relevance[rows], 6),
         "gain": form.numbers(view.gain[rows], 3),
@@ -89,6 +91,13 @@ def query_columns(view: PackView, rows: IntArray, form: Form) -> dict[str, Any]:
         "pinned": np.flatnonzero(view.pinned[rows]).tolist(),
         "filled": np.flatnonzero(view.filled[rows]).tolist(),
         "reason": form.texts([view.reasons.of(row) for row in rows.tolist()]),
+        **score_columns(view, rows, form),
+    }
+
+
+def score_columns(view: PackView, rows: IntArray, form: Form) -> dict[str, Any]:
+    """Columns over the shown `rows` of what the score is made of: parts, and the best match of the query's words."""
+    return {
         "parts": [
             {
                 "name": name,
@@ -98,7 +107,26 @@ def query_columns(view: PackView, rows: IntArray, form: Form) -> dict[str, Any]:
             }
             for name, values in view.parts.items()
         ],
-        "words": [{"word": view.words[q][:60], "best": form.numbers(view.word_matches[q, rows], 2)} for q in heaviest],
+        "words": [
+            {"word": view.words[q][:60], "best": form.numbers(view.word_matches[q, rows], 2)}
+            for q in _heaviest_words(view.words, view.word_weights)
+        ],
+    }
+
+
+def passage_numbers(view: PackView) -> dict[str, Any]:
+    """The numbers of the first MOST_PASSAGES segments, by document and place, that no budget changes: for a page that
+    has kept and dropped segments with their reasons, and draws them with `numbers.js`."""
+    field = view.field
+    rows = np.arange(min(len(field.rows), MOST_PASSAGES))
+    form = Lists()
+    shown = columns(field, rows, form)
+    names = ("basin", "attraction", "resonance", "density", "unique")
+    return {
+        "columns": {name: shown[name] for name in names if name in shown},
+        **score_columns(view, rows, form),
+        "names": [", ".join(words) for words in topics(field)],
+        "measures": MEASURES,
     }
 
 

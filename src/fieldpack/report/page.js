@@ -2,7 +2,6 @@
 const C = D.columns, Q = D.query;
 const dots = D.map ? drawMap($("map"), D.map) : new Map();
 const many = (n) => Math.round(n).toLocaleString("en-US");
-const twoDigits = (p) => (p < 1e-4 ? "<0.0001" : p > 0.99 ? ">0.99" : p.toPrecision(2));
 const colour = (b) => (b < 0 ? "b-none" : "b" + (b % 12));
 const groups = new Map();
 C.group.forEach((g, i) => { if (!groups.has(g)) groups.set(g, []); groups.get(g).push(i); });
@@ -169,23 +168,7 @@ function drawBudget() {
 }
 
 /* ---- one passage, in numbers ---- */
-/* A bar starts at zero and is as long as its number: of 1, or where numbers are larger of a round number above all. */
-const scales = (Q ? Q.parts : []).map((p) => {
-  let most = 1;
-  for (const v of p.values) most = Math.max(most, Math.ceil(Math.abs(v)));
-  return { most };
-});
 const pinned = new Set(Q ? Q.pinned : []), filled = new Set(Q ? Q.filled : []);
-function facts(rows) {
-  const dl = make("dl", "facts");
-  for (const [name, value, help] of rows) {
-    const box = make("div"), dt = make("dt", "", name);
-    dt.title = help || D.measures[name] || "";
-    box.append(dt, make("dd", "", value));
-    dl.append(box);
-  }
-  return dl;
-}
 function show(i) {
   const box = $("detail"), out = [];
   const k = inside(i), close = make("button", "close", "Close");
@@ -214,21 +197,13 @@ function show(i) {
   list.push(["resonance", C.resonance[i].toFixed(2)], ["attraction", C.attraction[i].toFixed(2)]);
   if (!Q) list.push(["unexplained", C.unexplained[i].toFixed(2), "the part outside the span of the attractors"]);
   if (C.residue[i] >= 0.05) list.push(["residue", C.residue[i].toFixed(2), "how much it says again what earlier turns carry"]);
-  out.push(facts(list));
+  out.push(inNumbers.facts(list, D.measures));
   const at = make("div", "about");
   at.append("Basin ", make("span", "chip " + colour(basin), basin < 0 ? "–" : String(basin + 1)), " " + (basin < 0 ? "none" : D.names[basin] || ""));
   out.push(at);
-  if (Q && Q.words.length) {
-    out.push(make("div", "small", "Words of the query"));
-    const ul = make("ul", "words-met");
-    Q.words.forEach((w) => {
-      const b = w.best[i];
-      ul.append(make("li", b > 0.999 ? "exact" : b > 0.6 ? "near" : "", w.word + " " + b.toFixed(2)));
-    });
-    out.push(ul);
-  }
+  if (Q) out.push(...inNumbers.words(Q.words, i));
   if (D.packs.length > 1) {
-    out.push(make("div", "small", "Kept at budgets of"));
+    out.push(inNumbers.title("Kept at budgets of"));
     const row = make("div", "budgets");
     D.packs.forEach((p, n) => {
       const s = make("span", (sets[n].has(i) ? "in" : "") + (n === now ? " now" : ""), p.budget >= 1e4 ? Math.round(p.budget / 1000) + "k" : p.budget >= 1000 ? (p.budget / 1000).toFixed(1) + "k" : p.budget);
@@ -237,21 +212,7 @@ function show(i) {
     });
     out.push(row);
   }
-  if (Q && Q.parts.length) {
-    out.push(make("div", "small", "Score parts"));
-    const grid = make("div", "parts");
-    Q.parts.forEach((p, n) => {
-      const scale = scales[n], track = make("span", "track"), fill = make("i"), name = make("span", "label-text", p.label);
-      const v = p.values[i], share = Math.min(Math.abs(v) / scale.most, 1) * 100;
-      name.title = p.name + ": " + p.help;
-      fill.style.width = share.toFixed(1) + "%";
-      if (v < 0) fill.className = "minus";
-      track.append(fill);
-      track.title = "the bar is the number, of " + scale.most + (v < 0 ? "; red is below zero" : "");
-      grid.append(name, track, make("span", "value", v.toFixed(2) + (scale.most > 1 ? " of " + scale.most : "")));
-    });
-    out.push(grid);
-  }
+  if (Q) out.push(...inNumbers.parts(Q.parts, i));
   $("heard").textContent = Q ? (k ? "Kept: " : "Dropped: ") + Q.reason.at(i) : "";
   box.replaceChildren(close, ...out);
   box.hidden = false;

@@ -229,7 +229,7 @@ def _hidden(shown: Body) -> list[str]:
 
 
 def _columns(shown: Body, field: str, *, packed: str = "", lead: str = "", compared: bool = False) -> str:
-    """The documents, with `lead` before and the packed text after them, and beside them the field."""
+    """The packed text, the documents with `lead` before them, and beside them the field."""
     choices = {"all": "all text", "near": "what is kept, and around it", "kept": "only what is kept"}
     if compared:
         choices |= {
@@ -246,11 +246,11 @@ def _columns(shown: Body, field: str, *, packed: str = "", lead: str = "", compa
     find += '<span id="found" aria-live="polite"></span></label>'
     rest = '<p class="about fallback">The rest of the text appears when the script of this page has run.</p>'
     why = " and why it was kept or dropped" if packed else ""
-    return f"""<main><section class="documents" aria-labelledby="documents-title">{lead}
+    return f"""<main><section class="documents" aria-labelledby="documents-title">{packed}{lead}
 <div class="line"><h2 id="documents-title">Documents</h2><div class="line">{find}{view}</div></div>
 <p class="about" id="hint">Choose a passage to see its numbers{why}.
 <span class="keys">With the keyboard: Tab into the text, arrow keys to move, Enter to hold, Escape to let go.</span></p>
-<div id="docs">{shown.html}</div>{rest if shown.listed else ""}{packed}</section>
+<div id="docs">{shown.html}</div>{rest if shown.listed else ""}</section>
 <aside><p class="heard" id="heard" aria-live="polite"></p>
 <section class="card detail" id="detail" aria-label="Selected passage" hidden></section>
 {field}</aside></main>"""
@@ -270,7 +270,7 @@ def _how(view: PackView) -> str:
     )
 
 
-_SCRIPTS = ("unpack.js", "map.js", "tables.js", "whole.js", "listed.js", "page.js")
+_SCRIPTS = ("unpack.js", "map.js", "numbers.js", "tables.js", "headings.js", "whole.js", "listed.js", "page.js")
 """One function of them, in this order."""
 
 

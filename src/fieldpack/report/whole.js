@@ -5,6 +5,7 @@ function whole() {
   const segs = Array.from(document.querySelectorAll(".s")), docs = Array.from(document.querySelectorAll(".doc"));
   segs.forEach((s) => { s.setAttribute("role", "button"); s.tabIndex = -1; });
   tables(document.querySelectorAll(".body p"));
+  segs.forEach(headings);
   /* Long documents are folded: a body that is taller than the window shows its beginning until somebody opens it. */
   const unfolded = new WeakSet();
   function fold(doc) {

@@ -89,7 +89,8 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     add("GET", "/healthz", "health", service.health, schemas.HealthOut)
     add("GET", "/metrics", "metrics", service.prometheus, str, response_class=_PlainText)
     script = "text/javascript"
-    for path, media in (("/", "text/html"), ("/map.js", script), ("/page.js", script), ("/page.css", "text/css")):
+    scripts = {f"/{name}": script for name in (*_OF_REPORT, "page.js")}
+    for path, media in {"/": "text/html", "/page.css": "text/css", **scripts}.items():
         app.router.add_route(path, partial(page, path.strip("/") or "page.html", media), include_in_schema=False)
     app.router.add_route("/docs", _reference, include_in_schema=False)
 
@@ -136,11 +137,15 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     return Problem("not-found", "no such address; /openapi.json lists them all").response()
 
 
+_OF_REPORT = ("map.js", "numbers.js", "headings.js")
+"""Scripts of the report that the page draws with too."""
+
+
 @lru_cache(maxsize=8)
 def _asset(name: str) -> bytes:
-    """A file of the page; palette, type and map are those of the report, so that both look alike."""
+    """A file of the page; palette, type, map and numbers are those of the report, so that both look alike."""
     report = resources.files("fieldpack.report")
-    if name == "map.js":
+    if name in _OF_REPORT:
         return report.joinpath(name).read_bytes()
     raw = resources.files("fieldpack.server").joinpath(name).read_bytes()
     return report.joinpath("look.css").read_bytes() + raw if name == "page.css" else raw

@@ -14,7 +14,7 @@ from fieldpack.budget import TokenBudgetPlanner
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.errors import InputError, SettingsError
 from fieldpack.pipeline import ContextPacker, Index
-from fieldpack.report import pack_map
+from fieldpack.report import pack_map, passage_numbers
 from fieldpack.request import Pin, Scores, checked_documents
 from fieldpack.server import rerank, schemas
 from fieldpack.server.object_size import object_bytes
@@ -93,7 +93,10 @@ class Handlers:
             scores=_scores(request.scores),
             on_stage=on_stage,
         )
-        return result.to_dict() | ({"map": pack_map(result.view())} if request.map else {})
+        if not request.map:
+            return result.to_dict()
+        view = result.view()
+        return result.to_dict() | {"map": pack_map(view), "numbers": passage_numbers(view)}
 
     def rerank(self, request: rerank.RerankIn) -> dict[str, Any]:
         """Rank documents by the probability that they hold evidence for a query."""

@@ -10,7 +10,7 @@ const EXAMPLE = [
   ["moon.txt", "The Moon circles the Earth in 27.3 days, at a mean distance of 384,400 kilometres.\n\nThe same side always faces us, because tides in the Moon's own rock slowed its rotation long ago.\n\nThe friction of the tides lengthens our day by about two milliseconds a century, and the Moon recedes by 3.8 centimetres a year."],
 ];
 
-const state = { documents: [], number: 0, total: 1000, shown: "", result: null, spans: [], facts: [], chosen: -1, map: "", dots: null, other: null };
+const state = { documents: [], number: 0, total: 1000, shown: "", result: null, spans: [], facts: [], chosen: -1, map: "", dots: null, numbers: null, other: null };
 let timer = 0, running = null, turn = 0;
 
 function make(tag, text, kind) {
@@ -90,7 +90,7 @@ async function ask() {
     const other = versus(asked), second = other ? await post(other, running.signal) : null;
     if (mine !== turn) return;
     state.other = second;
-    if (view !== state.map) { state.map = view; drawField(answer.map); }
+    if (view !== state.map) { state.map = view; state.numbers = answer.numbers; drawField(answer.map); }
     show(answer, asked.documents);
   } catch (error) {
     if (mine === turn && error.name !== "AbortError") complain(error.message);
@@ -136,7 +136,8 @@ function complain(message) {
 
 function clear(message) {
   turn++;
-  Object.assign(state, { shown: "", result: null, spans: [], facts: [], chosen: -1, map: "", dots: null, other: null });
+  Object.assign(state, { shown: "", result: null, spans: [], facts: [], chosen: -1, map: "", dots: null, numbers: null, other: null });
+  $("why").replaceChildren(make("p", "Point at a passage, or go through them with the arrow keys."));
   $("field").hidden = true;
   complain("");
   document.body.classList.remove("has", "busy");
@@ -177,7 +178,8 @@ function show(result, documents) {
   state.spans.forEach((span, i) => {
     const kept = facts[i].kept, also = there && there[i];
     const kind = kept ? (there && !also ? "lit new" : "lit") : also ? "gone" : "dim";
-    span.className = "passage " + kind + (i === state.chosen ? " chosen" : "") + (coded(span.textContent) ? " code" : "");
+    span.className = "passage " + kind + (i === state.chosen ? " chosen" : "") + (coded(span.textContent) ? " code" : /^#{1,6} .*$/.test(span.textContent) ? " h" : "");
+    headings(span);
     span.setAttribute("aria-label", (kept ? "Kept: " : also ? "Kept by the other: " : "Dropped: ") + span.textContent);
   });
   lightField();
@@ -363,9 +365,24 @@ function explain(index) {
   if (!span) return;
   span.classList.add("chosen");
   span.tabIndex = 0;
-  $("why").className = "said";
   for (const { dot, range: [id, from, to] } of state.dots || []) dot.classList.toggle("on", id === s.doc_id && s.start >= from && s.end <= to);
-  $("why").textContent = (s.kept ? "Kept" : "Dropped") + ", " + s.tokens + " tokens\n" + s.reason.split("; ").join("\n");
+  $("why").replaceChildren(...reasons(s, index));
+}
+
+// One passage in numbers, as in the report: what became of it, why, and what its score is made of.
+function reasons(s, index) {
+  const numbers = state.numbers, [first, ...rest] = s.reason.split("; "), said = /^relevance/.test(first) ? rest : [first, ...rest];
+  const out = [make("div", s.kept ? "Kept" : "Dropped", "state " + (s.kept ? "in" : "out")), make("div", s.doc_id + ":" + s.start + "–" + s.end, "where")];
+  if (said.length) out.push(make("p", said.join("; "), "reason"));
+  const facts = [[$("query").value.trim() ? "relevance" : "salience", twoDigits(s.score)], ["tokens", s.tokens.toLocaleString("en")]];
+  if (!numbers || index >= numbers.columns.density.length) return [...out, inNumbers.facts(facts, numbers ? numbers.measures : {})];
+  const c = numbers.columns, basin = c.basin[index];
+  facts.push(["bits per token", c.density[index].toFixed(1)]);
+  if (c.unique) facts.push(["unique", c.unique[index].toFixed(2)]);
+  facts.push(["resonance", c.resonance[index].toFixed(2)], ["attraction", c.attraction[index].toFixed(2)]);
+  const about = make("div", "Basin ", "about");
+  about.append(make("span", basin < 0 ? "–" : String(basin + 1), "chip " + (basin < 0 ? "b-none" : "b" + (basin % 12))), " " + (basin < 0 ? "none" : numbers.names[basin] || ""));
+  return [...out, inNumbers.facts(facts, numbers.measures), about, ...inNumbers.words(numbers.words, index), ...inNumbers.parts(numbers.parts, index)];
 }
 
 // ---- the slider: finer where budgets are small ----

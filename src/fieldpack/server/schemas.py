@@ -134,7 +134,7 @@ class PackIn(PackerIn, AskIn):
     pins: Pins = []
     scores: Scores | None = None
     stream: Annotated[bool, Field(description="Answer with server-sent events: progress, then the result.")] = False
-    map: Annotated[bool, Field(description="Add the places of the paragraphs on a plane.")] = False
+    map: Annotated[bool, Field(description="Add what the page draws: a map, and numbers.")] = False
 
 
 def _no_token_ids(value: Any) -> Any:
@@ -225,6 +225,7 @@ class PackOut(BaseModel):
     notes: list[str]
     timings_ms: dict[str, float]
     map: dict[str, Any] | None = None
+    numbers: dict[str, Any] | None = None
 
 
 class PromptOut(BaseModel):
