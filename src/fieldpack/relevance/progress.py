@@ -23,7 +23,7 @@ from fieldpack.corpus.corpus import Unit, texts_of
 from fieldpack.relevance.forms import CAUSE
 from fieldpack.relevance.lines import BLOCK_ROWS
 from fieldpack.relevance.signals import Signals
-from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
+from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray, Segments
 from fieldpack.words import stem_of
 
 FEWEST, SHARE = 20, 0.15
@@ -42,19 +42,20 @@ _DATA = ("<", "{", "}", '"', "|")
 _LEAD = 4
 """Tokens of a line in which its first word is looked for: before it stand counters, times, marks."""
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]{2}")
-_TABLE, _CODE = KINDS.index("table"), KINDS.index("code")
+_TABLE, _CODE, _HEADING = (KINDS.index(kind) for kind in ("table", "code", "heading"))
 
 
 def behind_others(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray:
     """The log odds (n,) of the candidates' rows in a unit, those of lines of progress behind the other rows of their
     document. A question for such lines ("which packages ...", "all ...", "where is ...") is answered by them."""
     candidates, kinds = signals.candidates, signals.candidates.kinds(unit)
-    rows = np.flatnonzero((kinds != _TABLE) & (kinds != _CODE))
+    spans = candidates.corpus.sentences.spans if unit == "sentence" else candidates.corpus.paragraphs.spans
+    places = candidates.rows(unit)
+    rows = np.flatnonzero((kinds != _TABLE) & (kinds != _CODE) & _may_hold_progress(spans)[spans.doc[places]])
     intent = signals.query.intent
     if not len(rows) or intent.listing or intent.place or intent.definition:
         return logit
-    spans = candidates.corpus.sentences.spans if unit == "sentence" else candidates.corpus.paragraphs.spans
-    places = candidates.rows(unit)[rows]
+    places = places[rows]
     texts, document = texts_of(spans, candidates.corpus.documents, places), spans.doc[places]
     group = _outermost(_template_of_rows(texts, document), rows, candidates.context(unit))
     if group.max() < 0:
@@ -75,6 +76,12 @@ def behind_others(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray
     return out
 
 
+def _may_hold_progress(spans: Segments) -> BoolArray:
+    """(documents,) whether a document has enough rows for a template, and no headings, which outputs seldom have."""
+    heading = np.bincount(spans.doc, spans.kind == _HEADING)
+    return np.asarray((np.bincount(spans.doc) >= FEWEST) & (heading == 0), np.bool_)
+
+
 def _kept(names: Sequence[str]) -> re.Pattern[str]:
     """What keeps a line from being one of progress: an error, a name of the question ("May")."""
     return re.compile("|".join([CAUSE.pattern, *(rf"\b{re.escape(name)}\b" for name in names)]), re.M)
@@ -93,7 +100,7 @@ def rows_of_each(template: IntArray) -> list[IntArray]:
     """The lines of each template, by their numbers (n,)."""
     order = np.argsort(template, kind="stable")
     bounds = np.searchsorted(template[order], np.arange(int(template.max(initial=-1)) + 2))
-    return [order[a:b] for a, b in pairwise(bounds.tolist())]
+    return [order[a:b] for a, b in pairwise(bounds.tolist()) if b > a]
 
 
 def _particular(words: BoolArray, names: BoolArray) -> BoolArray:
