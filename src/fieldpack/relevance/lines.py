@@ -43,8 +43,9 @@ have little to do with each other."""
 SLOPE, OFFSET, UNSEEN, LEARNED = 10.0, -7.0, 3.0, 0.15
 """Log odds of a row: SLOPE x coverage + OFFSET - UNSEEN x the share of the query's words that occur nowhere + LEARNED x
 the learned scorer's."""
-FORM, DENIED, QUESTION = 2.0, 4.0, 1.0
-"""Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself."""
+FORM, DENIED, QUESTION, NAMED = 2.0, 4.0, 1.0, 0.6
+"""Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself; of a
+member of a record that holds a word of the query itself."""
 MOST_FORMS = 2048
 """Rows whose texts are read for their form: those that cover most."""
 _FALSE = frozenset(["no", "false", "off", "disabled", "none", "never", "inactive", "unavailable"])
@@ -118,7 +119,10 @@ class _Evidence:
             best[:, np.diff(candidates.offsets) == 0] = 0  # closing brackets and rules say nothing
         covered = np.asarray(terms.weight @ best / max(float(terms.weight.sum()), 1e-9), np.float32)
         odds = SLOPE * covered + OFFSET - UNSEEN * (1 - self.signals.query.known)
-        return np.asarray(odds + self._forms(covered) + DENIED * self._denied(), np.float32)
+        odds = odds + self._forms(covered) + DENIED * self._denied()
+        if self.unit == "sentence":
+            odds = odds + NAMED * (self._members & (terms.weight @ (terms.values >= 1) > 0))
+        return np.asarray(odds, np.float32)
 
     def _around(self, values: FloatArray) -> FloatArray:
         """(k, n) what the block around each sentence gives it."""
@@ -132,6 +136,14 @@ class _Evidence:
         share[context[inside]] = 0  # what others bring along needs no words of theirs
         out = np.maximum.reduceat(values, candidates.starts, axis=1)[:, group] * share
         return np.asarray(out, np.float32)
+
+    @cached_property
+    def _members(self) -> BoolArray:
+        """(n,) members of records, which share what names the record."""
+        candidates, group = self.signals.candidates, self.signals.candidates.group
+        table = candidates.corpus.sentences.spans.kind[candidates.sentences] == _TABLE
+        context = candidates.context("sentence")
+        return np.asarray(table & (context >= 0) & (group[np.maximum(context, 0)] == group), np.bool_)
 
     @cached_property
     def _sizes(self) -> IntArray:
