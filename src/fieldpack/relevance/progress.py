@@ -93,7 +93,7 @@ def rows_of_each(template: IntArray) -> list[IntArray]:
     """The lines of each template, by their numbers (n,)."""
     order = np.argsort(template, kind="stable")
     bounds = np.searchsorted(template[order], np.arange(int(template.max(initial=-1)) + 2))
-    return [order[a:b] for a, b in pairwise(bounds.tolist())]
+    return [order[a:b] for a, b in pairwise(bounds.tolist()) if b > a]
 
 
 def _particular(words: BoolArray, names: BoolArray) -> BoolArray:
