@@ -1,11 +1,14 @@
 """The contract of `fieldpack.tools.trim`, each part a property."""
 
 import asyncio
+import copy
 import csv
 import io
 import json
+import pickle
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -483,3 +486,10 @@ def test_json_of_which_only_keys_would_fit_goes_out_whole():
     value = {"x": [f"lorem ipsum order {i} " * 20 for i in range(60)]}
     t = trim(value, question="order 17", budget=100)
     assert t.output is value or any("lorem" in text for text in t.output["x"])
+
+
+def test_a_call_with_a_field_that_there_is_not_names_those_that_there_are():
+    with pytest.raises(InputError, match=r"no 'args'.*arguments"):
+        ToolCall("bash", args={"cmd": "make"})
+    call = ToolCall("bash", arguments={"cmd": "make"}, failed=True)
+    assert pickle.loads(pickle.dumps(call)) == copy.deepcopy(call) == call == replace(call)

@@ -105,6 +105,13 @@ class Problem(FrozenArrays):
         """That of the best eligible row: the unit of what covering words and reaching attractors is worth."""
         return float(sigmoid(self.logit[self.eligible].max(keepdims=True))[0]) if self.eligible.any() else 0.0
 
+    @property
+    def whole_cost(self) -> IntArray:
+        """(n,) tokens of each row with all that it needs."""
+        if self.context is None:
+            return self.cost
+        return self.cost + missing_contexts(self, np.zeros(len(self), np.bool_))
+
     def take(self, rows: IntArray) -> Problem:
         """The problem of some rows (ascending), numbered 0, 1, ..."""
         columns = ("logit", "cost", "header_tokens", "paragraph", "document", "pinned", "eligible", "is_heading")
@@ -122,6 +129,14 @@ class Problem(FrozenArrays):
 def _renumbered(context: IntArray, rows: IntArray) -> IntArray:
     """Contexts as places in `rows` (k,), ascending, which hold them all."""
     return np.where(context >= 0, np.searchsorted(rows, np.maximum(context, 0)), -1).astype(np.int64)
+
+
+def continues(problem: Problem, row: int, beside: int) -> bool:
+    """Whether what one row says goes on in the one beside it: both are of one paragraph, and not members of a record,
+    of which each says something else."""
+    is_row = problem.couplings.is_row if problem.couplings is not None else None
+    together = bool(problem.paragraph[row] == problem.paragraph[beside])
+    return together and (is_row is None or not (is_row[row] and is_row[beside]))
 
 
 def copies_of(problem: Problem, inside: BoolArray) -> BoolArray:

@@ -15,7 +15,7 @@ from fieldpack.arrays import mask_of, scatter, sigmoid
 from fieldpack.packing.enough import GUARD, Stop, rows_that_answer
 from fieldpack.packing.objective import COUPLED, SAME, CouplingCache, bound, objective_of
 from fieldpack.packing.order import TIE, first_of_best
-from fieldpack.packing.problem import MissingContexts, PackingSettings, Problem, with_contexts
+from fieldpack.packing.problem import MissingContexts, PackingSettings, Problem, continues, with_contexts
 from fieldpack.types import BoolArray, FloatArray, FrozenArrays, IntArray
 
 
@@ -176,7 +176,7 @@ class _Selection:
         self.document_begun[problem.document[row]] = True
         self.paragraph_begun[problem.paragraph[row]] = True
         self._cover(problem.max_similarity[:, row], problem.attraction[:, row])
-        beside = [k for k in (row - 1, row + 1) if self._same_paragraph(k, row)]
+        beside = [k for k in (row - 1, row + 1) if 0 <= k < len(self.free) and continues(problem, k, row)]
         self.beside_packed[beside] = True
         if self.cache is not None and len(self.chosen) <= COUPLED:
             if settings.chain:
@@ -188,10 +188,6 @@ class _Selection:
                     self._weigh(copies.rows)
         if beside:
             self._weigh(beside)
-
-    def _same_paragraph(self, k: int, row: int) -> bool:
-        paragraph = self.problem.paragraph
-        return 0 <= k < len(paragraph) and bool(paragraph[k] == paragraph[row])
 
     def _weigh(self, rows: list[int] | IntArray) -> None:
         settings = self.settings

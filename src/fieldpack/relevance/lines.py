@@ -49,8 +49,9 @@ SHARPNESS = 1.25
 outputs 13 % held the answer before, and .74 was said of them. With sharing alone (1 for SHARPNESS) it is .68 and .75,
 and the trimmed outputs have 4 % fewer tokens; with 1.25 .50 and .73, and 15 % fewer; with 1.5 .43 and .74, and 22 %
 fewer; all with the same evidence."""
-FORM, DENIED, QUESTION = 2.0, 4.0, 1.0
-"""Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself."""
+FORM, DENIED, QUESTION, NAMED = 2.0, 4.0, 1.0, 0.6
+"""Log odds of a row that has the form of an answer, that holds what the query denies, that is a question itself; of a
+member of a record that holds a word of the query itself."""
 MOST_FORMS = 2048
 """Rows whose texts are read for their form: those that cover most."""
 _FALSE = frozenset(["no", "false", "off", "disabled", "none", "never", "inactive", "unavailable"])
@@ -133,7 +134,10 @@ class _Evidence:
             best[:, np.diff(candidates.offsets) == 0] = 0  # closing brackets and rules say nothing
         covered = np.asarray(terms.weight @ best / max(float(terms.weight.sum()), 1e-9), np.float32)
         odds = SLOPE * covered + OFFSET - UNSEEN * (1 - self.signals.query.known)
-        return np.asarray(odds + self._forms(covered) + DENIED * self._denied(), np.float32)
+        odds = odds + self._forms(covered) + DENIED * self._denied()
+        if self.unit == "sentence":
+            odds = odds + NAMED * (self._members & (terms.weight @ (terms.values >= 1) > 0))
+        return np.asarray(odds, np.float32)
 
     def _around(self, values: FloatArray) -> FloatArray:
         """(k, n) what the block around each sentence gives it."""
@@ -165,6 +169,14 @@ class _Evidence:
         said = np.maximum.reduceat(values[:, fields[order]], starts, axis=1) * (RECORD * speaks)
         out[:, fields] = said[:, record]
         return out
+
+    @cached_property
+    def _members(self) -> BoolArray:
+        """(n,) members of records, which share what names the record."""
+        candidates, group = self.signals.candidates, self.signals.candidates.group
+        table = candidates.corpus.sentences.spans.kind[candidates.sentences] == _TABLE
+        context = candidates.context("sentence")
+        return np.asarray(table & (context >= 0) & (group[np.maximum(context, 0)] == group), np.bool_)
 
     @cached_property
     def _sizes(self) -> IntArray:

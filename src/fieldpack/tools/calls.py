@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from fieldpack.errors import InputError
 from fieldpack.relevance.intent import asks_why
 from fieldpack.relevance.stopwords import STOPWORDS
 from fieldpack.words import split
@@ -33,6 +34,15 @@ class ToolCall:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
     failed: bool | None = None
+
+    def __new__(cls, *_values: Any, **named: Any) -> Self:
+        """Raises InputError for a name that is no field: frameworks call the arguments by other names."""
+        if unknown := [name for name in named if name not in cls.__dataclass_fields__]:
+            raise InputError(
+                f"ToolCall has no {unknown[0]!r}; allowed: {', '.join(cls.__dataclass_fields__)}. What frameworks call "
+                "args or input is `arguments`; a call in their form goes in as it is, or through ToolCall.of"
+            )
+        return super().__new__(cls)
 
     @staticmethod
     def of(call: Any) -> ToolCall:

@@ -19,9 +19,9 @@ from fieldpack.tools.forms import PRINTED, form_of
 from fieldpack.tools.json_tree import Child, Pruned, Pruner
 from fieldpack.tools.notice import Counts, Lines, asks_for_a_count, notice_of, with_notice
 from fieldpack.tools.screen import Screened, screened
-from fieldpack.tools.worth import LIKELY, SURE, bias_of, lifted
+from fieldpack.tools.worth import LIKELY, SURE, behind_best, bias_of, lifted
 from fieldpack.tools.written import FormWriter, Ranges
-from fieldpack.types import Document
+from fieldpack.types import BoolArray, Document, FloatArray, Segments
 
 _ROUNDS = 10
 _COUNTED = 96_000
@@ -142,12 +142,14 @@ class _Cutter:
         request, clock = Request.checked(query, budget, pins), Clock(self.job.on_stage)
         corpus = self.packer.read((document,), request, clock)
         extras = Extras(bias=bias_of(self.job.question, document.text, corpus.rows))
-        if not any(lines for _, lines in self._worth):
-            return self.packer.pack_corpus(request, corpus, extras=extras, clock=clock)
         scored = self.packer.scored(request, corpus, extras=extras, clock=clock)
-        problem = replace(scored.problem, logit=lifted(scored.problem.logit, corpus.rows, self._worth))
-        relevance = replace(scored.relevance, logit=lifted(scored.relevance.logit, corpus.rows, self._worth))
+        fits = scored.problem.whole_cost <= budget
+        problem = replace(scored.problem, logit=self._weighed(scored.problem.logit, corpus.rows, fits))
+        relevance = replace(scored.relevance, logit=self._weighed(scored.relevance.logit, corpus.rows, fits))
         return observed(self.packer.choose(request, replace(scored, problem=problem, relevance=relevance), clock))
+
+    def _weighed(self, logit: FloatArray, rows: Segments, fits: BoolArray) -> FloatArray:
+        return behind_best(lifted(logit, rows, self._worth), rows, fits)
 
     def _fitted(self, result: Result, budget: int, limit: int) -> _Written:
         for _ in range(_ROUNDS):

@@ -10,9 +10,12 @@ import numpy.typing as npt
 
 from fieldpack.relevance.intent import names_like_stopwords
 from fieldpack.relevance.progress import rows_of_each, templates_of
-from fieldpack.types import FloatArray, IntArray, Segments
+from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray, Segments
 
 _NAMED, _RARE = np.float32(4.0), 0.2
+_FAR = np.float32(5.0)
+"""Log odds by which a row of a table is far behind the best one, and by which it is then lowered."""
+_TABLE = KINDS.index("table")
 _ALONE, _LEAST = 1e-6, 1e-9
 """Scores of lines that no word speaks for: of those of no template, which are read first, and of lines of progress."""
 SURE, LIKELY = (6.0, 0.5), (3.0, -1.0)
@@ -33,6 +36,17 @@ def bias_of(question: str, text: str, rows: Segments) -> FloatArray | None:
         if 0 < len(at) <= max(1, _RARE * len(rows)):
             bias[at] += _NAMED
     return bias if bias.any() else None
+
+
+def behind_best(logit: FloatArray, rows: Segments, fits: BoolArray) -> FloatArray:
+    """(n,) log odds, those of rows of tables far behind a likely row that fits (n,) lower: hundreds of rows of which
+    each is hardly probable would else count as much as the one that answers, and the budget be filled with them."""
+    best = float(logit.max(initial=-np.inf))
+    if best < 0 or not fits[logit == best].any():
+        return logit
+    far = (rows.kind == _TABLE) & (logit < best - _FAR)
+    far[rows.context[rows.context >= 0]] = False  # headers and keys are worth what they name
+    return np.where(far, logit - _FAR, logit).astype(np.float32)
 
 
 def without_progress(text: str, starts: IntArray, scores: Scores) -> Scores:
