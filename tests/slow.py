@@ -17,8 +17,10 @@ MOST = 0.25
 COSTLY = frozenset({
     "test_adapters_haystack.py", "test_adapters_haystack_tools.py", "test_adapters_llamaindex.py",
     "test_adapters_llamaindex_tools.py", "test_adapters_openai_agents.py", "test_attractors.py", "test_transformer.py",
+    "test_adapters_langchain.py", "test_adapters_langchain_agent.py", "test_adapters_langchain_tools.py",
+    "test_bench_gpu.py", "test_clients.py", "test_parallel_ray.py", "test_report_browser.py", "test_server_page.py",
 })  # fmt: skip
-"""What they import takes a second and more."""
+"""What they import or start (a cluster, a browser, a service) takes a second and more."""
 
 
 def key(file, nodeid):

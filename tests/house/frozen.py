@@ -2,6 +2,7 @@
 
 import ast
 
+from house.nodes import children
 from house.shape import FUNCTIONS, parameters
 
 
@@ -22,7 +23,7 @@ def writes(tree):
 
 
 def _functions(node, owner):
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, FUNCTIONS):
             yield owner, child
         yield from _functions(child, child if isinstance(child, ast.ClassDef) else owner)
@@ -30,12 +31,12 @@ def _functions(node, owner):
 
 def _own_nodes(function):
     """The statements and calls of a function; a function inside it sees its parameters too."""
-    todo = list(ast.iter_child_nodes(function))
+    todo = list(children(function))
     while todo:
         node = todo.pop()
         yield node
         if not (isinstance(function, ast.Module) and isinstance(node, FUNCTIONS)):
-            todo += ast.iter_child_nodes(node)
+            todo += children(node)
 
 
 def _is_frozen(owner):

@@ -2,6 +2,7 @@
 
 import ast
 
+from house.nodes import children, walk
 from house.shape import FUNCTIONS
 
 SERIALISERS = {"to_dict", "from_dict", "of", "save", "load", "asdict", "to_json", "from_json"}
@@ -11,7 +12,7 @@ def unread(tree):
     """`Class.field` of every field that nobody reads: neither others, nor a method of the class that others call."""
     classes = {}
     for module in tree.values():
-        for node in ast.walk(module):
+        for node in walk(module):
             if isinstance(node, ast.ClassDef) and node.name.endswith("Settings"):
                 classes[node.name] = node
     everywhere = _reads(tree.values(), classes)
@@ -45,5 +46,5 @@ def _reads(nodes, owners):
             continue
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             out.add((node.attr, inside))
-        todo += [(child, inside) for child in ast.iter_child_nodes(node)]
+        todo += [(child, inside) for child in children(node)]
     return out

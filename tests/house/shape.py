@@ -2,6 +2,8 @@
 
 import ast
 
+from house.nodes import children
+
 LIMITS = {"file lines": 300, "function lines": 40, "parameters": 7, "positional arguments": 5, "returned tuple": 2}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -11,7 +13,7 @@ def functions(module):
     todo = [("", module)]
     while todo:
         prefix, node = todo.pop()
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, (*FUNCTIONS, ast.ClassDef)):
                 name = f"{prefix}{child.name}"
                 if isinstance(child, FUNCTIONS):
@@ -41,13 +43,13 @@ def tuple_length(annotation):
 
 def own_calls(function):
     """The calls of a function or module, without those of functions inside it."""
-    todo = list(ast.iter_child_nodes(function))
+    todo = list(children(function))
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Call):
             yield node
         if not isinstance(node, FUNCTIONS):
-            todo += ast.iter_child_nodes(node)
+            todo += children(node)
 
 
 def measured(sources, tree):

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from house.nodes import parse, walk
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 PACKAGE = "fieldpack"
@@ -10,7 +12,7 @@ PACKAGE = "fieldpack"
 
 def parsed(sources):
     """{path: module} of {path: text}."""
-    return {path: ast.parse(text) for path, text in sources.items()}
+    return {path: parse(text) for path, text in sources.items()}
 
 
 def sources():
@@ -30,7 +32,7 @@ def imported_names(path, module):
     package = path.removesuffix("/__init__.py").removesuffix(".py").split("/")
     if not path.endswith("__init__.py"):
         package.pop()
-    for node in ast.walk(module):
+    for node in walk(module):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
