@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import fieldpack as fp
 from fieldpack.corpus.reading import of_rows, read_field
-from fieldpack.explored import _known
 from fieldpack.relevance.row_words import RowWords
 from fieldpack.relevance.salience import CARRIED, SALIENCE, TALK, cues, rank, salience
 from fieldpack.summary import key_points, optimizer, summary
@@ -227,12 +226,16 @@ def test_the_report_says_that_there_was_no_query() -> None:
     assert result.to_dict()["query"] is None
 
 
-def test_a_topic_that_is_parts_of_two_known_ones_is_known_and_one_apart_is_new():
-    old = np.eye(4, dtype=np.float32)[:3]
-    between = np.array([0.7, 0.714, 0, 0], np.float32)
-    apart = np.array([0.3, 0, 0.3, 0.905], np.float32)
-    assert _known(np.stack([between / np.linalg.norm(between), apart]), old).tolist() == [True, False]
-    assert _known(old, np.zeros((0, 4), np.float32)).tolist() == [False] * 3
+def test_a_topic_of_old_texts_is_known_and_one_of_new_texts_is_new():
+    old = [f"The kiln fires the glaze of pot {k} at a great heat." for k in range(12)]
+    old += [f"Bees of hive {k} gather nectar from clover and lime trees." for k in range(12)]
+    new = [f"The court heard appeal {k} and the judge ruled on the contract." for k in range(12)]
+    packer = fp.ContextPacker()
+    first = packer.explore([fp.Document(f"old{k}", text) for k, text in enumerate(old)])
+    every = [fp.Document(f"d{k}", text) for k, text in enumerate(old[::2] + new)]
+    topics = packer.explore(every, since=first.state).topics
+    assert {topic.new for topic in topics if {"kiln", "bees"} & set(topic.words)} == {False}
+    assert {topic.new for topic in topics if "court" in topic.words} == {True}
 
 
 def test_the_gist_of_a_folder_of_documentation_opens_neither_with_code_nor_with_questions(tmp_path) -> None:
