@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fieldpack.packing import fillers
 from fieldpack.relevance.same import same_texts, text_key
 from fieldpack.text.segment import segment
-from fieldpack.text.structure import source
+from fieldpack.text.structure import samples, source
+from fieldpack.text.structure.detect import format_of
 from fieldpack.types import Document
 from fieldpack.words import is_symbol, words_of
 
@@ -99,3 +100,31 @@ SOURCES = st.lists(
 @given(SOURCES.filter(lambda text: not text.endswith("\\")))
 def test_statements_of_python_begin_where_the_plain_pattern_says(text: str) -> None:
     assert list(source._python_starts(text, 0, len(text))) == list(starts_as_written(text))
+
+
+ONE_LINE = st.lists(
+    st.sampled_from(
+        [
+            *"ab .#`<{[@~|:=(",
+            "def f",
+            "class A",
+            "LS(1)",
+            ".. ",
+            "::",
+            ":ref:`",
+            "----",
+            "....",
+            "== ",
+            "-|",
+            "link:",
+            '"a"',
+        ]
+    ),
+    max_size=10,
+).map("".join)
+
+
+@given(ONE_LINE)
+def test_a_line_without_signs_passes_no_test(text: str) -> None:
+    passed = [kind for kind, test in samples.TESTS.items() if samples.FEWEST_LINES.get(kind, 1) <= 1 and test(text)]
+    assert format_of(text) == (passed[0] if passed and text.strip() else "plain")

@@ -54,6 +54,8 @@ def converted(path: str, data: bytes | str, options: ReadOptions) -> Converted:
 
 def _as_unicode(document: Document) -> Document:
     """The document itself, or a copy without lone surrogates, which JSON can hold and no encoding can write."""
+    if document.text.isascii() and document.id.isascii() and document.title.isascii():
+        return document
     values = {"id": document.id, "text": document.text, "title": document.title}
     mended = {k: v if v.isascii() else _LONE.sub("\ufffd", v) for k, v in values.items()}
     return (

@@ -17,16 +17,14 @@ tags is read in the time of any other of its size; for the libraries see `html_s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fieldpack.files.html_regions import survey
-from fieldpack.files.html_scan import Token, tokens
+from fieldpack.files.html_scan import Token, collapsed, tokens
 from fieldpack.files.html_write import Writer
 
 _KEPT = 2_000_000  # characters
-_SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
 @dataclass(frozen=True)
@@ -81,4 +79,4 @@ def _rendered(page: Iterable[Token], writer: Writer) -> tuple[str, str]:
         elif in_title and not token.name:
             title.append(token.body)
         writer.token(token)
-    return _SPACES.sub(" ", "".join(title)).strip(), writer.text()
+    return collapsed("".join(title)).strip(), writer.text()

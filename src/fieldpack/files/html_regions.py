@@ -80,11 +80,15 @@ class _Survey:
         if not token.name:
             self._text(token)
             return
-        self._follow_mains(token)
+        if self.mains:
+            self._follow_mains(token)
         if self.chrome is not None and self.chrome.region.soft and _holds_main(token):
             self.chrome = None  # a part that holds the main text or the page's heading is not left out
-        self.hidden, used = self._follow(self.hidden, token)
-        self.chrome, _ = self._follow(self.chrome, token)
+        used = False
+        if self.hidden is not None:
+            self.hidden, used = self._follow(self.hidden, token)
+        if self.chrome is not None:
+            self.chrome, _ = self._follow(self.chrome, token)
         if not (used or token.closing or token.name in VOID):
             self._start(token)
 
@@ -124,10 +128,8 @@ class _Survey:
                 self.sorts[key] = sort
         return sort
 
-    def _follow(self, part: _Open | None, token: Token) -> tuple[_Open | None, bool]:
+    def _follow(self, part: _Open, token: Token) -> tuple[_Open | None, bool]:
         """The part if it is still open after this tag, and whether the tag belongs to it."""
-        if part is None:
-            return None, False
         name, closing = token.name, token.closing
         if _ended_by_sibling(part, token):
             self._close(part, token.start)

@@ -6,11 +6,10 @@ import re
 
 from fieldpack.files.html_lists import OpenList, open_list, whole_number
 from fieldpack.files.html_regions import Layout
-from fieldpack.files.html_scan import Token, attributes, names
+from fieldpack.files.html_scan import Token, attributes, collapsed, names
 from fieldpack.files.html_table import Filling, Table
 from fieldpack.files.html_tags import BLOCKS, HEADINGS, is_code
 
-_SPACES = re.compile(r"[ \t\r\n\f]+")
 _TICKS = re.compile("`{3,}")
 _CODE_BLOCKS = frozenset(("pre", "xmp", "listing", "plaintext"))
 _TIGHT = frozenset(("li", "tr", "dt", "dd"))  # follow one another without a blank line
@@ -57,7 +56,7 @@ class Writer:
 
     def token(self, token: Token) -> None:
         """Takes the next tag or text, if it lies in the main part and not in a part to leave out."""
-        if not self._visible(token.start):
+        if not (self._shown if self._edge > token.start else self._visible(token.start)):
             return
         if not token.name:
             self._text(token.body)
@@ -67,8 +66,6 @@ class Writer:
             self._start(token)
 
     def _visible(self, at: int) -> bool:
-        if self._edge > at:
-            return self._shown
         left_out, main = self._layout.left_out, self._layout.main
         while self._skip < len(left_out) and left_out[self._skip].end <= at:
             self._skip += 1
@@ -92,7 +89,7 @@ class Writer:
             if piece:
                 self._line.append(piece)
             return
-        piece = _SPACES.sub(" ", body)
+        piece = collapsed(body)
         if piece and piece != " ":
             self._after_link = False
         self._line.append(piece)
@@ -206,7 +203,7 @@ class Writer:
         if self._code_name and raw.strip():
             lines = self._fenced(raw)
         else:
-            lines = [line for part in raw.split("\n") if (line := _SPACES.sub(" ", part).strip())]
+            lines = [] if raw.isspace() else [line for part in raw.split("\n") if (line := collapsed(part).strip())]
             lines = [" ".join(lines)] if self._prefix.startswith("#") else lines
         if lines:
             self._write(lines)

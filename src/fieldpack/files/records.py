@@ -95,9 +95,17 @@ def _has_text(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, Mapping) and any(key in value for key in TEXT_KEYS))
 
 
+def _first_key(value: Mapping[str, Any], keys: tuple[str, ...], kinds: type | tuple[type, ...] = str) -> str | None:
+    """The first of the keys under which a record has a value of some kinds."""
+    for key in keys:
+        if isinstance(value.get(key), kinds):
+            return key
+    return None
+
+
 def _empty_key(value: Any) -> str | None:
     """The key of a record whose text is null."""
-    if not isinstance(value, Mapping) or any(isinstance(value.get(key), str) for key in TEXT_KEYS):
+    if not isinstance(value, dict) or _first_key(value, TEXT_KEYS) is not None:
         return None
     return next((key for key in TEXT_KEYS if key in value and value[key] is None), None)
 
@@ -109,20 +117,21 @@ def _empty(place: str, key: str) -> str:
 def _document(path: str, value: Any, number: int, place: str) -> Document:
     if isinstance(value, str):
         value = {"text": value}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise InputError(
             f"{path} {place} {number}: found {type(value).__name__}; allowed: an object with a text, or a string"
         )
-    key = next((k for k in TEXT_KEYS if isinstance(value.get(k), str)), None)
+    key = _first_key(value, TEXT_KEYS)
     if key is None:
         keys = ", ".join(list(value)[:8]) or "none"
         raise InputError(f"{path} {place} {number}: no text (keys found: {keys}; allowed: {', '.join(TEXT_KEYS)})")
-    title_key = next((k for k in _TITLE_KEYS if isinstance(value.get(k), str)), None)
-    id_key = next((k for k in _ID_KEYS if isinstance(value.get(k), str | int)), None)
+    title_key = _first_key(value, _TITLE_KEYS)
+    id_key = _first_key(value, _ID_KEYS, (str, int))
     rest = {k: v for k, v in value.items() if k not in (key, title_key, id_key)}
+    rest["path"], rest[place] = path, number
     return Document(
         str(value[id_key]) if id_key is not None else f"{path}#{number}",
         value[key],
         value[title_key] if title_key is not None else "",
-        {**rest, "path": path, place: number},
+        rest,
     )

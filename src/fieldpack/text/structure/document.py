@@ -57,6 +57,7 @@ _ANYWHERE: dict[str, tuple[Handler, ...]] = {
     "asciidoc": (headings.underlined, chunks.read_chunk, headings.alone, lists.hanging),
 }
 """What may begin with any character, by dialect."""
+_ALONE: tuple[Handler, ...] = (chunks.read_chunk,)
 
 
 class BlockReader(DocumentReader):
@@ -96,9 +97,10 @@ class BlockReader(DocumentReader):
         return first in "#=_>$.!" and markup.opens(self, k)
 
     def _block(self, i: int, j: int) -> int:
-        if tables.opens_pipe_table(self, i, j):
+        alone = j - i == 1  # what takes lines below it cannot begin here
+        if not alone and tables.opens_pipe_table(self, i, j):
             return tables.pipe_table(self, i, j)
-        if self.lines.gap[i]:
+        if self.lines.gap[i] and not alone:
             k = boilerplate.contents(self, i, j)
             if k > i:
                 return k
@@ -110,7 +112,7 @@ class BlockReader(DocumentReader):
             k = handler(self, i, j)
             if k > i:
                 return k
-        for handler in _ANYWHERE[self.dialect]:
+        for handler in _ALONE if alone else _ANYWHERE[self.dialect]:
             k = handler(self, i, j)
             if k > i:
                 return k
