@@ -15,10 +15,11 @@ LIST = Path(__file__).with_name("slow.txt")
 MOST = 0.25
 """Seconds that all cases of a test function may take together."""
 COSTLY = frozenset({
-    "test_adapters_haystack.py", "test_adapters_haystack_tools.py", "test_adapters_llamaindex.py",
-    "test_adapters_llamaindex_tools.py", "test_adapters_openai_agents.py", "test_attractors.py", "test_transformer.py",
-    "test_adapters_langchain.py", "test_adapters_langchain_agent.py", "test_adapters_langchain_tools.py",
-    "test_bench_gpu.py", "test_clients.py", "test_parallel_ray.py", "test_report_browser.py", "test_server_page.py",
+    "test_adapters_haystack.py", "test_adapters_haystack_tools.py", "test_adapters_langchain.py",
+    "test_adapters_langchain_agent.py", "test_adapters_langchain_tools.py", "test_adapters_llamaindex.py",
+    "test_adapters_llamaindex_tools.py", "test_adapters_openai_agents.py", "test_adapters_pydantic_ai.py",
+    "test_attractors.py", "test_bench_gpu.py", "test_clients.py", "test_parallel_ray.py", "test_report_browser.py",
+    "test_server_page.py", "test_transformer.py",
 })  # fmt: skip
 """What they import or start (a cluster, a browser, a service) takes a second and more."""
 

@@ -33,15 +33,22 @@ def imported(path):
     return out
 
 
-DEFINED = {path: defined(path) for path in sorted(TESTS.glob("*.py"))}
-FAST = [path for path in DEFINED if path.name.startswith("test_") and not slow.left_out(path)]
+FILES = sorted(TESTS.glob("*.py"))
+
+
+@functools.cache
+def in_fast():
+    """The parts of the package that the files of the fast part import."""
+    fast = [path for path in FILES if path.name.startswith("test_") and not slow.left_out(path)]
+    return set().union(*map(imported, fast))
 
 
 def test_every_test_in_the_list_is_there():
-    everywhere = set().union(*DEFINED.values())  # what a class inherits stands in another file
+    names = {path: defined(path) for path in FILES}
+    everywhere = set().union(*names.values())  # what a class inherits stands in another file
     for entry in slow.listed():
         file, owner, *name = entry.split("::")
-        there = owner in DEFINED[TESTS / file] and everywhere.issuperset(name)
+        there = owner in names[TESTS / file] and everywhere.issuperset(name)
         assert there, f"{entry}: take it out of slow.txt, or write the list anew (slow.py)"
 
 
@@ -49,12 +56,9 @@ def test_the_fast_part_is_marked(request):
     assert request.node.get_closest_marker("fast")
 
 
-IN_FAST = set().union(*map(imported, FAST))
-
-
 @pytest.mark.parametrize("part", sorted(p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()))
 def test_the_fast_part_tries_every_part_of_the_package(part):
-    assert part in IN_FAST
+    assert part in in_fast()
 
 
 def test_what_a_function_takes_is_the_sum_of_its_cases(tmp_path):

@@ -164,22 +164,18 @@ def _says_little(corpus: Corpus) -> BoolArray:
     """(n,) rows that come last, but for their place: headings, and rows of a few words, which get any value by chance.
     (Lines that lead in to what follows them are not among these: on folders of documentation that cost 3 points.)"""
     heading = corpus.rows.kind == KINDS.index("heading")
-    last = (corpus.level.lengths <= _SHORT) | heading | _asks(corpus) | _code_among_prose(corpus)
-    return np.asarray(last, np.bool_)
+    return np.asarray((corpus.level.lengths <= _SHORT) | heading | _beside_prose(corpus), np.bool_)
 
 
-def _asks(corpus: Corpus) -> BoolArray:
-    """(n,) rows that end in a question: what answers it is another row."""
-    return np.array([t.rstrip()[-1:] in _QUESTION for t in corpus.rows.texts(corpus.documents)], np.bool_)
-
-
-def _code_among_prose(corpus: Corpus) -> BoolArray:
-    """(n,) code of several texts that are mostly prose, such as a folder of documentation: what the folder is about
-    stands in its sentences."""
-    code = corpus.rows.kind == KINDS.index("code")
-    tokens = corpus.rows.tokens
-    prose = 2 * int(tokens[code].sum()) < int(tokens.sum()) and len(corpus.sequence) and _texts(corpus)[-1] > 0
-    return np.asarray(code & bool(prose), np.bool_)
+def _beside_prose(corpus: Corpus) -> BoolArray:
+    """(n,) code and questions of several texts that are mostly prose, such as a folder of documentation: what they are
+    about stands in the other sentences. In a talk, and in a single text, all rows count as they are."""
+    code, tokens = corpus.rows.kind == KINDS.index("code"), corpus.rows.tokens
+    several = len(corpus.sequence) > 0 and _texts(corpus)[-1] > 0 and not is_talk(corpus.documents)
+    if not several or 2 * int(tokens[code].sum()) >= int(tokens.sum()):
+        return np.zeros(len(tokens), np.bool_)
+    asks = [text.rstrip()[-1:] in _QUESTION for text in corpus.rows.texts(corpus.documents)]
+    return np.asarray(code | np.array(asks, np.bool_), np.bool_)
 
 
 def _affinity_to_own(corpus: Corpus, reading: Reading, vectors: FloatArray) -> FloatArray:
