@@ -20,8 +20,8 @@ KNOWN, SAME_TOPIC, SAME_PASSAGE = 0.66, 0.6, 0.8
 """KNOWN: how near the paragraphs of a topic are to the attractors of an earlier look, as a share of how near they are
 to their own; a topic of more is known. Halves of agnews and of 12 intents of clinc150, one label left out of the first:
 all 14 topics of that label are found, 10 % of the 100 others are called new. By the cosine of the two nearest
-attractors (.6) it is 13 of 14 and 18 %, by the span of three (.65) 14 and 12 %. SAME_TOPIC: that cosine, for topics that
-faded, of which no paragraphs are left. SAME_PASSAGE: the cosine from which a paragraph is about an attractor."""
+attractors (.6) it is 13 of 14 and 18 %, by the span of three (.65) 14 and 12 %. SAME_TOPIC: that cosine, for topics
+that faded, of which no paragraphs are left. SAME_PASSAGE: the cosine from which a paragraph is about an attractor."""
 
 
 @dataclass(frozen=True, eq=False)
