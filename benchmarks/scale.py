@@ -280,7 +280,7 @@ def vectors_step(folder: Path, rows: int) -> dict[str, Any]:
 STEPS = {
     "text": (text_step, (1_000, 10_000, 100_000, 1_000_000)),
     "floor": (floor_step, (20_000,)),
-    "index": (index_step, (1_000, 10_000, 100_000)),
+    "index": (index_step, (1_000, 10_000, 100_000, 1_000_000)),
     "vectors": (vectors_step, (1_000, 10_000, 100_000, 1_000_000)),
     "stream": (stream_step, (1_000, 10_000, 100_000, 1_000_000)),
 }
