@@ -89,7 +89,8 @@ def mended(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name(document: Any, number: int) -> str:
-    return f"doc-{number}" if isinstance(document, str) else f"{document['id'][:1900]} {number}"
+    own = None if isinstance(document, str) else document.get("id")
+    return f"{own[:1900]} {number}" if own else f"doc-{number}"
 
 
 def _with_pins(body: dict[str, Any], names: list[str]) -> dict[str, Any]:
