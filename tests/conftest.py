@@ -7,6 +7,7 @@ examples set `HYPOTHESIS_PROFILE=explore`; an example that fails goes into the t
 import importlib.util
 import os
 
+import browser
 import pytest
 import slow
 from hypothesis import settings
@@ -77,3 +78,12 @@ def pytest_ignore_collect(collection_path, config):
     if config.option.markexpr == "fast" and name.startswith("test_") and slow.left_out(collection_path):
         return True
     return None
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    """A tab of a browser, one for the tests of a file."""
+    if browser.found() is None:
+        pytest.skip("no Chromium")
+    with browser.Browser(tmp_path_factory.mktemp("profile")) as b:
+        yield b

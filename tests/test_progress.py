@@ -6,30 +6,11 @@ import random
 
 import numpy as np
 import pytest
+from invented import NAMES
 
 from fieldpack import ContextPacker
 from fieldpack.relevance.progress import templates_of
 from fieldpack.tools import trim
-
-NAMES = [
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "flint",
-    "grove",
-    "haven",
-    "indigo",
-    "jasper",
-    "krill",
-    "lumen",
-    "maple",
-    "north",
-    "otter",
-    "pearl",
-    "quartz",
-]
 
 
 def named(drawn):

@@ -92,14 +92,6 @@ def pages(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    if browser.found() is None:
-        pytest.skip("no Chromium")
-    with browser.Browser(tmp_path_factory.mktemp("profile")) as b:
-        yield b
-
-
 def opened(tab, pages, name, width=1400, height=900, theme="light"):
     looks.themed(tab, theme)
     tab.open((pages / f"{name}.html").as_uri(), width=width, height=height)

@@ -29,14 +29,6 @@ def service():
         yield url
 
 
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    if browser.found() is None:
-        pytest.skip("no Chromium")
-    with browser.Browser(tmp_path_factory.mktemp("profile")) as b:
-        yield b
-
-
 @pytest.fixture
 def b(tab):
     """The tab, as if nothing had been loaded in it."""

@@ -7,6 +7,7 @@ import json
 import random
 
 import pytest
+from invented import NAMES
 
 from fieldpack.tools import trim
 
@@ -33,23 +34,7 @@ KEYS = [
     "energy_label",
     "discount",
 ]
-WORDS = [
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "flint",
-    "grove",
-    "haven",
-    "indigo",
-    "jasper",
-    "krill",
-    "lumen",
-    "maple",
-    "north",
-    "otter",
-]
+WORDS = NAMES[:15]
 
 
 def products():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import fieldpack as fp
 from fieldpack.corpus.reading import of_rows, read_field
 from fieldpack.relevance.row_words import RowWords
-from fieldpack.relevance.salience import CARRIED, SALIENCE, TALK, cues, rank, salience
+from fieldpack.relevance.salience import CARRIED, SALIENCE, TALK, cues, names, rank, salience
 from fieldpack.summary import key_points, optimizer, summary
 
 TIDES = (
@@ -162,7 +162,7 @@ def test_numbers_names_and_definitions_are_found() -> None:
     found = cues(RowWords.from_corpus(corpus), corpus)
     assert found["definitions"].argmax() == 0
     assert found["numbers"].argmax() in (1, 3) and found["numbers"][[0, 2]].max() == 0
-    assert found["names"].tolist() == [0, 0, 2, 0]
+    assert names(corpus).tolist() == [0, 0, 2, 0]
 
 
 def test_a_turn_of_a_talk_counts_for_its_rare_words_and_names() -> None:

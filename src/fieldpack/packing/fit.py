@@ -163,16 +163,17 @@ def fit(problem: Problem, packing: Packing, rows: IntArray, writer: Writer, budg
 
 def _with_closed_fences(fitted: Fitted, writer: Writer, budget: int) -> Fitted:
     """With the lines that close packed code, where they fit."""
-    more = closing_fences(writer.documents, writer.segments, fitted.inside)
-    inside = fitted.inside | mask_of(more, len(fitted.inside))
-    if not len(more) or writer.layout.order != "source":
+    if writer.layout.order != "source":
         return fitted
+    more = closing_fences(writer.documents, writer.segments, fitted.inside)
+    if not len(more):
+        return fitted
+    closing = mask_of(more, len(fitted.inside))
+    inside = fitted.inside | closing
     text = writer.write(np.flatnonzero(inside))
-    return (
-        fitted
-        if text.tokens > budget
-        else replace(fitted, inside=inside, text=text, brought=fitted.brought | (inside & ~fitted.inside))
-    )
+    if text.tokens > budget:
+        return fitted
+    return replace(fitted, inside=inside, text=text, brought=fitted.brought | closing)
 
 
 @dataclass(eq=False)

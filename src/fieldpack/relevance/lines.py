@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 
 from fieldpack.arrays import sigmoid
-from fieldpack.corpus.corpus import Corpus, Unit, texts_of
+from fieldpack.corpus.corpus import Corpus, Unit
 from fieldpack.relevance.features import with_contexts
 from fieldpack.relevance.forms import CAUSE, DEFINITION, PLACE
 from fieldpack.relevance.line_words import DENIALS, LineWords
@@ -162,7 +162,7 @@ class _Evidence:
         if not len(fields):
             return out
         opening, record = np.unique(context[fields], return_inverse=True)
-        _, alike, times = np.unique(self._texts(opening), return_inverse=True, return_counts=True)
+        _, alike, times = np.unique(candidates.texts(opening, self.unit), return_inverse=True, return_counts=True)
         speaks = (times[alike] > 1) & (np.bincount(record) <= RECORD_ROWS)
         order = np.argsort(record, kind="stable")
         starts = np.searchsorted(record[order], np.arange(len(opening)))
@@ -197,16 +197,10 @@ class _Evidence:
         if not patterns and not intent.question:
             return out
         rows = np.sort(np.argsort(-covered, kind="stable")[:MOST_FORMS])
-        for row, text in zip(rows.tolist(), self._texts(rows), strict=True):
+        for row, text in zip(rows.tolist(), self.signals.candidates.texts(rows, self.unit), strict=True):
             fitting = sum(pattern.search(text) is not None for pattern in patterns)
             out[row] = FORM * covered[row] * fitting - QUESTION * (intent.question and text.endswith("?"))
         return out
-
-    def _texts(self, rows: IntArray) -> list[str]:
-        candidates = self.signals.candidates
-        if self.unit == "sentence":
-            return candidates.texts(rows)
-        return texts_of(candidates.corpus.paragraphs.spans, candidates.corpus.documents, candidates.paragraphs[rows])
 
     def _denied(self) -> FloatArray:
         """(n,) in [-1, 1]: -1 for rows that hold what the query denies, without a denial of their own. Where the header

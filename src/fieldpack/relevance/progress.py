@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from fieldpack.arrays import sorted_unique
-from fieldpack.corpus.corpus import Unit, texts_of
+from fieldpack.corpus.corpus import Unit
 from fieldpack.relevance.forms import CAUSE
 from fieldpack.relevance.lines import BLOCK_ROWS
 from fieldpack.relevance.signals import Signals
@@ -49,14 +49,13 @@ def behind_others(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray
     """The log odds (n,) of the candidates' rows in a unit, those of lines of progress behind the other rows of their
     document. A question for such lines ("which packages ...", "all ...", "where is ...") is answered by them."""
     candidates, kinds = signals.candidates, signals.candidates.kinds(unit)
-    spans = candidates.corpus.sentences.spans if unit == "sentence" else candidates.corpus.paragraphs.spans
-    places = candidates.rows(unit)
-    rows = np.flatnonzero((kinds != _TABLE) & (kinds != _CODE) & _may_hold_progress(spans)[spans.doc[places]])
+    spans = candidates.spans(unit)
+    document = spans.doc[candidates.rows(unit)]
+    rows = np.flatnonzero((kinds != _TABLE) & (kinds != _CODE) & _may_hold_progress(spans)[document])
     intent = signals.query.intent
     if not len(rows) or intent.listing or intent.place or intent.definition:
         return logit
-    places = places[rows]
-    texts, document = texts_of(spans, candidates.corpus.documents, places), spans.doc[places]
+    texts, document = candidates.texts(rows, unit), document[rows]
     group = _outermost(_template_of_rows(texts, document), rows, candidates.context(unit))
     if group.max() < 0:
         return logit

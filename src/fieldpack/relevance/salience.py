@@ -130,16 +130,14 @@ def _evidence(corpus: Corpus, reading: Reading) -> dict[str, FloatArray]:
     }
     last = 1e3 * _says_little(corpus)
     out = {n: np.asarray(v - last, np.float32) for n, v in columns.items()}
-    hints = cues(words, corpus)
-    return {"opening": -_place_in_text(corpus), **out, **{n: hints[n] for n in ("numbers", "definitions")}}
+    return {"opening": -_place_in_text(corpus), **out, **cues(words, corpus)}
 
 
 def _of_talk(corpus: Corpus) -> dict[str, FloatArray]:
     """The same of the turns of a talk, by the names of TALK."""
     words = RowWords.from_corpus(corpus)
     information = np.asarray(_information(words) - 1e3 * _says_little(corpus), np.float32)
-    evidence = {"information": information, **cues(words, corpus)}
-    return {name: evidence[name] for name in TALK}
+    return {"information": information, "names": names(corpus), "numbers": cues(words, corpus)["numbers"]}
 
 
 def _information(words: RowWords) -> FloatArray:
@@ -150,14 +148,18 @@ def _information(words: RowWords) -> FloatArray:
 
 
 def cues(words: RowWords, corpus: Corpus) -> dict[str, FloatArray]:
-    """Numbers, definitions and names (n,), counted; numbers for each word of a row, none in code. words: theirs."""
+    """Numbers and definitions (n,), counted; numbers for each word of a row, none in code. words: theirs."""
     rows, vocabulary = corpus.rows, corpus.vocabulary
     numbers = words.total(vocabulary.holds_digit[words.word]) / np.maximum(corpus.level.lengths, 1)
     return {
         "numbers": numbers * (rows.kind != KINDS.index("code")),
         "definitions": words.total(words_among(corpus, _SAYS_WHAT)[words.word]),
-        "names": np.array([len(_NAME.findall(text)) for text in rows.texts(corpus.documents)], np.float32),
     }
+
+
+def names(corpus: Corpus) -> FloatArray:
+    """(n,) how many words of each row have a capital and open no sentence."""
+    return np.array([len(_NAME.findall(text)) for text in corpus.rows.texts(corpus.documents)], np.float32)
 
 
 def _says_little(corpus: Corpus) -> BoolArray:

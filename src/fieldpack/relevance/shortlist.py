@@ -38,7 +38,7 @@ class Candidates:
 
     def context(self, unit: Unit) -> IntArray:
         """(n,) or (g,): the candidate that must be packed with each, -1 where there is none, or none among them."""
-        rows, spans = self.rows(unit), _spans(self.corpus, unit)
+        rows, spans = self.rows(unit), self.spans(unit)
         context = spans.context[rows]
         if self.all:
             return context
@@ -56,7 +56,11 @@ class Candidates:
 
     def kinds(self, unit: Unit) -> IntArray:
         """(n,) or (g,): the kind of each, as a place in KINDS."""
-        return np.asarray(_spans(self.corpus, unit).kind[self.rows(unit)])
+        return np.asarray(self.spans(unit).kind[self.rows(unit)])
+
+    def spans(self, unit: Unit) -> Segments:
+        """All rows of the corpus in a unit."""
+        return self.corpus.sentences.spans if unit == "sentence" else self.corpus.paragraphs.spans
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -73,14 +77,10 @@ class Candidates:
         plain = offsets - names[offsets]
         return (plain[1:] - plain[:-1]).astype(np.float32)
 
-    def texts(self, positions: IntArray | None = None) -> list[str]:
-        """The verbatim text of each sentence, or of those at some positions."""
-        rows = self.sentences if positions is None else self.sentences[positions]
-        return texts_of(self.corpus.sentences.spans, self.corpus.documents, rows)
-
-
-def _spans(corpus: Corpus, unit: Unit) -> Segments:
-    return corpus.sentences.spans if unit == "sentence" else corpus.paragraphs.spans
+    def texts(self, positions: IntArray | None = None, unit: Unit = "sentence") -> list[str]:
+        """The verbatim text of each row of a unit, or of those at some positions."""
+        rows = self.rows(unit)
+        return texts_of(self.spans(unit), self.corpus.documents, rows if positions is None else rows[positions])
 
 
 def all_candidates(corpus: Corpus) -> Candidates:
