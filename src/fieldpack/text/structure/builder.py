@@ -141,12 +141,12 @@ class Builder:
         if end - start <= self.line_chars:
             return self.atom(start, end, kind, context=context, row=number)
         first = -1
-        for low, high in self._pieces(start, end):
+        for low, high in self.pieces(start, end):
             at = self.atom(low, high, kind, context=context if first < 0 else first, row=number)
             first = at if first < 0 else first
         return first
 
-    def _pieces(self, start: int, end: int) -> list[Span]:
+    def pieces(self, start: int, end: int) -> list[Span]:
         """A long line as pieces of some sentences each; of a value in quotes or tags the first sentence alone, for the
         others go with it."""
         spans = cut_prose(self.text, start, end, self.line_chars)
@@ -240,6 +240,11 @@ class Builder:
         """Takes back all atoms from number `atoms` on."""
         del self._atoms[atoms * ATOM_WIDTH :]
         self.count = atoms
+
+    def undo(self, atoms: int) -> None:
+        """Takes back the innermost block and all blocks in it, and all atoms from number `atoms` on."""
+        self.drop(atoms)
+        del self._blocks[self._stack.pop() * BLOCK_WIDTH :]
 
     def lead(self, start: int, *, always: bool = False, strict: bool = False) -> int:
         """The atom that announces a list, a table or code at `start`; `owner` when none does.

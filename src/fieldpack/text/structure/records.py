@@ -9,26 +9,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fieldpack.text.structure.builder import LINE_CHARS, Builder
+from fieldpack.text.cuts import trim
+from fieldpack.text.structure.builder import Builder
+from fieldpack.text.structure.json_arrays import SMALL, UNIT_CHARS, read_arrays
+from fieldpack.text.structure.json_marks import DEEPEST
 from fieldpack.text.structure.lines import read_lines
 from fieldpack.text.structure.model import ATOMIC, KEY, MARK, TABLE, UNIT
-from fieldpack.text.structure.record_runs import FEWEST, INNER, SMALL, Run, end_of_run, small_records
 
-UNIT_CHARS = 1600
-"""Characters up to which an object is one paragraph."""
-DEEPEST = 64
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
 _COMMA = r"(?:\s*+,)?+"  # belongs to what stands before it
-_REST = (
-    rf"(?:(?P<open>[{{\[])|(?P<value>{_STRING}|[^\s{{}}\[\],:\"]++){_COMMA})|(?P<close>[}}\]]){_COMMA}"
-    r"|(?P<comma>,)|(?P<other>\S)"
-)
-_KEYED = rf"(?P<key>{_STRING}\s*+:\s*+)?+"
-_TOKEN = re.compile(_KEYED + _REST, re.S)
+_VALUE = rf"(?P<open>[{{\[])|(?P<value>{_STRING}(?:\s*+:)?+|[^\s{{}}\[\],:\"]++){_COMMA}"
+_KEY = rf"(?P<key>{_STRING}\s*+:\s*+)?"
+_REST = rf"(?P<close>[}}\]]){_COMMA}|(?P<comma>,)|(?P<other>\S)"
+_TOKEN = re.compile(rf"{_KEY}(?:{_VALUE})|{_REST}", re.S)
+_INNER = r'(?:[^{}\[\]"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+'
 # An object or array without another in it is one token: most of them are short, and become one atom anyway.
-_TOKEN_OR_FLAT = re.compile(
-    rf"{_KEYED}(?:(?P<flat>\{{(?=\s*+\"){INNER}\}}|\[(?!\s*+\]){INNER}\]){_COMMA}|{_REST})", re.S
-)
+_FLAT = rf'(?P<flat>\{{(?=\s*+"){_INNER}\}}|\[(?!\s*+\]){_INNER}\]){_COMMA}'
+_TOKEN_OR_FLAT = re.compile(rf"{_KEY}(?:{_FLAT}|{_VALUE})|{_REST}", re.S)
 
 
 @dataclass(slots=True)
@@ -55,73 +52,33 @@ class JsonReader:
         self.pending = -1  # where brackets without a key began that the next atom starts with
         self.deeper = 0  # brackets open beyond DEEPEST: part of the text of atoms
         self.scalar = -1  # the last atom when it is an array's scalar
-        self.tried = -1  # up to here no run of plain records is looked for
 
     def read(self, low: int, high: int) -> None:
         """Reads the range [low, high)."""
-        at = low
-        while at < high:
-            at = self._tokens(at, high)
+        if read_arrays(self.builder, low, high):
+            return
+        self._tokens(low, high)
+        _, end = trim(self.text, low, high)
         while self.levels:
-            self._leave(self.builder.span(self.builder.count - 1)[1] if self.builder.count else low)
-        if self.pending >= 0:
-            self._add(self.pending, high, KEY)
+            self._leave(end if self.pending >= 0 else self.builder.span(self.builder.count - 1)[1])
 
-    def _tokens(self, low: int, high: int) -> int:
-        """Reads tokens up to `high`, or up to the end of a run of plain records; returns where it stopped."""
+    def _tokens(self, low: int, high: int) -> None:
         for token in _TOKEN_OR_FLAT.finditer(self.text, low, high):
             kind = token.lastgroup
             if kind == "value" and self._member(token.start(), token.end("value"), token.end()):
                 continue
-            if kind in ("open", "flat") and token.start() >= self.tried and self._in_array(token.start()):
-                end = self._run(token.start(), high)
-                if end > token.start():
-                    return end
             if kind != "flat":
                 self._token(token)
             elif self._flat(token.start(), token.end("flat")):
                 self._comma(token, "flat")
             else:
                 self._parts(token.start(), token.end())
-        return high
 
     def _parts(self, low: int, high: int) -> None:
         """Reads an object or array that is too long for one atom."""
         for token in _TOKEN.finditer(self.text, low, high):
             if token.lastgroup != "value" or not self._member(token.start(), token.end("value"), token.end()):
                 self._token(token)
-
-    def _in_array(self, at: int) -> bool:
-        """Whether the object at `at` is an element of an array, behind another."""
-        return (
-            self.text[at] == "{"
-            and self.pending < 0
-            and 0 < len(self.levels) < DEEPEST
-            and self.levels[-1].array
-            and self.builder.line_chars == LINE_CHARS
-        )
-
-    def _run(self, low: int, high: int) -> int:
-        """Reads plain records from `low` on; returns where they end, `low` where there are few."""
-        level = self.levels[-1]
-        small = small_records(self.text, low, high)
-        if small is not None:
-            small.add_to(self.builder, level.context, level.count)
-            level.count += len(small.start)
-            self.scalar = -1
-            return small.stop
-        self.tried = end_of_run(self.text, low, high)
-        if self.text.count("}", low, self.tried) < FEWEST:
-            return low
-        run = Run.of(self.text, low, self.tried)
-        for stretch in run.stretches():
-            if stretch.plain:
-                run.part(stretch).add_to(self.builder, level.context, level.count)
-                level.count += stretch.last - stretch.first
-                self.scalar = -1
-            else:
-                self._tokens(stretch.low, stretch.high)
-        return self.tried
 
     def _token(self, token: re.Match[str]) -> None:
         kind = token.lastgroup
@@ -249,10 +206,7 @@ class JsonReader:
             self._value(at, at + 1, False)
             return
         if self.pending >= 0:  # empty: its brackets are one atom
-            level = self.levels.pop()
-            self._add(self.pending, at + 1, 0)
-            self.builder.close()
-            self.builder.number = level.outer_number
+            self._leave(at + 1)
             return
         last = self.builder.count - 1
         low, high = self.builder.span(last)
@@ -268,10 +222,10 @@ class JsonReader:
         """Ends the innermost object or array; a small one becomes one atom."""
         level = self.levels.pop()
         flags = UNIT if not level.array and end - level.start <= UNIT_CHARS else 0
-        if end - level.start <= min(SMALL, self.builder.max_chars) and self.builder.count > level.first + 1:
-            self.builder.drop(level.first)
-            self.builder.close(flags, rows=level.count if level.array else 0)
+        if self.pending >= 0 or end - level.start <= min(SMALL, self.builder.max_chars):
+            self.builder.undo(level.first)
             self.builder.atom(level.start, end, TABLE, 0, self._context())
+            self.pending = -1
         else:
             self.builder.close(flags, rows=level.count if level.array else 0)
         self.builder.number = level.outer_number

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from fieldpack.text.cuts import trim
 from fieldpack.text.structure.builder import Builder
+from fieldpack.text.structure.json_arrays import SMALL, UNIT_CHARS
+from fieldpack.text.structure.json_marks import DEEPEST
 from fieldpack.text.structure.model import KEY, SENTENCE, TABLE, UNIT
-from fieldpack.text.structure.record_runs import SMALL
-from fieldpack.text.structure.records import DEEPEST, UNIT_CHARS
 
 _ATTRIBUTES = r"(?:[^<>\"'/]++|\"[^\"<]*+\"|'[^'<]*+'|/(?!>))*+"
 _TOKEN = re.compile(
