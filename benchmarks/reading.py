@@ -41,6 +41,12 @@ class Writer:
     def record(self, i: int) -> dict[str, object]:
         return {"id": i, "name": self.word(), "text": self.sentence(), "tags": [1, 2]}
 
+    def nested(self, i: int) -> dict[str, object]:
+        address = {"city": self.word(), "zip": i, "place": {"lat": self.rng.random(), "lng": self.rng.random()}}
+        labels = [{"name": self.word(), "color": self.word()} for _ in range(i % 4)]
+        owner = {"login": self.word(), "name": f"{self.word()} {self.word()}", "address": address}
+        return {"id": i, "title": self.sentence(), "owner": owner, "labels": labels, "tags": [self.word(), self.word()]}
+
 
 def markdown(w: Writer, i: int) -> str:
     blocks = (
@@ -82,6 +88,9 @@ PARTS: dict[str, tuple[str, str, Callable[[Writer, int], str], str]] = {
     "csv": ("id,name,amount\n", "\n", lambda w, i: f"{i},{w.word()},{w.rng.random():.3f}", ""),
     "json lines": ("", "\n", lambda w, i: json.dumps(w.record(i)), ""),
     "json array": ("[", ", ", lambda w, i: json.dumps(w.record(i)), "]"),
+    "nested json": ("[", ", ", lambda w, i: json.dumps(w.nested(i)), "]"),
+    "pretty nested json": ("[\n", ",\n", lambda w, i: json.dumps(w.nested(i), indent=2), "\n]"),
+    "cut json": ('{"total": 1, "items": [', ", ", lambda w, i: json.dumps(w.nested(i)), ', {"id'),
     "pretty json": ("[\n", ",\n", lambda w, i: json.dumps(w.record(i), indent=2), "\n]"),
     "log with traces": ("", "\n", log_entry, ""),
     "yaml": ("", "\n", settings, ""),

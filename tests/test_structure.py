@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fieldpack.text.structure.model import BLOCKS, ROLES, Structure
+from fieldpack.text.structure.model import BLOCKS, ROLES, Blocks, Structure
 from fieldpack.text.structure.reader import READERS, read_structure
 
 _MARKS = (
@@ -22,6 +22,25 @@ _MARKS = (
 PIECES = [*_MARKS.split("|"), "|", "| a | b |\n", "|--|--|\n"]
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=40).map("".join)
 SLOW_ON_PURPOSE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=60))
+def test_blocks_find_the_blocks_that_enclose_them(drawn: list[tuple[int, bool]]) -> None:
+    path, parents = list[int](), list[int]()
+    for number, (level, _) in enumerate(drawn):
+        path = path[:level]
+        parents.append(path[-1] if path else -1)
+        path.append(number)
+    wanted = np.array([flag for _, flag in drawn])
+    column = np.array(parents)
+    blocks = Blocks(kind=column, parent=column, section=column, flags=column, rows=column)
+    for number in range(len(drawn)):
+        above, at = [], number
+        while at >= 0:
+            above += [at] if wanted[at] else []
+            at = parents[at]
+        assert blocks.nearest(wanted)[number] == (above[0] if above else -1)
+        assert blocks.outermost(wanted)[number] == (above[-1] if above else -1)
 
 
 def assert_sound(structure: Structure, text: str) -> None:

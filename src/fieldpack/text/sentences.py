@@ -241,22 +241,24 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
     broken = text.find("\n", start, end) >= 0
-    if not broken and pattern.search(text, start, end) is None and (text.isascii() or end - start <= _LONG_PHRASE):
+    stops = [*pattern.finditer(text, start, end)]
+    if not broken and not stops and (text.isascii() or end - start <= _LONG_PHRASE):
         return [(start, end)]
     lines = _new_lines(text, start, end) if broken else []
     inside = [m.span() for m in _ENCLOSED.finditer(text, start, end)] if unspaced else []
     bracket = 0
-    for stop in pattern.finditer(text, start, end):
-        while seen < len(lines) and lines[seen] <= stop.start():
+    for stop in stops:
+        at, after = stop.span()
+        while seen < len(lines) and lines[seen] <= at:
             low, seen = max(low, lines[seen]), seen + 1
-        while bracket < len(inside) and inside[bracket][1] <= stop.start():
+        while bracket < len(inside) and inside[bracket][1] <= at:
             bracket += 1
-        if bracket < len(inside) and inside[bracket][0] < stop.start():
+        if bracket < len(inside) and inside[bracket][0] < at:
             opened, closed = inside[bracket]
-            if stop.end() < closed or (opened > low and text[opened] not in "「『“"):
+            if after < closed or (opened > low and text[opened] not in "「『“"):
                 continue
-        if stop.end() < end and _ends(text, low, stop, end):
-            low = stop.end()
+        if after < end and _ends(text, low, stop, end):
+            low = after
             starts.append(low)
     if lines:
         starts = sorted({*starts, *lines})

@@ -15,6 +15,8 @@ _FEWEST = 3
 def contents(r: DocumentReader, i: int, j: int) -> int:
     """Three lines and more that are links into the page or its neighbours alone, or end in a page number after dots."""
     lines = r.lines
+    if j - i < _FEWEST or lines.gap[i + 1] or lines.gap[i + 2]:
+        return i
     k = i
     while k < j and (k == i or not lines.gap[k]) and _is_entry(r, k):
         k += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from array import array
 from itertools import pairwise
 
@@ -34,6 +35,8 @@ VALUE_CHARS = 200
 """Characters of a piece of a longer value of JSON or XML, after its first sentence."""
 SMALL_LIST = 1600
 """Characters up to which a list or a table is one paragraph."""
+# A row as bytes: an array takes it in a fifth of the time that a tuple of numbers takes.
+_ATOM, _BLOCK = struct.Struct(f"{ATOM_WIDTH}q").pack, struct.Struct(f"{BLOCK_WIDTH}q").pack
 _CRUMB, _MANY = 16, 50_000
 _HANGS = re.compile(
     r"(?<![^\W_])(?:that|if|unless|and|or|when|where|are|is|by|to|of|for|with|as|than|following|follows|include|"
@@ -81,7 +84,7 @@ class Builder:
         """Opens a block inside the current one and returns its number."""
         number = len(self._blocks) // BLOCK_WIDTH
         parent = self._stack[-1] if self._stack else -1
-        self._blocks.extend((BLOCK[kind], parent, self.heading, flags, 0))
+        self._blocks.frombytes(_BLOCK(BLOCK[kind], parent, self.heading, flags, 0))
         self._stack.append(number)
         return number
 
@@ -97,7 +100,7 @@ class Builder:
             context = self.owner
         if row == -2:
             row = self.number
-        self._atoms.extend((start, end, kind, role, self._stack[-1], context, row))
+        self._atoms.frombytes(_ATOM(start, end, kind, role, self._stack[-1], context, row))
         self.count += 1
         return self.count - 1
 
@@ -166,7 +169,7 @@ class Builder:
             if len(spans) > _CRUMB and high - low < _CRUMB * len(spans) and len(self.text) > _CRUMB * _MANY:
                 spans = pack_spans(spans, 4 * _CRUMB)  # a megabyte of one-word sentences says nothing one by one
             for a, b in spans:
-                atoms.extend((a, b, kind, BODY, block, context, number))
+                atoms.frombytes(_ATOM(a, b, kind, BODY, block, context, number))
             self.count += len(spans)
         return first
 

@@ -73,7 +73,16 @@ class Marks:
         partner = _partners(step, depth)
         told = (step < 0) & (at < len(text))
         require((codes[at[told]] == codes[at[partner[told]]] + 2).all())
-        return cls(codes, len(text), at, step, depth, partner, before, lists)
+        return cls(
+            codes=codes,
+            length=len(text),
+            at=at,
+            step=step,
+            depth=depth,
+            partner=partner,
+            before=before,
+            lists=lists,
+        )
 
     @property
     def content(self) -> BoolArray:

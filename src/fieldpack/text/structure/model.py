@@ -73,23 +73,22 @@ class Blocks:
 
     def nearest(self, wanted: BoolArray) -> IntArray:
         """(b,) the innermost block at or above each that is `wanted` (b,); -1 where none is."""
-        out = np.where(wanted, np.arange(len(self)), -1)
-        return self._inherited(out, wanted)
+        return self._over_ancestors(np.maximum, np.where(wanted, np.arange(len(self)), -1))
 
     def outermost(self, wanted: BoolArray) -> IntArray:
         """(b,) the outermost block at or above each that is `wanted` (b,); -1 where none is."""
-        out = [-1] * len(self)
-        for number, (parent, own) in enumerate(zip(self.parent.tolist(), wanted.tolist(), strict=True)):
-            above = out[parent] if parent >= 0 else -1
-            out[number] = above if above >= 0 else (number if own else -1)
-        return np.array(out, np.int64)
+        first = self._over_ancestors(np.minimum, np.where(wanted, np.arange(len(self)), len(self)))
+        return np.where(first < len(self), first, -1)
 
-    def _inherited(self, own: IntArray, fixed: BoolArray) -> IntArray:
-        out = own.tolist()
-        for number, (parent, keep) in enumerate(zip(self.parent.tolist(), fixed.tolist(), strict=True)):
-            if not keep and parent >= 0:
-                out[number] = out[parent]
-        return np.array(out, np.int64)
+    def _over_ancestors(self, best: np.ufunc, numbers: IntArray) -> IntArray:
+        """(b,) the least or greatest number of each block and those above it, in steps of 1, 2, 4 ... levels. In
+        preorder a block's number is greater than those of the blocks above it."""
+        above = np.where(self.parent < 0, np.arange(len(self)), self.parent)
+        while True:
+            numbers, higher = best(numbers, numbers[above]), above[above]
+            if (higher == above).all():
+                return numbers
+            above = higher
 
 
 @dataclass(frozen=True, eq=False)
