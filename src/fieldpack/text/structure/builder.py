@@ -91,8 +91,10 @@ class Builder:
     def close(self, flags: int = 0, rows: int = 0) -> None:
         """Closes the innermost block, with more flags and the number of its rows where it counts rows."""
         at = self._stack.pop() * BLOCK_WIDTH
-        self._blocks[at + 3] |= flags
-        self._blocks[at + 4] = rows
+        if flags:
+            self._blocks[at + 3] |= flags
+        if rows:
+            self._blocks[at + 4] = rows
 
     def atom(self, start: int, end: int, kind: int, role: int = BODY, context: int = -2, row: int = -2) -> int:
         """Adds an atom to the current block; -2 stands for `owner` and `number`. Returns its number."""
@@ -100,7 +102,7 @@ class Builder:
             context = self.owner
         if row == -2:
             row = self.number
-        self._atoms.frombytes(_ATOM(start, end, kind, role, self._stack[-1], context, row))
+        self._atoms.frombytes(_ATOM(*(start, end, kind, role, self._stack[-1], context, row)))
         self.count += 1
         return self.count - 1
 
@@ -169,7 +171,7 @@ class Builder:
             if len(spans) > _CRUMB and high - low < _CRUMB * len(spans) and len(self.text) > _CRUMB * _MANY:
                 spans = pack_spans(spans, 4 * _CRUMB)  # a megabyte of one-word sentences says nothing one by one
             for a, b in spans:
-                atoms.frombytes(_ATOM(a, b, kind, BODY, block, context, number))
+                atoms.frombytes(_ATOM(*(a, b, kind, BODY, block, context, number)))
             self.count += len(spans)
         return first
 

@@ -97,18 +97,19 @@ class BlockReader(DocumentReader):
         return first in "#=_>$.!" and markup.opens(self, k)
 
     def _block(self, i: int, j: int) -> int:
+        lines = self.lines
         alone = j - i == 1  # what takes lines below it cannot begin here
         if not alone and tables.opens_pipe_table(self, i, j):
             return tables.pipe_table(self, i, j)
-        if self.lines.gap[i] and not alone:
+        if not alone and lines.gap[i]:
             k = boilerplate.contents(self, i, j)
             if k > i:
                 return k
-        if self.lines.indent[i] > self.base:
+        if lines.indent[i] > self.base:
             k = self._indented(i, j)
             if k > i:
                 return k
-        for handler in _BY_CHARACTER.get(self.text[self.lines.ink[i]], ()):
+        for handler in _BY_CHARACTER.get(self.text[lines.ink[i]], ()):
             k = handler(self, i, j)
             if k > i:
                 return k
