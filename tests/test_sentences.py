@@ -36,6 +36,8 @@ def sentences(text: str) -> list[str]:
         "> One.\n|> — Two.\n>\n>\n|> Three",
         "--- \n*** Yes. 🙂 !| No.",
         "**Bold.**| Next *it.*| `code.`| More.",
+        "See :doc:`First steps. Part two </a>` now.| Run ``make. Install``.| Is `a. B` or :ref:`Who? Me! <x>`?| Yes",
+        "One ` alone.| Two ` here.| An empty `` is.| No ` code.| End.",
         "1. First do this.| 2. Then that.| Prices fell 3.2 percent.",
         "今日は天気がいい。|散歩に行こう！|「そうですね。」と彼は言った。|終わり！？|はい",
         "我们去吃饭吧。|“好的。”|他说：“走！”|然后走了｡",

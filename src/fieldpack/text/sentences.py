@@ -94,6 +94,7 @@ _OPENERS = "([{\"'“‘«‹„¿¡「『（《*_"
 _NUMBER = re.compile(r"\d+|[ivxlc]{1,5}")
 _DOUBLED = re.compile(r"([A-Z])\1$")  # "EE. UU.", "RR. HH."
 # Nothing is cut inside brackets, titles and short quotations of scripts without spaces. Bounded, so linear.
+_INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?![`\s])[^`]{1,160}+(?<!\s)\1(?!`)")  # also the text of an RST role
 _ENCLOSED = re.compile(
     r"《[^《》]{1,120}》|〈[^〈〉]{1,120}〉|（[^（）]{1,200}）|【[^【】]{1,120}】|〔[^〔〕]{1,120}〕|「[^「」]{1,120}」|『[^『』]{1,120}』"
     r"|“[^“”]{1,120}”"
@@ -207,9 +208,7 @@ def _ends(text: str, low: int, stop: re.Match[str], high: int) -> bool:
         return False
     if following in "([{" and first == "." and text[after + 1 : after + 2].islower():
         return False
-    if first == "." and after - at > 1 and text[at + 1] != ".":
-        return not _abbreviated(text, low, at, after, high)
-    return True
+    return first != "." or after - at == 1 or text[at + 1] == "." or not _abbreviated(text, low, at, after, high)
 
 
 def _new_lines(text: str, start: int, end: int) -> list[int]:
@@ -237,7 +236,7 @@ def _new_lines(text: str, start: int, end: int) -> list[int]:
 def sentence_spans(text: str, start: int, end: int) -> list[Span]:
     """Sentences of the trimmed range [start, end): trimmed, not empty, in order, covering all but white space."""
     starts: list[int] = []
-    low, seen = start, 0
+    low, seen, bracket = start, 0, 0
     unspaced = not text.isascii() and _HAS_ANYWHERE.search(text, start, end) is not None
     pattern = _END_ANY if unspaced else _END
     broken = text.find("\n", start, end) >= 0
@@ -246,7 +245,8 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
         return [(start, end)]
     lines = _new_lines(text, start, end) if broken else []
     inside = [m.span() for m in _ENCLOSED.finditer(text, start, end)] if unspaced else []
-    bracket = 0
+    if text.find("`", start, end) >= 0:
+        inside = sorted([*inside, *(m.span() for m in _INLINE_CODE.finditer(text, start, end))])
     for stop in stops:
         at, after = stop.span()
         while seen < len(lines) and lines[seen] <= at:
@@ -255,7 +255,7 @@ def sentence_spans(text: str, start: int, end: int) -> list[Span]:
             bracket += 1
         if bracket < len(inside) and inside[bracket][0] < at:
             opened, closed = inside[bracket]
-            if after < closed or (opened > low and text[opened] not in "「『“"):
+            if after < closed or (opened > low and text[opened] not in "「『“`"):
                 continue
         if after < end and _ends(text, low, stop, end):
             low = after
