@@ -36,6 +36,14 @@ _OTHER = re.compile(
 _GOES_ON = re.compile(r"[)\]}]|(?:else|elif|except|finally|catch|end|fi|done|esac|then|do)\b|\{")
 _OPENS_BODY = re.compile(r"(?:[:{]|\b(?:do|then|begin|BEGIN))$")
 _HEAD = re.compile(r"(?:@|#\[|\[\w)")
+_ABOVE = re.compile(r"(?:@|#|//|/?\*|--|\[\w)")  # decorators and comments, which belong to what stands below
+_CONTROL = re.compile(
+    r"(?:\}\s*)?(?:if|elif|else|for|foreach|while|do|switch|case|match|try|with|using|lock|loop|select|repeat|until|unless|when"
+    r"|default|return)\b"
+)
+_ENDS_BODY = re.compile(r"[)\]}]|(?:end|fi|done|esac|END)\b")
+_DEFINES = re.compile(r"(?:async\s+)?def\b|class\b")
+_CHAINED = re.compile(r"[.&|+?:=,]|<<")
 
 
 _ALIKE = re.compile(r"\w+(?= ?[(=]| \w+ ?[(=]|[^\n]*[;)]$)")
@@ -120,6 +128,15 @@ class _Cutter:
             if b - a <= _LONG_PIECE or depth >= _DEEPEST:
                 self._add(a, b, head)
                 continue
+            inner = self._definitions(a, b, calls=head < 0)
+            if inner:
+                for c, d in zip([a, *inner], [*inner, b], strict=True):
+                    self.cut(c, d, head, depth + 1)
+                continue
+            if begin_alike(self.text, self.lines, a, b):
+                for k in range(a, b):
+                    self._add(k, k + 1, head)
+                continue
             body = self._body(a, b)
             if body < b:
                 self.pieces.append(Piece(self.lines.ink[a], self.lines.end[body - 1], head, True))
@@ -156,6 +173,35 @@ class _Cutter:
             and not self._is_inside(k)
             and _GOES_ON.match(self.text, self.lines.ink[k]) is None
         ]
+
+    def _definitions(self, i: int, j: int, calls: bool) -> list[int]:
+        """Lines of [i, j) at which a definition begins at the outermost level, and those behind one, where no blank
+        lines part them; comments and decorators right above belong to it. calls: a call of several lines is one too."""
+        margin, k, cuts = self._margin(i, j), i, set[int]()
+        while k < j:
+            after = k + 1
+            while after < j and (
+                self.lines.indent[after] > margin
+                or self._is_inside(after)
+                or _GOES_ON.match(self.text, self.lines.ink[after])
+            ):
+                after += 1
+            if after > k + 1 and self._is_definition(k, after, calls):
+                start = k
+                while start > i and start not in cuts and _ABOVE.match(self.text, self.lines.ink[start - 1]):
+                    start -= 1
+                cuts |= {start, after}
+            k = after
+        return sorted(cuts - {i, j})
+
+    def _is_definition(self, k: int, after: int, calls: bool) -> bool:
+        """Whether the statement of lines [k, after) is a head with a body below it, or, with `calls`, a call."""
+        text, ink = self.text, self.lines.ink
+        if _CONTROL.match(text, ink[k]) or _CHAINED.match(text, ink[k + 1]):
+            return False
+        if not calls and all(self._is_inside(n) for n in range(k + 1, after - 1)):
+            return False
+        return _ENDS_BODY.match(text, ink[after - 1]) is not None or _DEFINES.match(text, ink[k]) is not None
 
     def _body(self, i: int, j: int) -> int:
         """Where the body of the definition in [i, j) begins: after its decorators and its head; j when it is none."""
