@@ -19,7 +19,11 @@ _MARKS = (
     "Word. |word |A,b,c\n|x\n|\u2029|\u3002|\u00e9|"
     "+\n|term::\n|----\n|....\n|    deeper\n|NAME\n|       |x.c:1:2: error: y\n|src/a.py\n|12:x\n"
 )
-PIECES = [*_MARKS.split("|"), "|", "| a | b |\n", "|--|--|\n"]
+PIECES = [
+    *_MARKS.split("|"),
+    *("|", "| a | b |\n", "|--|--|\n", "server {\n", "  a = 1\n", "}\n", "};\n", "FROM a:1\n", "RUN b \\\n"),
+    *("1\n00:00:01,000 --> 00:00:02,000\n", "WEBVTT\n", "int f() {\n", "  return 1;\n", "// note\n"),
+]
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=40).map("".join)
 SLOW_ON_PURPOSE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 

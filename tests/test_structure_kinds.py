@@ -217,6 +217,28 @@ class TestSettings:
         read = Read('[service.a]\ntimeout = "3s"\n\n[service.b]\n# how long; default 4\ntimeout = "5s"\n')
         assert read.chain('"5s"') == ["[service.b]"] and read.chain("default 4") == ['timeout = "5s"', "[service.b]"]
 
+    def test_a_small_block_in_braces_is_one_row_under_what_encloses_it(self) -> None:
+        servers = "".join(f"  server {{\n    listen 80{n};\n    root /srv/{n};\n  }}\n" for n in range(3))
+        long = "  upstream pool {\n" + "".join(f"    server 10.0.0.{n}:3000;\n" for n in range(20)) + "  }\n"
+        r = Read("user www;\nhttp {\n  sendfile on;\n" + servers + long + "}\n", "nginx.conf")
+        assert r.chain("listen 801") == ["http {"]
+        assert r.atoms[r.of("listen 801")] == "server {\n    listen 801;\n    root /srv/1;\n  }"
+        assert r.chain("10.0.0.7:") == ["upstream pool {", "http {"]
+        books = "".join(f"@book{{b{n},\n  title = {{T {n}}},\n  year = {{19{n}}}\n}}\n\n" for n in range(10, 14))
+        assert Read(books).atoms[2] == "@book{b12,\n  title = {T 12},\n  year = {1912}\n}"
+
+    def test_an_instruction_of_a_dockerfile_is_one_row_under_its_stage(self) -> None:
+        r = Read(
+            "# syntax=docker/dockerfile:1\nARG V=3\nFROM python:$V AS build\n# tools\nRUN apt-get update && \\\n"
+            "    # the compiler\n    apt-get install -y gcc\nRUN <<EOF\nmake\nFROM x\nEOF\n"
+            "FROM alpine\nCOPY --from=build /a /b\nHEALTHCHECK --interval=30s CMD true\n"
+        )
+        assert r.s.format == "config"
+        assert r.chain("gcc") == ["FROM python:$V AS build"]
+        assert r.show(r.of("gcc")).startswith("# tools\nRUN apt-get update")
+        assert r.show(r.of("make")) == "RUN <<EOF\nmake\nFROM x\nEOF"
+        assert r.chain("HEALTHCHECK") == ["FROM alpine"]
+
     def test_many_flat_settings_are_a_row_each(self) -> None:
         read = Read("".join(f"key{i}: value{i}\n" for i in range(120)).replace("key77: value77", "smtp_port: 2525"))
         assert read.show(read.of("2525")) == "smtp_port: 2525" and read.row("2525") == (77, 120)
@@ -281,6 +303,33 @@ class TestLogs:
     def test_lines_of_many_kinds_start_entries(self, line: str) -> None:
         read = Read("\n".join([line + f" {i}" for i in range(9)]))
         assert read.s.format == "log" and read.atoms == [f"{line} {i}" for i in range(9)]
+
+
+class TestCues:
+    @pytest.mark.parametrize("name", ["", "film.srt"])
+    def test_a_cue_keeps_its_number_and_its_time(self, name: str) -> None:
+        r = Read(
+            "".join(f"{n}\n00:00:{n:02d},000 --> 00:00:{n:02d},900\nLine {n}.\n<i>More.</i>\n\n" for n in range(1, 9)),
+            name,
+        )
+        assert len(r.s) == 8
+        assert r.show(r.of("Line 5")) == "5\n00:00:05,000 --> 00:00:05,900\nLine 5.\n<i>More.</i>"
+        assert r.s.row[r.of("Line 5")] == 4
+
+    def test_the_head_of_webvtt_stands_before_the_cues(self) -> None:
+        r = Read(
+            "WEBVTT - Talk\n\nNOTE by me\n\n00:01.000 --> 00:02.000 align:start\nHello.\n\nc2\n"
+            "01:00:03.000 --> 01:00:04.000\nBye.\n"
+        )
+        assert r.atoms == [
+            "WEBVTT - Talk",
+            "NOTE by me",
+            "00:01.000 --> 00:02.000 align:start\nHello.",
+            "c2\n01:00:03.000 --> 01:00:04.000\nBye.",
+        ]
+
+    def test_arrows_in_other_texts_are_no_cues(self) -> None:
+        assert Read("The graph a --> b --> c is drawn.\nSo is 10:00 --> 11:00 here.\nAnd more.\n").s.format == "plain"
 
 
 class TestMessages:
@@ -502,6 +551,51 @@ class TestCode:
         code = [i for i in range(len(read.s)) if BLOCKS[read.s.blocks.kind[read.s.block[i]]] == "code"]
         assert len({int(read.s.atomic[i]) for i in code}) == 1 and read.s.atomic[code[0]] >= 0
         assert read.chain("def f(x)")[0] in ("It is called as follows:", "Do so::")
+
+    @pytest.mark.parametrize(
+        ("name", "head", "method", "tail"),
+        [
+            (
+                "",
+                "class A {",
+                "  // M{n}\n  get{n}(key) {\n    if (!key) {\n      return {n};\n    }\n    return x;\n  }",
+                "}",
+            ),
+            ("a.rb", "class A", "  # M{n}\n  def get{n}(key)\n    if key\n      go {n}\n    end\n    x\n  end", "end"),
+            (
+                "a.py",
+                "class A:",
+                "    # M{n}\n    def get{n}(key):\n        if key:\n            go({n})\n        return x",
+                "",
+            ),
+            (
+                "a.cs",
+                "namespace a\n{",
+                "  /* M{n} */\n  int get{n}(int key)\n  {\n    if (key) {\n      go();\n    }\n    return x;\n  }",
+                "}",
+            ),
+        ],
+    )
+    def test_code_without_blank_lines_is_cut_at_its_definitions(
+        self, name: str, head: str, method: str, tail: str
+    ) -> None:
+        r = Read(
+            "\n".join([head, *(method.replace("{n}", str(n)) for n in range(12)), tail]),
+            name,
+        )
+        for n in (3, 7):
+            own = r.show(r.of(f"M{n}"))
+            assert own == method.replace("{n}", str(n)).strip(), own
+            assert r.chain(f"M{n}") == [head]
+
+    def test_statements_of_several_lines_and_runs_of_one_line_each(self) -> None:
+        rows = "".join(f"INSERT INTO users VALUES ({n}, 'u');\n" for n in range(60))
+        r = Read(
+            "CREATE TABLE users (id int);\nCREATE TABLE orders (\n  id int,\n  total int\n);\n"
+            f"{rows}CREATE INDEX i ON users(id);\n"
+        )
+        assert r.show(r.of("orders")) == "CREATE TABLE orders (\n  id int,\n  total int\n);"
+        assert r.show(r.of("VALUES (31,")) == "INSERT INTO users VALUES (31, 'u');"
 
     def test_long_code_is_cut_between_statements_and_keeps_its_signature(self) -> None:
         read = Read(self.LONG, name="a.py")

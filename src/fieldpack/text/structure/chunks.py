@@ -7,7 +7,7 @@ import re
 from fieldpack.text.structure import code, columns, config, delimited, entries, lists, records
 from fieldpack.text.structure.builder import SMALL_LIST
 from fieldpack.text.structure.model import KEY, LIST, MARK, UNIT
-from fieldpack.text.structure.statements import begin_alike
+from fieldpack.text.structure.statements import alike
 from fieldpack.text.structure.walk import DocumentReader
 
 SAMPLE = 40
@@ -73,7 +73,7 @@ def _of_lines(r: DocumentReader, i: int, k: int) -> int:
         first == i or delimited.is_delimited(r.text[r.lines.begin[first] : r.lines.end[k - 1]][:4000])
     ):
         return _delimited(r, i, first, k)
-    if k - i >= 5 and r.dialect == "plain" and begin_alike(r.text, r.lines, i, k):
+    if k - i >= 5 and r.dialect == "plain" and alike(r.text, r.lines, i, k):
         return rows(r, i, k)
     if _is_code(r, i, k):
         code.emit(r.builder, r.lines, i, k, (i, k), python=False)

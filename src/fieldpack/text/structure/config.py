@@ -13,6 +13,8 @@ _COMMENT = re.compile(r"(?:[#;!]|//|--)(?=\s|\w|$)")
 _RULE = re.compile(r"(?:-{3}|\.{3})(?:\s|$)|(?!-[ \t])[\W_]+$")
 _LONGEST = 300
 _SMALL = 400
+_BLOCK = 240
+"""Characters up to which a block in braces is one row."""
 
 
 class _Outline:
@@ -24,8 +26,8 @@ class _Outline:
         self.section, self.number = lead, 0
         self.comments: list[int] = []  # that wait for the setting under them
 
-    def line(self, n: int, j: int) -> None:
-        """Reads line n of those before j."""
+    def line(self, n: int, j: int) -> int:
+        """Reads line n of those before j; returns the line after what it has read."""
         start, end = self.lines.ink[n], self.lines.end[n]
         line = self.builder.text[start : min(end, start + _LONGEST)]
         if self.lines.gap[n]:
@@ -42,9 +44,25 @@ class _Outline:
             self.builder.set_role(self.section, KEY)
             self._explain(self.section)
         else:
-            at = self._add(n, self._enclosing(n))
-            self._enclose(n, j, at)
+            k = self._end_of_block(n, j) if line[-1] in "{," else n + 1
+            at = self._add(n, self._enclosing(n), k)
+            if k == n + 1:
+                self._enclose(n, j, at)
             self._explain(at)
+            return k
+        return n + 1
+
+    def _end_of_block(self, n: int, j: int) -> int:
+        """The line after a small block in braces that opens in line n ("server {", "@book{key,"), which is one row;
+        n + 1 where there is none."""
+        lines, text = self.lines, self.builder.text
+        if "{" not in text[lines.ink[n] : lines.end[n]]:
+            return n + 1
+        k = n + 1
+        while k < j and lines.indent[k] > lines.indent[n] and lines.end[k] - lines.ink[n] <= _BLOCK:
+            k += 1
+        closed = k < j and text[lines.ink[k]] == "}" and lines.indent[k] == lines.indent[n]
+        return k + 1 if closed and n + 1 < k and lines.end[k] - lines.ink[n] <= _BLOCK else n + 1
 
     def _enclosing(self, n: int) -> int:
         """The atom that encloses line n: the line above that is indented less, or its section."""
@@ -52,9 +70,11 @@ class _Outline:
             self.stack.pop()
         return self.stack[-1][1] if self.stack else self.section
 
-    def _add(self, n: int, context: int) -> int:
+    def _add(self, n: int, context: int, stop: int = 0) -> int:
+        """Adds lines [n, stop) as a row, line n alone without `stop`."""
+        end = self.lines.end[max(stop - 1, n)]
         self.builder.open("row", UNIT | ATOMIC)
-        at = self.builder.line(self.lines.ink[n], self.lines.end[n], LIST, context, self.number)
+        at = self.builder.line(self.lines.ink[n], end, LIST, context, self.number)
         self.builder.close()
         self.number += 1
         return at
@@ -90,7 +110,8 @@ def outline(builder: Builder, lines: Lines, i: int, j: int, lead: int) -> None:
     their `[section]` or with `lead`, and a comment with the setting under it."""
     builder.open("config")
     reader = _Outline(builder, lines, lead)
-    for n in range(i, j):
-        reader.line(n, j)
+    n = i
+    while n < j:
+        n = reader.line(n, j)
     small = j > i and lines.end[j - 1] - lines.ink[i] <= _SMALL
     builder.close(UNIT if small else 0, rows=reader.number)

@@ -55,6 +55,9 @@ _BY_ENDING = {
     "log": "log",
     "diff": "diff",
     "patch": "diff",
+    "dockerfile": "config",
+    "srt": "transcript",
+    "vtt": "transcript",
     "eml": "mail",
 }
 _SOURCE = frozenset(

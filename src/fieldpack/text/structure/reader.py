@@ -9,9 +9,11 @@ from typing import NamedTuple
 from fieldpack.text.cuts import cut_list, trim
 from fieldpack.text.structure import (
     config,
+    cues,
     delimited,
     detect,
     diffs,
+    dockerfile,
     fields,
     logs,
     pages,
@@ -47,10 +49,18 @@ def _data_reader(text: str) -> Reader | None:
 
 def _config(builder: Builder, low: int, high: int) -> None:
     lines = read_lines(builder.text, low, high)
-    if fields.are_records(builder.text[low : min(high, low + samples.SAMPLE_CHARS)]):
+    head = builder.text[low : min(high, low + samples.SAMPLE_CHARS)]
+    if fields.are_records(head):
         fields.read_records(builder, lines)
+    elif dockerfile.is_dockerfile(head):
+        dockerfile.read_instructions(builder, lines)
     else:
         config.outline(builder, lines, 0, len(lines), builder.owner)
+
+
+def _transcript(builder: Builder, low: int, high: int) -> None:
+    cued = cues.are_cues(builder.text[low : min(high, low + samples.SAMPLE_CHARS)])
+    (cues.read_cues if cued else transcripts.read_transcript)(builder, low, high)
 
 
 READERS: dict[str, Reader] = {
@@ -67,7 +77,7 @@ READERS: dict[str, Reader] = {
     "config": _config,
     "log": logs.read_log,
     "diff": diffs.read_diff,
-    "transcript": transcripts.read_transcript,
+    "transcript": _transcript,
     "mail": transcripts.read_mail,
     "terminal": terminal.read_terminal,
     "python": partial(source.read_source, python=True),

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
+from fieldpack.text.structure.cues import are_cues
 from fieldpack.text.structure.delimited import is_delimited
 from fieldpack.text.structure.dialects import is_asciidoc, is_man, is_markdown, is_rst
 from fieldpack.text.structure.diffs import is_diff
+from fieldpack.text.structure.dockerfile import is_dockerfile
 from fieldpack.text.structure.fields import are_records
 from fieldpack.text.structure.logs import is_log
 from fieldpack.text.structure.transcripts import is_mail, is_transcript
@@ -30,6 +32,7 @@ _FUNCTION = re.compile(
     r"|(?:public|private|protected|static|export|function|func|fn|pub)\b[^\n]*\{[^\S\n]*+$)",
     re.MULTILINE,
 )
+_FEWEST_CODE = 8
 _FENCE = re.compile(r"^[^\S\n]*+```|^[ ]{0,3}~~~", re.MULTILINE)
 _SOURCE_START = re.compile(r"\s*(?:\"\"\"|'''|import |from \w|#!|//|/\*|package |using |use )")
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
@@ -44,7 +47,17 @@ def _is_code(head: str, python: bool) -> bool:
         return bool(function["python"]) == python
     if "\n" not in head or (("```" in head or "~~~" in head) and _is_fenced(head)):
         return False
-    return len(_CODE.findall("\n" + head)) >= 2 and bool(_PYTHON.search(head)) == python
+    if len(_CODE.findall("\n" + head)) >= 2:
+        return bool(_PYTHON.search(head)) == python
+    return not python and _ends_in_signs(head)
+
+
+def _ends_in_signs(head: str) -> bool:
+    """Whether most lines end as statements and blocks do, in "{", "}" or ";"."""
+    if head.count("{") < 2 or head.count("}") < 2:
+        return False
+    lines = [line for line in map(str.rstrip, head.split("\n")) if line]
+    return len(lines) >= _FEWEST_CODE and sum(line.endswith(("{", "}", ";")) for line in lines) >= 0.7 * len(lines)
 
 
 def _is_fenced(head: str) -> bool:
@@ -109,14 +122,14 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "diff": is_diff,
     "mail": is_mail,
     "csv": is_delimited,
-    "transcript": lambda head: is_transcript(head) and not are_records(head),
+    "transcript": lambda head: are_cues(head) or (is_transcript(head) and not are_records(head)),
     "log": is_log,
     "man": is_man,
     "asciidoc": is_asciidoc,
     "rst": is_rst,
     "python": partial(_is_code, python=True),
     "code": partial(_is_code, python=False),
-    "config": lambda head: are_records(head) or _is_config(head),
+    "config": lambda head: are_records(head) or is_dockerfile(head) or _is_config(head),
     "markdown": is_markdown,
 }
 """In the order in which a text without a name is tried."""

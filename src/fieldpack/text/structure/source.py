@@ -11,7 +11,7 @@ from fieldpack.text.structure.builder import Builder
 from fieldpack.text.structure.heredocs import heredocs
 from fieldpack.text.structure.lines import Lines, read_lines
 from fieldpack.text.structure.model import ATOMIC, BODY, BOILERPLATE, CODE, LIST, SIGNATURE, UNIT
-from fieldpack.text.structure.statements import WHOLE_LINES, begin_alike, pieces
+from fieldpack.text.structure.statements import WHOLE_LINES, alike, pieces
 
 # Strings are skipped whole, so that a line inside one is never taken for a statement. Possessive, and an unclosed one
 # is taken as far as it goes: no character is read twice, linear on any text. Every token begins with a certain
@@ -47,11 +47,12 @@ def read_source(builder: Builder, low: int, high: int, python: bool) -> None:
 
 def _block(builder: Builder, lines: Lines, i: int, j: int, python: bool) -> None:
     """One part of a file as a block, cut further where it is long."""
-    if not python and begin_alike(builder.text, lines, i, j):
+    statements = [] if python else alike(builder.text, lines, i, j)
+    if statements:
         builder.open("lines")
-        for number, n in enumerate(range(i, j)):
-            builder.row(lines.ink[n], lines.end[n], LIST, builder.owner, number)
-        builder.close(rows=j - i)
+        for number, (a, b) in enumerate(statements):
+            builder.row(lines.ink[a], lines.end[b - 1], LIST, builder.owner, number)
+        builder.close(rows=len(statements))
         return
     whole = j - i <= WHOLE_LINES
     license_header = i < 40 and _is_license(builder.text, lines, i, j)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import pairwise
 from typing import NamedTuple
 
 from fieldpack.text.cuts import cut_block, trim
@@ -42,7 +43,7 @@ _CONTROL = re.compile(
     r"|default|return)\b"
 )
 _ENDS_BODY = re.compile(r"[)\]}]|(?:end|fi|done|esac|END)\b")
-_DEFINES = re.compile(r"(?:async\s+)?def\b|class\b")
+_DEFINES = re.compile(r"(?:async\s+)?def\b|(?:class|module|function|sub|procedure)\b")
 _CHAINED = re.compile(r"[.&|+?:=,]|<<")
 
 
@@ -59,15 +60,21 @@ class Piece(NamedTuple):
     is_head: bool
 
 
-def begin_alike(text: str, lines: Lines, i: int, j: int) -> bool:
-    """Whether lines [i, j) are five statements and more of one line each that begin with the same word: calls of a
-    trace, `INSERT INTO ...`. Each says its own."""
+def alike(text: str, lines: Lines, i: int, j: int) -> list[tuple[int, int]]:
+    """The statements of lines [i, j), where five and more begin with the same word, nearly all on one line each: calls
+    of a trace, `INSERT INTO ...`. Each says its own. Empty where they do not."""
     if j - i < _FEWEST_ALIKE:
-        return False
+        return []
     sample = range(i, min(j, i + _SAMPLE))
     words = [_ALIKE.match(text, lines.ink[n], lines.end[n]) for n in sample if lines.indent[n] == lines.indent[i]]
     first = [word[0] for word in words if word]
-    return len(first) >= 0.9 * len(sample) and first.count(max(first, key=first.count)) >= 0.8 * len(sample)
+    if len(first) < 0.9 * len(sample) or first.count(max(first, key=first.count)) < 0.8 * len(sample):
+        return []
+    starts = [
+        i,
+        *(n for n in range(i + 1, j) if lines.indent[n] == lines.indent[i] and text[lines.ink[n]] not in ")]}"),
+    ]
+    return list(pairwise([*starts, j]))
 
 
 def inside_lines(text: str, lines: Lines, i: int, j: int, python: bool) -> list[bool]:
@@ -133,9 +140,10 @@ class _Cutter:
                 for c, d in zip([a, *inner], [*inner, b], strict=True):
                     self.cut(c, d, head, depth + 1)
                 continue
-            if begin_alike(self.text, self.lines, a, b):
-                for k in range(a, b):
-                    self._add(k, k + 1, head)
+            statements = alike(self.text, self.lines, a, b)
+            if statements:
+                for c, d in statements:
+                    self._add(c, d, head)
                 continue
             body = self._body(a, b)
             if body < b:
@@ -158,7 +166,7 @@ class _Cutter:
     def _margin(self, i: int, j: int) -> int:
         """The least indentation of lines [i, j), but for the closing bracket of what encloses them."""
         indent = self.lines.indent[i:j]
-        while len(indent) > 1 and self.text[self.lines.ink[i + len(indent) - 1]] in ")]}":
+        while len(indent) > 1 and _ENDS_BODY.match(self.text, self.lines.ink[i + len(indent) - 1]):
             indent.pop()
         return min(indent)
 
@@ -210,6 +218,7 @@ class _Cutter:
             k += 1
         while k < j and k - i <= _LONG_PIECE and (k == i or self._is_inside(k) or lines.indent[k] <= margin):
             opens = _OPENS_BODY.search(self.text, max(lines.ink[k], lines.end[k] - 8), lines.end[k]) is not None
+            opens = opens or _DEFINES.match(self.text, lines.ink[k]) is not None
             k += 1
             if opens and k < j and lines.indent[k] > margin and not self._is_inside(k):
                 return k
