@@ -143,6 +143,16 @@ class TestTables:
         assert read.chain(row) == [header]
         assert read.row(row)[0] == 1
 
+    def test_a_row_of_mediawiki_goes_with_the_header(self) -> None:
+        rows = "".join(f"|-\n| 19{n}0 || {n},200\n" for n in range(5))
+        r = Read(
+            'It lies on the Aa.\n{| class="wikitable"\n|+ Growth\n! Year !! People\n' + rows + "|}\nThe club plays.\n"
+        )
+        header = '{| class="wikitable"\n|+ Growth\n! Year !! People'
+        assert r.chain("1930")[0] == header and r.show(r.of("1930")) == "|-\n| 1930 || 3,200"
+        assert ROLES[r.s.role[r.of("Growth")]] == "header" and "The club plays." in r.atoms
+        assert "{| class" in Read('{| class="wikitable"\n| never closed\nMore text here.\n').text
+
     def test_rst_tables(self) -> None:
         simple = "=====  =====\nA      B\n=====  =====\none    two\n       more\nthree  four\n=====  =====\n"
         read = Read(f"Title\n=====\n\n.. note:: x\n\n{simple}", name="a.rst")
@@ -330,6 +340,19 @@ class TestCues:
 
     def test_arrows_in_other_texts_are_no_cues(self) -> None:
         assert Read("The graph a --> b --> c is drawn.\nSo is 10:00 --> 11:00 here.\nAnd more.\n").s.format == "plain"
+
+
+class TestPropertyLists:
+    def test_a_key_stands_with_its_value_and_beside_the_others(self) -> None:
+        pairs = "".join(f"  <key>Key{n}</key>\n  <string>v{n}</string>\n" for n in range(20))
+        more = (
+            "  <key>On</key>\n  <true/>\n  <key>Inner</key>\n  <dict>\n" + pairs.replace("Key", "Sub") + "  </dict>\n"
+        )
+        r = Read(f'<?xml version="1.0"?>\n<plist version="1.0">\n<dict>\n{pairs}{more}</dict>\n</plist>\n')
+        assert r.s.format == "xml"
+        assert r.show(r.of("Key7<")) == "<key>Key7</key>\n  <string>v7</string>"
+        assert r.chain("Key7<") == ["<dict>", '<plist version="1.0">']
+        assert r.show(r.of("<key>On<")) == "<key>On</key>\n  <true/>"
 
 
 class TestMessages:
@@ -587,6 +610,11 @@ class TestCode:
             own = r.show(r.of(f"M{n}"))
             assert own == method.replace("{n}", str(n)).strip(), own
             assert r.chain(f"M{n}") == [head]
+
+    def test_code_without_a_name_is_told_by_its_blocks(self) -> None:
+        types = "".join(f"type T{n} {{\n  id: ID!\n  name: String\n}}\n" for n in range(12))
+        r = Read(types)
+        assert r.s.format == "code" and r.show(r.of("T7 ")) == "type T7 {\n  id: ID!\n  name: String\n}"
 
     def test_statements_of_several_lines_and_runs_of_one_line_each(self) -> None:
         rows = "".join(f"INSERT INTO users VALUES ({n}, 'u');\n" for n in range(60))

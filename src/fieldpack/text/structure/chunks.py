@@ -35,6 +35,8 @@ def read_chunk(r: DocumentReader, i: int, j: int) -> int:
     read = data_chunk(r, i, j)
     if read > i or k - i < 3 or r.dialect not in ("plain", "asciidoc") or _is_wrapped(r, i, k):
         return read
+    if r.text.find("\n{|", r.lines.ink[i], r.lines.end[k - 1]) >= 0:  # a table of MediaWiki below a sentence
+        return i
     return _of_lines(r, i, k)
 
 

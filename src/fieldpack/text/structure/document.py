@@ -36,7 +36,7 @@ _BY_CHARACTER: dict[str, tuple[Handler, ...]] = {
     "$": (code.prompt,),
     ".": (markup.directive, code.delimited),
     "[": (markup.attributes, chunks.json_block),
-    "{": (chunks.json_block,),
+    "{": (tables.wiki_table, chunks.json_block),
     "!": (markup.admonition,),
     "?": (markup.admonition,),
     ":": (lists.read_list,),
@@ -94,6 +94,8 @@ class BlockReader(DocumentReader):
             return self.line(k) == "+" or code.delimiter(self, k) != ""
         if first in "|+┌╔╭┏":
             return tables.opens(self, k, j)
+        if first == "{":
+            return tables.opens_wiki_table(self, k)
         return first in "#=_>$.!" and markup.opens(self, k)
 
     def _block(self, i: int, j: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from fieldpack.text.structure.builder import SMALL_LIST, Builder
@@ -77,10 +78,33 @@ def pipe_table(r: DocumentReader, i: int, j: int) -> int:
     return k
 
 
+def wiki_table(r: DocumentReader, i: int, j: int) -> int:
+    """MediaWiki's table, from "{|" to "|}": the rows stand between lines "|-", the header's cells begin with "!"."""
+    if not opens_wiki_table(r, i):
+        return i
+    lines = r.lines
+    last = next((n for n in range(i + 1, j) if r.text.startswith("|}", lines.ink[n])), j)
+    if last == j:
+        return i
+    apart = [n for n in range(i + 1, last) if r.text.startswith("|-", lines.ink[n])]
+    named = next((n for n in range(i + 1, last) if r.text[lines.ink[n]] == "!"), i)
+    starts = [n for n in apart if n > named] or [last]
+    parts = [Part("header", lines.ink[i], lines.end[starts[0] - 1])]
+    parts += [Part("row", lines.ink[a], lines.end[b - 1]) for a, b in pairwise([*starts, last]) if a < b]
+    parts.append(Part("rule", lines.ink[last], lines.end[last]))
+    emit_table(r.builder, parts, r.builder.lead(lines.ink[i]))
+    return last + 1
+
+
+def opens_wiki_table(r: DocumentReader, k: int) -> bool:
+    """Whether a table of MediaWiki begins with line k."""
+    return r.text.startswith("{|", r.lines.ink[k])
+
+
 def opens_pipe_table(r: DocumentReader, k: int, j: int) -> bool:
     """Whether line k is the header row of a table whose rows need not begin with "|"."""
     lines = r.lines
-    if k + 1 >= j or lines.gap[k + 1] or r.text[lines.ink[k + 1]] not in "|:-+":
+    if k + 1 >= j or lines.gap[k + 1] or r.text[lines.ink[k + 1]] not in "|:-+" or opens_wiki_table(r, k):
         return False
     return "|" in r.line(k) and _is_delimiter(r, k + 1)
 

@@ -19,7 +19,8 @@ from fieldpack.text.structure.model import KEY, SENTENCE, TABLE, UNIT
 _ATTRIBUTES = r"(?:[^<>\"'/]++|\"[^\"<]*+\"|'[^'<]*+'|/(?!>))*+"
 _TOKEN = re.compile(
     rf"<!--(?:[^-]++|-(?!->))*+(?:-->)?+|<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+(?:\]\]>)?+|<[?!][^<>]*+>?+"
-    rf"|(?P<flat><(?P<leaf>[\w:.-]++){_ATTRIBUTES}(?:/>|>[^<]*+</(?P=leaf)\s*+>))"
+    # in property lists a key stands before its value
+    rf"|(?P<flat>(?:<key>[^<]*+</key>\s*+(?!<key>))?<(?P<leaf>[\w:.-]++){_ATTRIBUTES}(?:/>|>[^<]*+</(?P=leaf)\s*+>))"
     rf"|<(?P<open>[\w:.-]++){_ATTRIBUTES}>|</(?P<close>[\w:.-]++)\s*+>"
 )
 _ROOT = re.compile(r"\s*+(?:<[?!][^<>]*+>\s*+|<!--(?:[^-]++|-(?!->))*+-->\s*+)*+<(?P<name>[\w:.-]++)")
@@ -102,7 +103,7 @@ class _Reader:
         at = self._atom(start, end)
         if self.levels:
             self.levels[-1].add(name, at)
-        if len(self.levels) > 1 and self.levels[-1].naming < 0:
+        if len(self.levels) > 1 and self.levels[-1].naming < 0 and not self.text.startswith("<key>", start):
             self.levels[-1].naming = at
 
     def _words(self, start: int, end: int) -> None:
