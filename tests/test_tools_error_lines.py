@@ -11,6 +11,10 @@ from fieldpack.tools import ToolCall, ToolTrimmer, trim
 from fieldpack.tools.error_lines import error_lines, named
 
 ERRORS = [
+    '10.0.0.9 - - [10/Oct/2026:13:56:40 +0000] "POST /login HTTP/1.1" 500 12 "-" "curl/8.0"',
+    'INFO:     127.0.0.1:5555 - "GET /a HTTP/2" 503 Service Unavailable',
+    '{"level": "info", "status": 502, "path": "/a"}',
+    "level=info status=504 path=/a",
     "FAILED tests/test_pay.py::test_rounding - assert 3 == 4",
     "FAILED tests/test_login.py::test_failed_login",
     "tests/test_login.py::test_failed_login FAILED            [ 33%]",
@@ -47,6 +51,8 @@ ERRORS = [
     "a.out: x.c:3: main: Assertion `x > 0' failed.",
 ]
 HARMLESS = [
+    '10.0.0.1 - - [10/Oct/2026:13:55:01 +0000] "GET /p/500 HTTP/1.1" 200 500 "-" "Mozilla/5.0"',
+    '{"status": 200, "bytes": 500}',
     "0 failed",
     "0 failed, 12 passed",
     "0 of 12 failed",

@@ -22,11 +22,13 @@ _SURE = re.compile(
     # As a word of its own: not in the name of a file, a module or a flag. `TypeError` may have a package before it.
     rf"|(?<![\w./\\-])(?i:errors?|exceptions?)(?![\w/\\-]|\.\w|::)(?!{_ZERO})"
     rf"|\b\w+(?:Error|Exception)s?\b(?![/\\-]|\.[\w<])(?!{_ZERO})"
+    r"|(?i: HTTP/[\d.]{1,3}\"? 5\d\d\b|\bstatus\"?[:=] ?\"?5\d\d\b)"  # a server's error, in its log of requests
 )
 _LIKELY = re.compile(
     r"^\s*(?:[●•] |ERR!|!!)|\b(?i:cannot|can't|could not|couldn't|unable to|failed to|failed|failures?"
     r"|not found|undefined|denied|refused|timed out|no such|missing|unknown|invalid|unresolved|unexpected|expected"
     r"|conflict\w*|incompatible|mismatch\w*|rejected|expired|killed|abort\w*|unsupported|deprecated)(?!\w)"
+    r"|(?i: HTTP/[\d.]{1,3}\"? 4\d\d\b|\bstatus\"?[:=] ?\"?4\d\d\b)"
 )
 _HARMLESS = re.compile(
     r"\b(?:no|0(?:/\d+| of \d+)?|zero|without|free of) (?:\w+ )?"
@@ -47,6 +49,7 @@ _MARKS = (
 )
 """In lower case: one of them stands in every line that a pattern finds, but for those that _STAMPED finds."""
 _STAMPED = re.compile(r"^[EF]\d{4} \d", re.M)
+_STATUS = re.compile(r"(?: http/[\d.]{1,3}\"? |\bstatus\"?[:=] ?\"?)[45]\d\d\b")
 Ranges = list[tuple[int, int]]
 
 
@@ -83,6 +86,8 @@ def _candidates(text: str) -> Ranges:
         rows = set(range(len(starts)))
     else:
         rows = {bisect_right(starts, m.start()) - 1 for m in _STAMPED.finditer(text)}
+        if "http/" in lower or "status" in lower:
+            rows |= {bisect_right(starts, m.start() - 1) - 1 for m in _STATUS.finditer(lower)}
         for mark in _MARKS:
             rows |= _rows_with(lower, mark, starts)
     ends = [*(start - 1 for start in starts[1:]), len(text)]
