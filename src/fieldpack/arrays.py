@@ -78,7 +78,9 @@ def reduce_segments(ufunc: np.ufunc, table: FloatArray, offsets: npt.NDArray[np.
 
 def scatter(values: FloatArray, columns: IntArray, size: int, fill: float = 0.0) -> FloatArray:
     """(..., size) filled with `fill`, and `values` (..., k) in the given columns."""
-    out = np.full((*values.shape[:-1], size), fill, np.float32)
+    shape = (*values.shape[:-1], size)
+    # Memory of zeros is not touched before it is read.
+    out = np.full(shape, fill, np.float32) if fill else np.zeros(shape, np.float32)
     out[..., columns] = values
     return out
 

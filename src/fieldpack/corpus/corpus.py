@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fieldpack.arrays import GrowableArrays, offsets_of, read_only, run_starts, sorted_unique
-from fieldpack.corpus.kinds import are_short_passages, is_talk, title_runs
+from fieldpack.corpus import kinds
 from fieldpack.corpus.order import Order, code_documents, confirmed
 from fieldpack.corpus.sections import Sections, Texts, has_sections, sections_of
 from fieldpack.corpus.vocabulary import Frequencies, Vocabulary
@@ -207,11 +207,23 @@ class Corpus(FrozenArrays):
         return sections_of(texts)
 
     @cached_property
+    def line_rows(self) -> BoolArray:
+        """(n,) sentences that are rows of a file of lines, see `corpus.kinds.line_rows`."""
+        return read_only(kinds.line_rows(self.documents, self.sentences.spans, self.sections is not None))
+
+    @cached_property
+    def goes_with_others(self) -> BoolArray:
+        """(n,) rows that go with the rest of their paragraph, see `corpus.kinds.without_own_words`."""
+        if self.unit == "paragraph":
+            return read_only(np.zeros(len(self.rows), np.bool_))
+        return read_only(kinds.without_own_words(self.rows, self.level.lengths))
+
+    @cached_property
     def passage_runs(self) -> IntArray | None:
         """(t,) which documents are passages of one text, where they are the short passages of several; else None."""
-        if self.gaps is not None or not are_short_passages(self.documents):
+        if self.gaps is not None or not kinds.are_short_passages(self.documents):
             return None
-        return read_only(title_runs(self.documents))
+        return read_only(kinds.title_runs(self.documents))
 
     @cached_property
     def has_titles(self) -> bool:
@@ -243,7 +255,9 @@ def unit_for(unit: str, sentences: int, paragraphs: int, documents: Sequence[Doc
     if unit != "auto":
         return "sentence" if unit == "sentence" else "paragraph"
     several = sentences >= _SENTENCES_PER_PARAGRAPH * paragraphs
-    return "sentence" if several and not (is_talk(documents) or are_short_passages(documents)) else "paragraph"
+    return (
+        "sentence" if several and not (kinds.is_talk(documents) or kinds.are_short_passages(documents)) else "paragraph"
+    )
 
 
 def paragraphs_of(sentences: Segments) -> Segments:

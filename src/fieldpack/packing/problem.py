@@ -217,19 +217,9 @@ def problem_of(corpus: Corpus, relevance: Relevance, admission: Admission) -> Pr
         document=rows.doc,
         pinned=admission.pinned,
         eligible=allowed | admission.pinned,
-        is_heading=_headings(corpus),
+        is_heading=corpus.goes_with_others,
         context=rows.context if (rows.context >= 0).any() else None,
     )
-
-
-def _headings(corpus: Corpus) -> BoolArray:
-    """(n,) headings and wordless pieces (a closing fence) of paragraphs that hold more: they go with the rest."""
-    rows = corpus.rows
-    if corpus.unit != "sentence" or not len(rows):
-        return np.zeros(len(rows), np.bool_)
-    heading = (rows.kind == KINDS.index("heading")) | (corpus.level.lengths == 0)
-    more = np.bincount(rows.parent[~heading], minlength=int(rows.parent[-1]) + 1) > 0
-    return np.asarray(heading & more[rows.parent], np.bool_)
 
 
 def with_copies(problem: Problem, documents: Sequence[Document], segments: Segments, rows: IntArray) -> Problem:

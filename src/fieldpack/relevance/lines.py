@@ -14,28 +14,20 @@ layouts, which the weights had not seen, in .86 and .99.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from fieldpack.arrays import sigmoid
-from fieldpack.corpus.corpus import Corpus, Unit
+from fieldpack.corpus.corpus import Unit
 from fieldpack.relevance.features import with_contexts
 from fieldpack.relevance.forms import CAUSE, DEFINITION, PLACE
 from fieldpack.relevance.line_words import DENIALS, LineWords
 from fieldpack.relevance.signals import Signals
-from fieldpack.text.structure.diffs import is_diff
 from fieldpack.types import KINDS, BoolArray, FloatArray, IntArray
 
-_TABLE, _LIST, _CODE, _HEADING = (KINDS.index(kind) for kind in ("table", "list", "code", "heading"))
-_LINES, _ROWS = 0.6, 0.3
-"""Shares of the rows of a file of lines: table, list or code; and table or list alone."""
-_FEWEST, _LISTED = 5, 200
-"""Rows of a file of lines, at least; listed rows that are looked at for a list's mark."""
-_MARK = re.compile(r"(?:[-*+•–—‣◦]|\(?\w{1,3}[.)])\s")
-_SAMPLE = 20_000
+_TABLE, _LIST = (KINDS.index(kind) for kind in ("table", "list"))
 CONTEXT, BLOCK, RECORD = 0.9, 0.75, 0.95
 """What a word is worth in a row's context, in the block around it, in the record around it."""
 BLOCK_ROWS, RECORD_ROWS = 60, 12
@@ -58,41 +50,10 @@ _FALSE = frozenset(["no", "false", "off", "disabled", "none", "never", "inactive
 _TRUE = frozenset(["yes", "true", "enabled", "active"])
 
 
-def line_rows(corpus: Corpus) -> BoolArray:
-    """(n,) sentences that are rows, records, entries or lines of a file of lines: all of a document that holds little
-    else, and of other documents the tables. The items of a list in prose are none. Documentation in sections has files
-    of lines only where a file has no headings: a manual page is half lists, and the section layer reads them better."""
-    spans = corpus.sentences.spans
-    kind, document, count = spans.kind, spans.doc, len(corpus.documents)
-    size = np.bincount(document, minlength=count)
-    listed = np.bincount(document, kind == _LIST, count)
-    rows = (np.bincount(document, kind == _TABLE, count) + listed) / np.maximum(size, 1)
-    code = np.bincount(document, kind == _CODE, count) / np.maximum(size, 1)
-    lines = (rows + code >= _LINES) & (rows >= _ROWS) & (size >= _FEWEST)
-    for number in np.flatnonzero(lines & (listed >= _ROWS * size)).tolist():
-        lines[number] = not _is_prose_list(corpus, number)
-    for number in np.flatnonzero((code >= _LINES) & (rows < _ROWS)).tolist():
-        lines[number] = is_diff(corpus.documents[number].text[:_SAMPLE])
-    if corpus.sections is not None:
-        headed = np.bincount(document, kind == _HEADING, count) > 0
-        return np.asarray((lines & ~headed)[document], np.bool_)
-    return np.asarray(lines[document] | (kind == _TABLE), np.bool_)
-
-
-def _is_prose_list(corpus: Corpus, number: int) -> bool:
-    """Whether half of the listed rows of a document have a list's mark before them."""
-    spans = corpus.sentences.spans
-    first, last = np.searchsorted(spans.doc, [number, number + 1])
-    rows = first + np.flatnonzero(spans.kind[first:last] == _LIST)[:_LISTED]
-    text = corpus.documents[number].text
-    marked = sum(_MARK.match(text, start) is not None for start in spans.start[rows].tolist())
-    return 2 * marked > len(rows)
-
-
 def with_line_evidence(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray:
     """The log odds (n,) of the candidates' rows in a unit, those of rows of lines by coverage."""
     candidates = signals.candidates
-    rows = line_rows(candidates.corpus)[candidates.sentences]
+    rows = candidates.corpus.line_rows[candidates.sentences]
     if not rows.any():
         return logit
     odds = _Evidence(signals, unit, rows).odds()

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fieldpack.arrays import sorted_unique
+from fieldpack.arrays import run_starts, sorted_unique
 from fieldpack.corpus.corpus import Unit
 from fieldpack.relevance.forms import CAUSE
 from fieldpack.relevance.lines import BLOCK_ROWS
@@ -51,7 +51,7 @@ def behind_others(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray
     candidates, kinds = signals.candidates, signals.candidates.kinds(unit)
     spans = candidates.spans(unit)
     document = spans.doc[candidates.rows(unit)]
-    rows = np.flatnonzero((kinds != _TABLE) & (kinds != _CODE) & _may_hold_progress(spans)[document])
+    rows = np.flatnonzero((kinds != _TABLE) & (kinds != _CODE) & _may_hold_progress(spans, document))
     intent = signals.query.intent
     if not len(rows) or intent.listing or intent.place or intent.definition:
         return logit
@@ -75,10 +75,16 @@ def behind_others(logit: FloatArray, signals: Signals, unit: Unit) -> FloatArray
     return out
 
 
-def _may_hold_progress(spans: Segments) -> BoolArray:
-    """(documents,) whether a document has enough rows for a template, and no headings, which outputs seldom have."""
-    heading = np.bincount(spans.doc, spans.kind == _HEADING)
-    return np.asarray((np.bincount(spans.doc) >= FEWEST) & (heading == 0), np.bool_)
+def _may_hold_progress(spans: Segments, document: IntArray) -> BoolArray:
+    """(k,) rows of documents (k,), ascending, that have enough rows for a template, and no headings, which outputs
+    seldom have."""
+    starts = run_starts(document)
+    owners, counts = document[starts], np.diff(np.append(starts, len(document)))
+    first, last = spans.doc.searchsorted(owners), spans.doc.searchsorted(owners, "right")
+    may = last - first >= FEWEST
+    for place in np.flatnonzero(may).tolist():
+        may[place] = not (spans.kind[first[place] : last[place]] == _HEADING).any()
+    return np.repeat(may, counts)
 
 
 def _kept(names: Sequence[str]) -> re.Pattern[str]:

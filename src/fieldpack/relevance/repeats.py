@@ -101,40 +101,32 @@ class RowRepeats:
     def __init__(self, corpus: Corpus, rows: IntArray) -> None:
         self._corpus, self._rows = corpus, rows
         self._statements: dict[int, Statement] = {}
+        self._numbers: dict[bytes, int] = {}
+        self._number = np.full(len(rows), -1, np.int64)
 
     def shares(self, row: int, others: IntArray) -> FloatArray:
         """(k,) in [0, 1]: how much each of `others` is superfluous beside `row`, see `repeat_share`. The others come
         with those first that are most alike: copies word for word are found among all, longer and shorter pieces of
         one text among the first NEAREST that are no such copies."""
-        out: FloatArray = (self._same[others] == self._same[row]).astype(np.float32)
+        first, width = self._bytes(row), self._corpus.words.itemsize
+        out: FloatArray = (self._same(others) == self._same(np.array([row]))).astype(np.float32)
         others_records = self._record[others] != self._record[row]  # another record has its own "status": "paid"
         out[others_records] = 0
-        first, width = self._bytes(row), self._corpus.words.itemsize
         for k in np.flatnonzero((out == 0) & ~others_records)[:NEAREST].tolist():
             other = int(others[k])
             if may_repeat(first, self._bytes(other), width):
                 out[k] = repeat_share(self.statement(row), self.statement(other))
         return out
 
-    @cached_property
-    def _same(self) -> IntArray:
-        """(n,) a number for each row, the same for rows of the same words."""
-        known: dict[bytes, int] = {}
-        return np.array([known.setdefault(self._bytes(k), len(known)) for k in range(len(self._rows))])
+    def _same(self, rows: IntArray) -> IntArray:
+        """(k,) a number for each of some rows, the same for rows of the same words."""
+        for row in rows[self._number[rows] < 0].tolist():
+            self._number[row] = self._numbers.setdefault(self._bytes(row), len(self._numbers))
+        return self._number[rows]
 
     def _bytes(self, row: int) -> bytes:
         """A row's words as they are in memory."""
-        return self._whole[self._bounds[row][0] : self._bounds[row][1]]
-
-    @cached_property
-    def _whole(self) -> bytes:
-        return self._corpus.words.tobytes()
-
-    @cached_property
-    def _bounds(self) -> list[tuple[int, int]]:
-        """Where the bytes of each row begin and end in those of the corpus."""
-        offsets = self._corpus.level.offsets * self._corpus.words.itemsize
-        return list(zip(offsets[self._rows].tolist(), offsets[self._rows + 1].tolist(), strict=True))
+        return self._ids(row).tobytes()
 
     @cached_property
     def _record(self) -> IntArray:

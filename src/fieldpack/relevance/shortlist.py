@@ -104,10 +104,9 @@ def some_candidates(corpus: Corpus, paragraphs: IntArray) -> Candidates:
     """Some paragraphs of the corpus, ascending."""
     if len(paragraphs) == len(corpus.paragraphs):
         return all_candidates(corpus)
-    ends = np.append(corpus.starts[1:], len(corpus.sentences))
-    sizes = (ends - corpus.starts)[paragraphs]
-    sentences = concat_ranges(corpus.starts[paragraphs], ends[paragraphs])
-    offsets = corpus.sentences.offsets
+    offsets, opening = corpus.sentences.offsets, corpus.starts[paragraphs]
+    end = corpus.sentences.spans.parent.searchsorted(paragraphs, "right")
+    sizes, sentences = end - opening, concat_ranges(opening, end)
     document = corpus.paragraphs.spans.doc[paragraphs]
     owners = sorted_unique(document)
     first, last = corpus.titles.offsets[owners], corpus.titles.offsets[owners + 1]
@@ -116,7 +115,7 @@ def some_candidates(corpus: Corpus, paragraphs: IntArray) -> Candidates:
         paragraphs=paragraphs,
         sentences=sentences,
         words=corpus.words[concat_ranges(offsets[sentences], offsets[sentences + 1])],
-        offsets=offsets_of(corpus.sentences.lengths[sentences]),
+        offsets=offsets_of(offsets[sentences + 1] - offsets[sentences]),
         starts=np.cumsum(sizes) - sizes,
         group=np.repeat(np.arange(len(paragraphs)), sizes),
         document=np.searchsorted(owners, document),

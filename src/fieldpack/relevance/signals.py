@@ -113,8 +113,8 @@ def _similarity(candidates: Candidates, query: Query) -> _Similarity:
     if len(direction) > _MANY_WORDS:
         present = np.zeros(len(direction), np.bool_)
         present[words] = present[titles] = True
-        if 4 * np.count_nonzero(present) < len(present):
-            # Of a large vocabulary only the words that occur are compared; copying more would take as long.
+        if 2 * np.count_nonzero(present) < len(present):
+            # Of a large vocabulary only the words that occur are compared; copying two thirds would take as long.
             column = np.cumsum(present) - 1
             direction, words, titles = direction[present], column[words], column[titles]
             known = np.where((known >= 0) & present[known], column[known], -1)
