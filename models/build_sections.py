@@ -29,7 +29,7 @@ from fieldpack.embed.static import StaticEmbedder
 from fieldpack.relevance.features import SECTION, SENTENCE, paragraph_features, sentence_features
 from fieldpack.relevance.query import parse_query
 from fieldpack.relevance.scorer import FACTS, Layer, Scorer, facts
-from fieldpack.relevance.sections import promising, section_features
+from fieldpack.relevance.sections import promising, section_features, section_signals
 from fieldpack.relevance.shortlist import all_candidates, some_candidates
 from fieldpack.relevance.signals import signals_of
 
@@ -86,15 +86,13 @@ def case_of(query, corpus, static, scorer):
     parsed = parse_query(query["query"], corpus, static)
     groups = [[(corpus.numbers[a["doc"]], a["start"], a["end"]) for a in group] for group in query["groups"]]
     rows = [np.flatnonzero(in_rows(group, corpus.paragraphs.spans)) for group in groups]
-    candidates = all_candidates(corpus)
+    candidates, found = all_candidates(corpus), section_signals(parsed, corpus)
     if corpus.postings is not None:
         # With the evidence that the first stage misses: the weights are to find it.
-        candidates = some_candidates(
-            corpus, sorted_unique(np.concatenate([promising(parsed, corpus, corpus.sections), *rows]))
-        )
+        candidates = some_candidates(corpus, sorted_unique(np.concatenate([promising(found), *rows])))
     signals = signals_of(candidates, parsed)
     paragraph = paragraph_features(signals)
-    features = section_features(signals, paragraph, scorer.paragraph.score(paragraph.table), corpus.sections)
+    features = section_features(signals, paragraph, scorer.paragraph.score(paragraph.table), found)
     sentences = [np.flatnonzero(in_rows(group, corpus.sentences.spans)) for group in groups]
     return Case(
         signals=signals,

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.packing import fillers
 from fieldpack.relevance.same import same_texts, text_key
-from fieldpack.text.segment import segment
 from fieldpack.text.structure import samples, source
 from fieldpack.text.structure.detect import format_of
 from fieldpack.types import Document
@@ -41,6 +41,10 @@ LINES = st.lists(
             "x" * 60 + " and y",
             "x" * 61 + " and y",
             "a b c",
+            "a c b",
+            "A word that a line parts: hyphen\u2010\n  ated.",
+            "A word that a line parts: hyphenated.",
+            "A word that a line parts: hyphen\u2010ated.",
         ]
     ),
     max_size=8,
@@ -50,10 +54,10 @@ LINES = st.lists(
 @given(st.lists(st.tuples(LINES.map("\n\n".join), st.sampled_from(["", "Title"])), max_size=3))
 def test_rows_of_one_text_are_those_with_the_same_key(texts: list[tuple[str, str]]) -> None:
     documents = [Document(f"d{n}", text, title) for n, (text, title) in enumerate(texts)]
-    rows = segment(documents, "sentence")
-    keys = [text_key(documents, rows, row) for row in range(len(rows))]
+    corpus = CorpusReader(shipped_static(), unit="sentence").read(documents)
+    keys = [text_key(corpus.documents, corpus.rows, row) for row in range(len(corpus.rows))]
     expected = [keys.index(key) if key else row for row, key in enumerate(keys)]
-    assert same_texts(documents, rows, np.arange(len(rows))).tolist() == expected
+    assert same_texts(corpus, np.arange(len(keys))).tolist() == expected
 
 
 @given(

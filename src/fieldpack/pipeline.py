@@ -125,7 +125,7 @@ class ContextPacker(OldNames, PackerParts):
         problem = scored.problem if len(rows) == len(scored.problem) else scored.problem.take(rows)
         couplings = couplings_of(corpus, rows, relevance.query_ids)
         problem = replace(problem, header_tokens=header_tokens(writer, rows), couplings=couplings)
-        problem = with_copies(problem, corpus.documents, corpus.rows, rows)
+        problem = with_copies(problem, corpus, rows)
         if settings.attract > 0:
             reading, vectors = scored.reading, corpus.vectors[corpus.paragraph[rows]]
             problem = with_attractors(problem, reading.attractors, reading.demand, vectors)

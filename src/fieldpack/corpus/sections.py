@@ -75,26 +75,18 @@ class StemIndex(FrozenArrays):
         out = np.zeros(self.size, np.float32)
         for word in words:
             idf = float(self.idf[word.stems[0]]) if word.occurs else self.unseen_idf
-            if len(word.stems) == 1:
-                at = self._range(word.stems[0])
-                out[self.units[at]] += word.share * idf * self.worth[at]
-                continue
-            ranges = [self._range(stem) for stem in word.stems]
-            units = np.concatenate([self.units[at] for at in ranges])
-            worth = np.concatenate([k * self.worth[at] for k, at in zip(word.likeness, ranges, strict=True)])
-            order = np.lexsort((worth, units))
-            units, worth = units[order], worth[order]
-            last = np.append(units[1:] != units[:-1], True)[: len(units)]
-            out[units[last]] += word.share * idf * worth[last]
+            best = np.zeros(self.size, np.float32)
+            for stem, likeness in zip(word.stems, word.likeness, strict=True):
+                at = slice(int(self.ends[stem]), int(self.ends[stem + 1]))
+                units = self.units[at]
+                best[units] = np.maximum(best[units], likeness * self.worth[at])
+            out += word.share * idf * best
         return out
 
     @property
     def unseen_idf(self) -> float:
         """That of a stem that stands in no text."""
         return float(np.log1p((self.size + 0.5) / 0.5))
-
-    def _range(self, stem: int) -> slice:
-        return slice(int(self.ends[stem]), int(self.ends[stem + 1]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +16,7 @@ from fieldpack.packing.fillers import says_nothing_alone
 from fieldpack.relevance.repeats import RowRepeats
 from fieldpack.relevance.same import same_texts
 from fieldpack.relevance.score import Relevance
-from fieldpack.types import HIDDEN, KINDS, BoolArray, Document, FloatArray, FrozenArrays, IntArray, Segments
+from fieldpack.types import HIDDEN, KINDS, BoolArray, FloatArray, FrozenArrays, IntArray
 
 _EXACT = 0.999
 """Similarity from which a row holds a word of the query."""
@@ -222,13 +221,13 @@ def problem_of(corpus: Corpus, relevance: Relevance, admission: Admission) -> Pr
     )
 
 
-def with_copies(problem: Problem, documents: Sequence[Document], segments: Segments, rows: IntArray) -> Problem:
-    """The problem of some `rows` of the segments, with the numbers of their texts where two are the same; and without
+def with_copies(problem: Problem, corpus: Corpus, rows: IntArray) -> Problem:
+    """The problem of some `rows` of a corpus, with the numbers of their texts where two are the same; and without
     the labels, rules and lines of contents that hold no word of the query: they come with what needs them."""
-    same = same_texts(documents, segments, rows)
+    same = same_texts(corpus, rows)
     alone = ~(problem.max_similarity > _EXACT).any(0) & ~problem.pinned & ~problem.is_heading
     for place in np.flatnonzero(alone).tolist():
-        alone[place] = says_nothing_alone(documents, segments, int(rows[place]))
+        alone[place] = says_nothing_alone(corpus.documents, corpus.rows, int(rows[place]))
     if alone.any() and (problem.eligible & ~alone).any():
         problem = replace(problem, eligible=problem.eligible & ~alone)
     return problem if (same == np.arange(len(rows))).all() else replace(problem, same=same)

@@ -46,6 +46,7 @@ class LineWords:
         self._query, self._candidates = signals.query, signals.candidates
         self._vocabulary = signals.candidates.corpus.vocabulary
         self._cells = Columns()
+        self._holders: dict[str, BoolArray] = {}
 
     def terms(self) -> Terms:
         """Words and pairs."""
@@ -85,7 +86,7 @@ class LineWords:
         query, stems = self._query, self._vocabulary.stem
         ids = [i for i in self._counted if query.ids[i] >= 0 and not is_symbol(query.words[i])]
         content = ~self.occurrences(STOPWORDS - DENIALS)
-        flat, sentence = stems[self._candidates.words][content], self._sentence[content]
+        flat, sentence = self._stems[content], self._sentence[content]
         same = sentence[:-1] == sentence[1:]
         values, weight = np.zeros((max(len(ids) - 1, 0), len(self._rows)), np.float32), []
         for k, (i, j) in enumerate(pairwise(ids)):
@@ -140,8 +141,17 @@ class LineWords:
         return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
     def _with_stem(self, word: str) -> BoolArray:
-        number = self._vocabulary.stems.get(stem_of(word), -1)
-        return self.sentences_with(self._vocabulary.stem[self._candidates.words] == number)
+        """(n,) sentences that hold a form of the word; not to be written to."""
+        stem = stem_of(word)
+        if (known := self._holders.get(stem)) is None:
+            number = self._vocabulary.stems.get(stem, -1)
+            known = self._holders[stem] = self.sentences_with(self._stems == number)
+        return known
+
+    @cached_property
+    def _stems(self) -> IntArray:
+        """(m,) the stem of each word of the candidates."""
+        return self._vocabulary.stem[self._candidates.words]
 
     def _rarity(self, holders: BoolArray) -> float:
         """The idf among the rows of what these sentences (n,) hold."""

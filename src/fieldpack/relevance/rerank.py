@@ -12,6 +12,7 @@ from fieldpack.corpus.corpus import Corpus, texts_of
 from fieldpack.embed.service import EmbeddingService
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.score import Relevance, Setup, score, score_candidates
+from fieldpack.relevance.sections import section_signals
 from fieldpack.relevance.shortlist import some_candidates
 from fieldpack.types import FloatArray, IntArray
 
@@ -42,7 +43,9 @@ def rerank(
     vectors = _embed(second, corpus, paragraphs)
     close_dense = [scatter(vectors.paragraphs @ q, paragraphs, len(corpus.paragraphs)) for q in vectors.queries]
     some = some_candidates(corpus, paragraphs)
-    close = score_candidates(queries, [some] * len(queries), setup, close_dense)
+    close = score_candidates(
+        queries, [some] * len(queries), [section_signals(q, corpus) for q in queries], setup, close_dense
+    )
     if some.all:
         return close
     whole = first if setup.unit == "paragraph" else score(queries, corpus, setup, dense)

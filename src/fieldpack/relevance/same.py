@@ -10,13 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fieldpack.arrays import concat_ranges, offsets_of, sorted_unique
+from fieldpack.corpus.corpus import Corpus
 from fieldpack.types import KINDS, Document, IntArray, Segments
+from fieldpack.words import chunks
 
 _FEWEST = 3
-"""White-space words from which a row is a statement."""
+"""Runs without blanks from which a row is a statement."""
 _UNSPACED = 8
 """Characters from which a row without blanks is one."""
-_EDGE = 40
 _CODE, _TABLE = KINDS.index("code"), KINDS.index("table")
 
 
@@ -25,7 +27,7 @@ def text_key(documents: Sequence[Document], segments: Segments, row: int) -> str
     if segments.kind[row] == _CODE:
         return ""
     document = documents[segments.doc.item(row)]
-    words = document.text[segments.start.item(row) : segments.end.item(row)].split()
+    words = chunks(document.text[segments.start.item(row) : segments.end.item(row)])
     if len(words) < _FEWEST and sum(map(len, words)) < _UNSPACED:
         return ""
     place = [document.title]
@@ -36,24 +38,23 @@ def text_key(documents: Sequence[Document], segments: Segments, row: int) -> str
     return "\n".join([" ".join(words), *place])
 
 
-def same_texts(documents: Sequence[Document], segments: Segments, rows: IntArray) -> IntArray:
-    """(k,) for some rows the number of their text: two rows with the same one are copies."""
+def same_texts(corpus: Corpus, rows: IntArray) -> IntArray:
+    """(k,) for some rows of a corpus the number of their text: two rows with the same one are copies."""
     out = np.arange(len(rows))
     known: dict[str, int] = {}
-    for places in _alike(documents, segments, rows):
-        for k in places:
-            if key := text_key(documents, segments, int(rows[k])):
-                out[k] = known.setdefault(key, k)
+    for k in _alike(corpus, rows).tolist():
+        if key := text_key(corpus.documents, corpus.rows, int(rows[k])):
+            out[k] = known.setdefault(key, k)
     return out
 
 
-def _alike(documents: Sequence[Document], segments: Segments, rows: IntArray) -> list[list[int]]:
-    """Places of the rows that begin and end with the same words: only those can be of one text."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    columns = (segments.doc[rows], segments.start[rows], segments.end[rows])
-    for k, (doc, start, end) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        text = documents[doc].text
-        first = text[start : min(start + _EDGE, end)].split(None, 1)[:1]
-        last = text[max(end - _EDGE, start) : end].rsplit(None, 1)[-1:]
-        groups.setdefault((*first, *last), []).append(k)
-    return [places for places in groups.values() if len(places) > 1]
+def _alike(corpus: Corpus, rows: IntArray) -> IntArray:
+    """Places of the rows that have as many words as another, and as large a sum of their numbers: only those can be of
+    one text."""
+    first, last = corpus.level.offsets[rows], corpus.level.offsets[rows + 1]
+    sums = np.append(0, np.cumsum(corpus.words[concat_ranges(first, last)], dtype=np.int64))
+    ends = offsets_of(last - first)
+    keys = np.stack([last - first, sums[ends[1:]] - sums[ends[:-1]]])
+    order = np.lexsort(keys)
+    again = np.flatnonzero((np.diff(keys[:, order]) == 0).all(0))
+    return sorted_unique(order[np.concatenate([again, again + 1])])

@@ -15,7 +15,7 @@ from fieldpack.relevance.lines import with_line_evidence
 from fieldpack.relevance.progress import behind_others
 from fieldpack.relevance.query import Query
 from fieldpack.relevance.scorer import Scorer, combined, facts
-from fieldpack.relevance.sections import promising, section_features
+from fieldpack.relevance.sections import SectionSignals, promising, section_features, section_signals
 from fieldpack.relevance.shortlist import Candidates, shortlist, some_candidates
 from fieldpack.relevance.signals import signals_of
 from fieldpack.types import HIDDEN, KINDS, FloatArray, FrozenArrays, IntArray
@@ -77,28 +77,34 @@ def score(
 ) -> Relevance:
     """The relevance of the rows of `corpus`. dense: for each query (g,) cosines of a sentence embedder to the
     paragraphs. Raises nothing: a query without words gives every row the same odds."""
-    candidates = [_candidates(q, corpus, None if dense is None else dense[k]) for k, q in enumerate(queries)]
-    return score_candidates(queries, candidates, setup, dense)
+    of_sections = [section_signals(q, corpus) for q in queries]
+    candidates = [
+        _candidates(q, corpus, found, None if dense is None else dense[k])
+        for k, (q, found) in enumerate(zip(queries, of_sections, strict=True))
+    ]
+    return score_candidates(queries, candidates, of_sections, setup, dense)
 
 
-def _candidates(query: Query, corpus: Corpus, dense: FloatArray | None) -> Candidates:
+def _candidates(query: Query, corpus: Corpus, found: SectionSignals | None, dense: FloatArray | None) -> Candidates:
     """The paragraphs that a query reads closely: all of a small corpus, of a large one those that promise most."""
-    if corpus.postings is None or corpus.sections is None:
+    if corpus.postings is None or found is None:
         return shortlist(query, corpus, dense)
-    return some_candidates(corpus, promising(query, corpus, corpus.sections, dense))
+    return some_candidates(corpus, promising(found, dense))
 
 
 def score_candidates(
     queries: Sequence[Query],
     candidates: Sequence[Candidates],
+    of_sections: Sequence[SectionSignals | None],
     setup: Setup,
     dense: Sequence[FloatArray] | None = None,
 ) -> Relevance:
-    """`score` where the candidates of each query are known; rows that are none get the least log odds."""
-    each = [
-        _over_all_rows(_score_query(q, c, setup, None if dense is None else dense[k][c.paragraphs]), c, setup.unit)
-        for k, (q, c) in enumerate(zip(queries, candidates, strict=True))
-    ]
+    """`score` where the candidates of each query, and what it finds in the sections, are known; rows that are none get
+    the least log odds."""
+    each = []
+    for k, (query, some, found) in enumerate(zip(queries, candidates, of_sections, strict=True)):
+        part = _score_query(query, some, found, setup, None if dense is None else dense[k][some.paragraphs])
+        each.append(_over_all_rows(part, some, setup.unit))
     weight = np.concatenate([e.word_weight for e in each])
     return Relevance(
         logit=combined([e.logit for e in each], setup.weights),
@@ -111,7 +117,9 @@ def score_candidates(
     )
 
 
-def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: FloatArray | None) -> Relevance:
+def _score_query(
+    query: Query, candidates: Candidates, found: SectionSignals | None, setup: Setup, dense: FloatArray | None
+) -> Relevance:
     """Relevance of the candidates' rows alone. dense (g,): of the candidates."""
     signals = signals_of(candidates, query)
     layer = setup.scorer.paragraph if dense is None else setup.scorer.dense
@@ -119,8 +127,8 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
     score = layer.score(features.table)
     raw, best, words = features.raw, signals.paragraph_similarity, candidates.paragraph_lengths
     of_sentences = setup.scorer.sentence
-    if (sections := candidates.corpus.sections) is not None:
-        features = section_features(signals, features, score, sections)
+    if found is not None:
+        features = section_features(signals, features, score, found)
         raw = raw | features.raw
         layer, of_sentences = setup.scorer.section, setup.scorer.section_sentence
         score = layer.score(features.table)
@@ -133,7 +141,7 @@ def _score_query(query: Query, candidates: Candidates, setup: Setup, dense: Floa
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
     logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
     logit = behind_others(with_line_evidence(logit, signals, setup.unit), signals, setup.unit)
-    if sections is not None:
+    if found is not None:
         logit = with_announced_code(logit, candidates, setup.unit)
     logit[(words == 0) | (candidates.kinds(setup.unit) == HIDDEN)] = _FLOOR
     content = np.flatnonzero(query.content)

@@ -31,9 +31,10 @@ _ALIKE, _MOST_ALIKE, _LIKE = 0.45, 12, 0.8
 
 @dataclass(frozen=True, eq=False)
 class SectionSignals:
-    """What a query finds in the sections of a corpus: BM25 (s,) of sections, (p,) of pieces, (t,) of documents; cosine
-    (p,) of pieces; news (p,): 1 for pieces of release notes that the query does not ask for."""
+    """What a query finds in the `sections` of a corpus: BM25 (s,) of sections, (p,) of pieces, (t,) of documents;
+    cosine (p,) of pieces; news (p,): 1 for pieces of release notes that the query does not ask for."""
 
+    sections: Sections
     section_bm25: FloatArray
     piece_bm25: FloatArray
     document_bm25: FloatArray
@@ -41,11 +42,14 @@ class SectionSignals:
     news: FloatArray
 
 
-def section_signals(query: Query, corpus: Corpus, sections: Sections) -> SectionSignals:
-    """One pass over the inverted indexes and the vectors of all pieces."""
+def section_signals(query: Query, corpus: Corpus) -> SectionSignals | None:
+    """One pass over the inverted indexes and the vectors of all pieces; None for a corpus without sections."""
+    if (sections := corpus.sections) is None:
+        return None
     words = similar_words(query, corpus, sections)
     news = sections.news[sections.piece_starts].astype(np.float32)
     return SectionSignals(
+        sections=sections,
         section_bm25=sections.by_section.bm25(words),
         piece_bm25=sections.by_piece.bm25(words),
         document_bm25=sections.by_document.bm25(words),
@@ -72,7 +76,9 @@ def similar_words(query: Query, corpus: Corpus, sections: Sections) -> list[Simi
         for word, value in zip(sections.common[near].tolist(), row[near].tolist(), strict=True):
             like.setdefault(int(stem[word]), _LIKE * value * value)
         if like:
-            out.append(Similar(tuple(like), tuple(like.values()), float(query.share[place]), own >= 0))
+            # Where one word alone says it, that counts whole.
+            likeness = tuple(like.values()) if len(like) > 1 else (1.0,)
+            out.append(Similar(tuple(like), likeness, float(query.share[place]), own >= 0))
     return out
 
 
@@ -92,17 +98,17 @@ def _path_similarity(query: Query, corpus: Corpus, sections: Sections, section: 
     return reduce_segments(np.maximum, values.take(columns, 1), offsets_of(last - first))[:, of_row]
 
 
-def pieces_score(signals: SectionSignals, sections: Sections) -> FloatArray:
+def pieces_score(signals: SectionSignals) -> FloatArray:
     """(p,) the first stage: how much each piece promises, by its stems, those of its section with its path, its
     vector."""
-    of_section = zscore(signals.section_bm25)[sections.piece_section]
+    of_section = zscore(signals.section_bm25)[signals.sections.piece_section]
     return np.asarray(zscore(signals.piece_bm25) + zscore(signals.cosine) + 0.5 * of_section - signals.news, np.float32)
 
 
-def promising(query: Query, corpus: Corpus, sections: Sections, more: FloatArray | None = None) -> IntArray:
+def promising(signals: SectionSignals, more: FloatArray | None = None) -> IntArray:
     """The paragraphs of the pieces that promise most, whole pieces, ascending: SHORTLIST of them and few more. more
     (g,): another score of the paragraphs, whose best counts for their piece."""
-    score = pieces_score(section_signals(query, corpus, sections), sections)
+    sections, score = signals.sections, pieces_score(signals)
     if more is not None:
         score = score + zscore(np.maximum.reduceat(more, sections.piece_starts))
     order = np.argsort(-score, kind="stable")
@@ -111,11 +117,10 @@ def promising(query: Query, corpus: Corpus, sections: Sections, more: FloatArray
     return sections.paragraphs_of(order[:count])
 
 
-def section_features(signals: Signals, paragraph: Features, score: FloatArray, sections: Sections) -> Features:
+def section_features(signals: Signals, paragraph: Features, score: FloatArray, of_sections: SectionSignals) -> Features:
     """Features of the g candidates, in the order of SECTION. paragraph: theirs alone; score (g,): the scorer's of
-    those."""
-    candidates, query = signals.candidates, signals.query
-    of_sections = section_signals(query, candidates.corpus, sections)
+    those; of_sections: what the query finds in the sections."""
+    candidates, query, sections = signals.candidates, signals.query, of_sections.sections
     rows = candidates.paragraphs
     section, piece = sections.section[rows], sections.piece[rows]
     path = _path_similarity(query, candidates.corpus, sections, section)

@@ -2,11 +2,20 @@
 
 from fieldpack.words.flat import Words, distinct, ranges, sums, symbols_of, words_of
 from fieldpack.words.folding import fold
-from fieldpack.words.splitting import is_symbol, query_weights, shared_wording, split, split_with_offsets, unspaced
+from fieldpack.words.splitting import (
+    chunks,
+    is_symbol,
+    query_weights,
+    shared_wording,
+    split,
+    split_with_offsets,
+    unspaced,
+)
 from fieldpack.words.stems import stem_of
 
 __all__ = [
     "Words",
+    "chunks",
     "distinct",
     "fold",
     "is_symbol",
