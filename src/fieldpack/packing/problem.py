@@ -152,10 +152,12 @@ def missing_contexts(problem: Problem, inside: BoolArray) -> IntArray:
     assert problem.context is not None
     cost = np.where(inside, 0, problem.cost)
     out = np.zeros(len(problem), np.int64)
-    chain = problem.context
-    while (chain >= 0).any():
-        out += np.where(chain >= 0, cost[np.maximum(chain, 0)], 0)
-        chain = np.where(chain >= 0, problem.context[np.maximum(chain, 0)], -1)
+    rows = np.flatnonzero(problem.context >= 0)
+    chain = problem.context[rows]
+    while len(rows):
+        out[rows] += cost[chain]
+        chain = problem.context[chain]
+        rows, chain = rows[chain >= 0], chain[chain >= 0]
     return out
 
 

@@ -116,7 +116,8 @@ def _similarity(candidates: Candidates, query: Query) -> _Similarity:
         if 2 * np.count_nonzero(present) < len(present):
             # Of a large vocabulary only the words that occur are compared; copying two thirds would take as long.
             column = np.cumsum(present) - 1
-            direction, words, titles = direction[present], column[words], column[titles]
+            direction = direction.take(np.flatnonzero(present), 0)
+            words, titles = column[words], column[titles]
             known = np.where((known >= 0) & present[known], column[known], -1)
     values = np.minimum(query.direction @ direction.T, np.float32(_NOT_THE_SAME))
     exact = np.flatnonzero(known >= 0)
