@@ -144,6 +144,31 @@ def test_growth_equals_reading_all_at_once(parts, data):
     assert spelt[0] == spelt[1] and spelt[2] == spelt[3]
 
 
+MIXED = (
+    lambda d: Document(f"stock {d}.csv", "item,price\n" + "".join(f"bolt {d}-{k},{d + k}\n" for k in range(9))),
+    lambda d: Document(f"guide {d}.md", f"# Tunnel {d}\n\n" + "\n\n".join(SENTENCES) + f"\n\n## Bolts\n\nBolt {d}-3."),
+    lambda d: Document(f"build {d}.log", "".join(f"[{k}/30] Building bolt {d}-{k}.o\n" for k in range(30))),
+)
+
+
+@pytest.mark.parametrize("count", [4, 72, 600], ids=["few", "sections", "shortlist"])
+def test_what_a_corpus_keeps_for_its_queries_is_read_anew_when_it_grows(count):
+    docs = [MIXED[d % 3](d) for d in range(count)]
+    packer = ContextPacker(unit="sentence")
+    grown, queries = packer.index(documents(3)), ("What does bolt 1-3 cost?", QUERY, "bolt 2-7")
+    for k in range(3):
+        for query in queries:
+            grown.pack(query, 120)
+        grown = grown.add(docs[k * count // 3 : (k + 1) * count // 3])
+    whole = packer.index([*documents(3), *docs])
+    assert (whole.corpus.sections is not None, whole.corpus.postings is not None) == (count > 4, count > 72)
+    for query in queries:
+        a, b = grown.pack(query, 120), whole.pack(query, 120)
+        assert a.text == b.text
+        np.testing.assert_array_equal(a.scored.problem.is_heading, b.scored.problem.is_heading)
+        np.testing.assert_allclose(a.relevance.logit, b.relevance.logit, atol=1e-4)
+
+
 def test_a_large_index_finds_the_one_segment_and_keeps_pins():
     docs = [
         Document(f"d{k}", f"Record {k} concerns parcel {k * 7919 % 10007} and nothing else.")

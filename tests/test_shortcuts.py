@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from unittest import mock
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldpack.corpus import order
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.packing import fillers
+from fieldpack.relevance import progress
 from fieldpack.relevance.same import same_texts, text_key
 from fieldpack.text.structure import samples, source
 from fieldpack.text.structure.detect import format_of
-from fieldpack.types import Document
+from fieldpack.types import KINDS, Document, Segments
 from fieldpack.words import is_symbol, words_of
 
 LABELS = st.lists(
@@ -58,6 +61,32 @@ def test_rows_of_one_text_are_those_with_the_same_key(texts: list[tuple[str, str
     keys = [text_key(corpus.documents, corpus.rows, row) for row in range(len(corpus.rows))]
     expected = [keys.index(key) if key else row for row, key in enumerate(keys)]
     assert same_texts(corpus, np.arange(len(keys))).tolist() == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60), st.data())
+def test_documents_that_may_hold_progress_are_long_and_without_headings(
+    rows: list[tuple[int, bool]], data: st.DataObject
+) -> None:
+    document = np.sort(np.array([d for d, _ in rows], np.int64))
+    kind = np.array([KINDS.index("heading" if headed and d else "sentence") for d, headed in rows], np.int8)
+    zeros = np.zeros(len(rows), np.int64)
+    spans = Segments(document, zeros, zeros, zeros, kind, zeros)
+    some = document[np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))), np.bool_)]
+    expected = [(document == d).sum() >= 3 and KINDS.index("heading") not in kind[document == d] for d in some.tolist()]
+    with mock.patch.object(progress, "FEWEST", 3):
+        assert progress._may_hold_progress(spans, some).tolist() == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9)), min_size=5, max_size=40), st.integers(1, 9))
+def test_the_order_of_paragraphs_is_the_same_in_blocks(rows: list[tuple[int, int]], block: int) -> None:
+    label, document = np.array(rows).T
+    vectors = np.random.default_rng(len(rows)).normal(size=(len(rows), 8)).astype(np.float32)
+    at = np.arange(0, len(rows), 2)
+    whole_pairs, whole_sum = order._in_order(vectors, at, label, document)
+    with mock.patch.object(order, "_BLOCK", block):
+        pairs, total = order._in_order(vectors, at, label, document)
+    np.testing.assert_allclose(np.sort(pairs), np.sort(whole_pairs), atol=1e-5)
+    np.testing.assert_allclose(total, whole_sum, atol=1e-4)
 
 
 @given(

@@ -214,9 +214,8 @@ class Corpus(FrozenArrays):
     @cached_property
     def goes_with_others(self) -> BoolArray:
         """(n,) rows that go with the rest of their paragraph, see `corpus.kinds.without_own_words`."""
-        if self.unit == "paragraph":
-            return read_only(np.zeros(len(self.rows), np.bool_))
-        return read_only(kinds.without_own_words(self.rows, self.level.lengths))
+        wordless = kinds.without_own_words(self.rows, self.level.lengths)
+        return read_only(wordless & (self.unit == "sentence"))
 
     @cached_property
     def passage_runs(self) -> IntArray | None:
@@ -254,10 +253,9 @@ def unit_for(unit: str, sentences: int, paragraphs: int, documents: Sequence[Doc
     keep 7 to 12 points more, on questions of support whole passages 2 to 3."""
     if unit != "auto":
         return "sentence" if unit == "sentence" else "paragraph"
-    several = sentences >= _SENTENCES_PER_PARAGRAPH * paragraphs
-    return (
-        "sentence" if several and not (kinds.is_talk(documents) or kinds.are_short_passages(documents)) else "paragraph"
-    )
+    few = sentences < _SENTENCES_PER_PARAGRAPH * paragraphs
+    whole = few or kinds.is_talk(documents) or kinds.are_short_passages(documents)
+    return "paragraph" if whole else "sentence"
 
 
 def paragraphs_of(sentences: Segments) -> Segments:
