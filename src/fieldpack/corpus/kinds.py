@@ -1,6 +1,8 @@
-"""What kind of texts documents are: by their number, length and titles turns of a talk, or the short passages of a few
-texts, both of which are packed whole, for a sentence of one seldom says what it is about; by their segments files of
-lines."""
+"""What kind of texts documents are: turns of a talk, the short passages of a few texts, files of lines.
+
+Talk and passages are known by number, length and titles, and packed whole: a sentence of one seldom says what it is
+about. Files of lines are known by their segments.
+"""
 
 from __future__ import annotations
 

@@ -79,17 +79,19 @@ def score(
     paragraphs. Raises nothing: a query without words gives every row the same odds."""
     of_sections = [section_signals(q, corpus) for q in queries]
     candidates = [
-        _candidates(q, corpus, found, None if dense is None else dense[k])
-        for k, (q, found) in enumerate(zip(queries, of_sections, strict=True))
+        _candidates(q, corpus, signals, None if dense is None else dense[k])
+        for k, (q, signals) in enumerate(zip(queries, of_sections, strict=True))
     ]
     return score_candidates(queries, candidates, of_sections, setup, dense)
 
 
-def _candidates(query: Query, corpus: Corpus, found: SectionSignals | None, dense: FloatArray | None) -> Candidates:
+def _candidates(
+    query: Query, corpus: Corpus, of_sections: SectionSignals | None, dense: FloatArray | None
+) -> Candidates:
     """The paragraphs that a query reads closely: all of a small corpus, of a large one those that promise most."""
-    if corpus.postings is None or found is None:
+    if corpus.postings is None or of_sections is None:
         return shortlist(query, corpus, dense)
-    return some_candidates(corpus, promising(found, dense))
+    return some_candidates(corpus, promising(of_sections, dense))
 
 
 def score_candidates(
@@ -102,8 +104,8 @@ def score_candidates(
     """`score` where the candidates of each query, and what it finds in the sections, are known; rows that are none get
     the least log odds."""
     each = []
-    for k, (query, some, found) in enumerate(zip(queries, candidates, of_sections, strict=True)):
-        part = _score_query(query, some, found, setup, None if dense is None else dense[k][some.paragraphs])
+    for k, (query, some, signals) in enumerate(zip(queries, candidates, of_sections, strict=True)):
+        part = _score_query(query, some, signals, setup, None if dense is None else dense[k][some.paragraphs])
         each.append(_over_all_rows(part, some, setup.unit))
     weight = np.concatenate([e.word_weight for e in each])
     return Relevance(
@@ -118,7 +120,7 @@ def score_candidates(
 
 
 def _score_query(
-    query: Query, candidates: Candidates, found: SectionSignals | None, setup: Setup, dense: FloatArray | None
+    query: Query, candidates: Candidates, of_sections: SectionSignals | None, setup: Setup, dense: FloatArray | None
 ) -> Relevance:
     """Relevance of the candidates' rows alone. dense (g,): of the candidates."""
     signals = signals_of(candidates, query)
@@ -127,8 +129,8 @@ def _score_query(
     score = layer.score(features.table)
     raw, best, words = features.raw, signals.paragraph_similarity, candidates.paragraph_lengths
     of_sentences = setup.scorer.sentence
-    if found is not None:
-        features = section_features(signals, features, score, found)
+    if of_sections is not None:
+        features = section_features(signals, features, score, of_sections)
         raw = raw | features.raw
         layer, of_sentences = setup.scorer.section, setup.scorer.section_sentence
         score = layer.score(features.table)
@@ -141,7 +143,7 @@ def _score_query(
     # A rule, a fence, a lone sign says nothing; a few words without one of the query's say hardly more.
     logit[(words <= _FEW_WORDS) & (raw["maxsim"] < _MET)] -= _FRAGMENT
     logit = behind_others(with_line_evidence(logit, signals, setup.unit), signals, setup.unit)
-    if found is not None:
+    if of_sections is not None:
         logit = with_announced_code(logit, candidates, setup.unit)
     logit[(words == 0) | (candidates.kinds(setup.unit) == HIDDEN)] = _FLOOR
     content = np.flatnonzero(query.content)
