@@ -173,10 +173,9 @@ class PackerParts(AsyncPacks):
         if not request.asks:
             carried = None if field.state is None else field.state.carried
             return salience(corpus, field.reading, self._asking(carried, corpus))
-        vectors = field.query_vectors
         queries = [parse_query(text, corpus, self.static) for text in request.queries]
         setup = Setup(self.weights.for_code(corpus.is_code), corpus.unit, request.weights)
-        dense = None if corpus.dense is None else [corpus.dense @ q for q in vectors]
+        dense = None if corpus.dense is None else [corpus.dense @ q for q in field.query_vectors]
         if (model := self.reranking_model) is not None and (dense is None or model is self.reranker):
             relevance = rerank(Reranking(request.queries, model), queries, corpus, setup, dense)
         else:

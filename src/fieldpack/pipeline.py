@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Unpack
+
+import numpy as np
 
 from fieldpack.corpus.corpus import Corpus, in_rows
 from fieldpack.corpus.reading import FieldOverview, read_topics
@@ -92,14 +94,14 @@ class ContextPacker(OldNames, PackerParts):
         corpus = self.reader.cut(corpus, ranges)
         pinned = in_rows(ranges, corpus.rows)
         require_pins(self.writer(corpus), pinned, request.budget)
-        # 2. Vectors of the paragraphs and the queries.
+        # 2. Vectors of the paragraphs, and of the queries where somebody asks for them.
         corpus = self.embedded(corpus, whole)
         if corpus.dense is not whole.dense:
             clock.lap("embed")
         known = extras.query_vectors
-        vectors = self.query_vectors(request.queries, corpus) if known is None else known
+        embed = partial(self.query_vectors, request.queries, corpus) if known is None else partial(np.asarray, known)
         # 3. The relevance of every row; without a query its salience in the field.
-        field = LazyReading(corpus, vectors, state, self.field, extras.overview if corpus is whole else None)
+        field = LazyReading(corpus, embed, state, self.field, extras.overview if corpus is whole else None)
         relevance = self.relevance(request, corpus, field)
         clock.lap("relevance")
         # 4. What each row is worth, costs and may do.

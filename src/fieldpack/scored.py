@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,14 +39,20 @@ class Skipped:
 
 @dataclass(frozen=True, eq=False)
 class LazyReading:
-    """The field of the rows of a corpus, read when somebody asks for it. query_vectors (q, d): the queries as rows of
-    the field, none for a pack without a query. state: of the turn before. overview: the field of a large index."""
+    """The field of the rows of a corpus, read when somebody asks for it. embed_queries: gives (q, d) the queries as
+    rows of the field, none for a pack without a query. state: of the turn before. overview: the field of a large
+    index."""
 
     corpus: Corpus
-    query_vectors: FloatArray
+    embed_queries: Callable[[], FloatArray]
     state: FieldState | None
     settings: FieldSettings
     overview: FieldOverview | None = None
+
+    @cached_property
+    def query_vectors(self) -> FloatArray:
+        """(q, d) the queries as rows of the field."""
+        return self.embed_queries()
 
     @property
     def reading(self) -> Reading:

@@ -13,7 +13,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -96,28 +95,26 @@ class StaticEmbedder:
 
     def _summed(self, vocabulary: Sequence[str]) -> FloatArray:
         pieces = list(map(self._pieces, vocabulary))
-        flat = np.fromiter(chain.from_iterable(pieces), np.intp)
-        vectors = self._rows[flat].astype(np.float32)
-        vectors *= self._scale[flat, None]
-        if len(flat) > len(pieces):
-            vectors = self._added(vectors, np.fromiter(map(len, pieces), np.intp, len(pieces)))
-        strange = [k for k, rows in enumerate(pieces) if rows[0] == self._unknown]
+        first = np.fromiter((rows[0] for rows in pieces), np.intp, len(pieces))
+        vectors = self._row(first)
+        several = [k for k, rows in enumerate(pieces) if len(rows) > 1]
+        if several:
+            self._add_pieces(vectors, several, pieces)
+        strange = np.flatnonzero(first == self._unknown).tolist()
         if strange:
             vectors[strange] = 0
             own = [k for k in strange if not is_symbol(vocabulary[k])]
             vectors[own] = TYPICAL_WEIGHT * spelled([vocabulary[k] for k in own], self.dims)
         return vectors
 
-    @staticmethod
-    def _added(vectors: FloatArray, counts: IntArray) -> FloatArray:
-        """The sum of each word's pieces. Pieces are added place by place, so that the order of addition within a word
-        is fixed."""
-        starts = np.cumsum(counts) - counts
-        sums: FloatArray = vectors[starts]
-        for place in range(1, int(counts.max())):
-            longer = np.flatnonzero(counts > place)
-            sums[longer] += vectors[starts[longer] + place]
-        return sums
+    def _add_pieces(self, vectors: FloatArray, words: list[int], pieces: list[list[int]]) -> None:
+        """Adds to the vectors of some words those of their further pieces, place by place, so that the order of
+        addition within a word is fixed."""
+        place = 1
+        while words:
+            vectors[words] += self._row(np.array([pieces[k][place] for k in words], np.intp))
+            place += 1
+            words = [k for k in words if len(pieces[k]) > place]
 
     def _pieces_of(self, word: str) -> list[int]:
         """The rows of a word's pieces; the unknown one alone where these say nothing about it: symbols as a whole, a
@@ -133,9 +130,11 @@ class StaticEmbedder:
         known = np.fromiter(map(self._vocabulary.__contains__, words.vocabulary), np.bool_, len(words.vocabulary))
         return float((known | words.symbols)[words.ids].mean()) if len(words.ids) else 0.0
 
-    def _row(self, row: int) -> FloatArray:
-        vector: FloatArray = self._rows[row].astype(np.float32) * self._scale[row]
-        return vector
+    def _row(self, row: int | IntArray) -> FloatArray:
+        """float32 (dims,) or (k, dims): a row of the table, or some."""
+        vectors: FloatArray = self._rows[row].astype(np.float32)
+        vectors *= self._scale[row, None]
+        return vectors
 
 
 def spelled(words: Sequence[str], dims: int) -> FloatArray:

@@ -101,9 +101,8 @@ class WordIndex:
 
     def overlap(self, ids: Ids) -> FloatArray:
         """(targets,) sum of the weights of the distinct words `ids` that each target holds."""
-        distinct = sorted(set(ids.tolist()))
-        first = self.word.searchsorted(distinct).tolist()
-        last = self.word.searchsorted(distinct, "right").tolist()
+        distinct = np.array(sorted(set(ids.tolist())), np.int64)
+        first, last = self.word.searchsorted(np.stack((distinct, distinct + 1))).tolist()
         parts = [slice(a, b) for a, b in zip(first, last, strict=True) if a < b]
         if not parts:
             return np.zeros(self.targets, np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -73,7 +74,7 @@ def scores_of(packer: ContextPacker, query: str, texts: Sequence[str]) -> list[f
     if any(text.strip() for text in texts):
         request = Request.checked(query, 1)
         corpus = packer.embedded(packer.read(documents))
-        vectors = packer.query_vectors(request.queries, corpus)
+        vectors = partial(packer.query_vectors, request.queries, corpus)
         relevance = packer.relevance(request, corpus, LazyReading(corpus, vectors, None, packer.field))
         np.maximum.at(out, corpus.rows.doc, relevance.total)
     return [round(float(x), 6) for x in out]
