@@ -15,6 +15,7 @@ from fieldpack.corpus.corpus import (
     Level,
     Postings,
     Titles,
+    Unit,
     paragraph_offsets,
     paragraphs_of,
     texts_of,
@@ -73,9 +74,8 @@ class CorpusReader:
         on_stage("segment")
         rows = texts if chosen == "sentence" else paragraphs.texts(documents)
         counts = count_in_background(self.tokenizer, rows) if self.tokenizer is not None else None
-        corpus = self._numbers(documents, sentences, paragraphs, texts)
+        corpus = self._numbers(documents, sentences, paragraphs, texts, chosen)
         on_stage("words")
-        corpus = replace(corpus, unit=chosen)
         if counts is not None:
             corpus = _with_tokens(corpus, chosen, counts())
             corpus = self._counted(corpus)
@@ -137,9 +137,9 @@ class CorpusReader:
         return round(self.static.known(words) * len(words.ids))
 
     def _numbers(
-        self, documents: tuple[Document, ...], sentences: Segments, paragraphs: Segments, texts: list[str]
+        self, documents: tuple[Document, ...], sentences: Segments, paragraphs: Segments, texts: list[str], packed: Unit
     ) -> Corpus:
-        """Words, vectors and frequencies."""
+        """Words, vectors and frequencies. texts: of the sentences; packed: the unit of the rows."""
         owners = np.searchsorted(sentences.doc, np.arange(len(documents) + 1))
         read = words_of(_by_document(texts, [d.title for d in documents], owners))
         text_words, titles = _parted(read, owners)
@@ -163,7 +163,7 @@ class CorpusReader:
             titles=titles,
             frequencies=Frequencies.count(ids, paragraph, vocabulary, len(starts)),
             order=Order.of_documents(documents),
-            unit="paragraph",
+            unit=packed,
             known_words=self._known(text_words),
         )
         if len(starts) <= SHORTLIST:
@@ -179,7 +179,7 @@ class CorpusReader:
             wanted = self.tokenizer is not None and (self.both or name == out.unit)
             if wanted and not level.counted:
                 out = _with_tokens(out, name, self._tokens(level.spans, out.documents))
-            elif not wanted and not self.both and len(level):
+            elif not wanted and not self.both and int(level.spans.tokens.max(initial=-1)) >= 0:
                 out = _with_tokens(out, name, np.full(len(level), -1, np.int64))
         return out
 

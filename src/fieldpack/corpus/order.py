@@ -96,42 +96,36 @@ def confirmed(runs: Runs, document: IntArray, words: IntArray, vectors: FloatArr
     apart = np.where(sure, label, 2 * document)
     at = np.flatnonzero(~sure & (words >= _MIN_WORDS))
     # Without neighbours of one label there is nothing to confirm, and no vector is read.
-    if not any(_together(label[at], document[at], k).any() for k in _STEPS):
+    firsts = [_together(label[at], document[at], k) for k in _STEPS]
+    if not any(map(len, firsts)):
         return apart
-    pairs, total = _in_order(vectors, at, label, document)
+    pairs, total = _in_order(vectors, at, firsts)
     chance = (float(total @ total) - len(at)) / max(len(at) * (len(at) - 1), 1)
     if len(pairs) < _MIN_PAIRS or pairs.mean() - chance < _MIN_Z * pairs.std() / np.sqrt(len(pairs)):
         return apart
     return label
 
 
-def _in_order(vectors: FloatArray, at: IntArray, label: IntArray, document: IntArray) -> tuple[Float64, Float64]:
-    """Of the rows `at` of the vectors, less their mean and scaled to length 1: the similarities of those that are 1 to
-    3 places apart in one label, and their sum (d,). A block at a time: of a million rows, one table is a gigabyte."""
+def _in_order(vectors: FloatArray, at: IntArray, firsts: list[IntArray]) -> tuple[Float64, Float64]:
+    """Of the rows `at` of the vectors, less their mean and scaled to length 1: the similarities of pairs 1 to 3 places
+    apart, whose first ones (k,) are given for each distance, and the sum (d,) of all. A block at a time: of a million
+    rows, one table is a gigabyte."""
     blocks = range(0, len(at), _BLOCK)
     mean = sum(vectors[at[k : k + _BLOCK]].sum(0, dtype=np.float64) for k in blocks) / len(at)
     pairs, total = [], np.zeros(vectors.shape[1])
-    for first in blocks:
-        some = at[first : first + _BLOCK + max(_STEPS)]
-        rows = unit(vectors[some] - mean.astype(np.float32))
+    for start in blocks:
+        rows = unit(vectors[at[start : start + _BLOCK + max(_STEPS)]] - mean.astype(np.float32))
         total += rows[:_BLOCK].sum(0, dtype=np.float64)
-        pairs += [
-            _similarities(rows[: _BLOCK + k], label[some[: _BLOCK + k]], document[some[: _BLOCK + k]], k)
-            for k in _STEPS
-        ]
+        for k, of_step in zip(_STEPS, firsts, strict=True):
+            a, b = of_step.searchsorted([start, start + _BLOCK])
+            first = of_step[a:b] - start
+            pairs.append(np.einsum("nd,nd->n", rows[first], rows[first + k]))
     return np.concatenate(pairs).astype(np.float64), total
 
 
-def _together(label: IntArray, document: IntArray, k: int) -> BoolArray:
-    """Which rows k places apart are of one label and of different documents."""
-    return np.asarray((label[k:] == label[:-k]) & (document[k:] != document[:-k]), np.bool_)
-
-
-def _similarities(rows: FloatArray, label: IntArray, document: IntArray, k: int) -> FloatArray:
-    """Similarity of those rows."""
-    if len(rows) <= k:
-        return np.zeros(0, np.float32)
-    return np.asarray(np.einsum("nd,nd->n", rows[k:], rows[:-k])[_together(label, document, k)], np.float32)
+def _together(label: IntArray, document: IntArray, k: int) -> IntArray:
+    """Rows that are of one label with the row k places behind, and of another document."""
+    return np.flatnonzero((label[k:] == label[:-k]) & (document[k:] != document[:-k]))
 
 
 def of_rows(label: IntArray, rows: IntArray) -> IntArray:
