@@ -44,8 +44,9 @@ class Order(FrozenArrays):
     def of_documents(documents: Sequence[Document]) -> Order:
         """Read from SOURCE_KEYS and POSITION_KEYS of the metadata, else from the ids."""
         keys = [_source(d) for d in documents]
+        hashes = {key: _hash("\0".join(key)) for key in dict.fromkeys(keys)}
         return Order(
-            np.array([_hash(f"{name}\0{value}") for name, value in keys], np.int64),
+            np.array([hashes[key] for key in keys], np.int64),
             np.array([name != "id" for name, _ in keys], np.bool_),
             np.array([_position(d) for d in documents], np.int64),
         )
@@ -136,7 +137,7 @@ def of_rows(label: IntArray, rows: IntArray) -> IntArray:
 
 
 def _source(document: Document) -> tuple[str, str]:
-    for key in SOURCE_KEYS:
+    for key in SOURCE_KEYS if document.metadata else ():
         source = document.metadata.get(key)
         if isinstance(source, str | int):
             return key, str(source)

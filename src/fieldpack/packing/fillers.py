@@ -34,10 +34,11 @@ def says_nothing_alone(documents: Sequence[Document], segments: Segments, row: i
     text = document[start:end]
     if kind == _HEADING or _WORD.search(text) is None:
         return True
-    if kind in _PROSE and _PAGE.fullmatch(text):  # what is left of a line of contents
-        return True
-    if _NUMBERED.fullmatch(text) and _BLANK_BELOW.match(document, end):  # "8. Pets", with the section below it
-        return True
+    if text[0].isdigit() or text[0] in "IVX§":
+        if kind in _PROSE and _PAGE.fullmatch(text):  # what is left of a line of contents
+            return True
+        if _NUMBERED.fullmatch(text) and _BLANK_BELOW.match(document, end):  # "8. Pets", with the section below it
+            return True
     return _is_label(text) or _is_contents(text)
 
 

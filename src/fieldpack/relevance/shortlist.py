@@ -73,9 +73,13 @@ class Candidates:
         return self._counts(paragraph_offsets(self.offsets, self.starts))
 
     def _counts(self, offsets: IntArray) -> FloatArray:
-        names = np.concatenate(([0], np.cumsum(self.corpus.vocabulary.symbols[self.words])))
-        plain = offsets - names[offsets]
+        plain = offsets - self._names[offsets]
         return (plain[1:] - plain[:-1]).astype(np.float32)
+
+    @cached_property
+    def _names(self) -> IntArray:
+        """(m + 1,) names with signs as a whole before each word."""
+        return np.concatenate(([0], np.cumsum(self.corpus.vocabulary.symbols[self.words])))
 
     def texts(self, positions: IntArray | None = None, unit: Unit = "sentence") -> list[str]:
         """The verbatim text of each row of a unit, or of those at some positions."""
