@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fieldpack.corpus import order
 from fieldpack.corpus.build import CorpusReader, shipped_static
+from fieldpack.field import couplings
 from fieldpack.packing import fillers
 from fieldpack.relevance import progress
 from fieldpack.relevance.same import same_texts, text_key
@@ -88,6 +89,17 @@ def test_the_order_of_paragraphs_is_the_same_in_blocks(rows: list[tuple[int, int
         pairs, total = order._in_order(vectors, at, firsts)
     np.testing.assert_allclose(np.sort(pairs), np.sort(whole_pairs), atol=1e-5)
     np.testing.assert_allclose(total, whole_sum, atol=1e-4)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=6), st.lists(st.integers(0, 12)))
+def test_shared_words_are_counted_alike_in_small_and_large_indexes(rows: list[list[int]], words: list[int]) -> None:
+    ids = np.array([w for row in rows for w in row], np.int32)
+    row = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+    index = couplings.WordIndex.from_words(ids, row, (ids % 4).astype(np.float32), len(rows))
+    expected = [sum(w % 4 for w in set(r) & set(words)) for r in rows]
+    for few in (0, 100):
+        with mock.patch.object(couplings, "_FEW", few):
+            assert index.overlap(np.array(words, np.int32)).tolist() == expected
 
 
 @given(

@@ -33,6 +33,8 @@ REVERSE = 0.5
 DUPLICATE = 0.9
 """Cosine from which two rows may say the same: whether they do, `Couplings.repeats` decides by their words, for one
 template with other facts is evidence of its own (benchmarks/README.md)."""
+_FEW = 8192
+"""Entries of an index of words that are all looked at: of more, those of a word are looked up."""
 Repeats = Callable[[int, IntArray], FloatArray]
 """(row, others (k,), the most alike first) to (k,) in [0, 1]: how much each says again what the row says."""
 
@@ -101,9 +103,14 @@ class WordIndex:
 
     def overlap(self, ids: Ids) -> FloatArray:
         """(targets,) sum of the weights of the distinct words `ids` that each target holds."""
+        if len(self.word) <= _FEW:
+            wanted = np.zeros(int(max(self.word.max(initial=-1), ids.max(initial=-1))) + 1, np.bool_)
+            wanted[ids] = True
+            held = wanted[self.word]
+            return np.bincount(self.target[held], self.weight[held], self.targets).astype(np.float32)
         distinct = np.array(sorted(set(ids.tolist())), np.int64)
-        first, last = self.word.searchsorted(np.stack((distinct, distinct + 1))).tolist()
-        parts = [slice(a, b) for a, b in zip(first, last, strict=True) if a < b]
+        first, last = self.word.searchsorted(distinct), self.word.searchsorted(distinct, "right")
+        parts = [slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True) if a < b]
         if not parts:
             return np.zeros(self.targets, np.float32)
         target = np.concatenate([self.target[part] for part in parts])
