@@ -614,6 +614,8 @@ class TestCode:
     def test_code_without_a_name_is_told_by_its_blocks(self) -> None:
         types = "".join(f"type T{n} {{\n  id: ID!\n  name: String\n}}\n" for n in range(12))
         r = Read(types)
+        logged = "".join(f'worker-{n % 3} | {{"level": "info", "n": {n}, "of": {{"a": 1}}}}\n' for n in range(30))
+        assert Read(logged).s.format != "code"
         assert r.s.format == "code" and r.show(r.of("T7 ")) == "type T7 {\n  id: ID!\n  name: String\n}"
 
     def test_statements_of_several_lines_and_runs_of_one_line_each(self) -> None:

@@ -32,7 +32,7 @@ _FUNCTION = re.compile(
     r"|(?:public|private|protected|static|export|function|func|fn|pub)\b[^\n]*\{[^\S\n]*+$)",
     re.MULTILINE,
 )
-_FEWEST_CODE, _FEWEST_BLOCKS = 8, 3
+_FEWEST_CODE, _FEWEST_BLOCKS = 8, 2
 _FENCE = re.compile(r"^[^\S\n]*+```|^[ ]{0,3}~~~", re.MULTILINE)
 _SOURCE_START = re.compile(r"\s*(?:\"\"\"|'''|import |from \w|#!|//|/\*|package |using |use )")
 _PYTHON = re.compile(r"^(?:(?:async ++)?def|class) ++\w[^\n]*:[^\S\n]*+$", re.MULTILINE)
@@ -54,14 +54,16 @@ def _is_code(head: str, python: bool) -> bool:
 
 def _ends_in_signs(head: str) -> bool:
     """Whether most lines end as statements and blocks do, in "{", "}" or ";", or stand inside such blocks."""
-    if head.count("{") < 2 or head.count("}") < 2:
+    if head.count("{") < _FEWEST_BLOCKS or head.count("}") < _FEWEST_BLOCKS:
         return False
     lines = [line for line in map(str.rstrip, head.split("\n")) if line]
-    signs = sum(line.endswith(("{", "}", ";")) for line in lines)
     opened, closed = sum(line.endswith("{") for line in lines), sum(line.lstrip()[:1] == "}" for line in lines)
-    if opened >= _FEWEST_BLOCKS and abs(opened - closed) <= 1:
-        signs = sum(line[0].isspace() or line.endswith(("{", "}", ";")) for line in lines)
-    return len(lines) >= _FEWEST_CODE and signs >= 0.7 * len(lines)
+    if min(opened, closed) < _FEWEST_BLOCKS or len(lines) < _FEWEST_CODE:
+        return False
+    outer = sum(line.endswith("{") and not line[0].isspace() for line in lines)
+    blocks = outer > _FEWEST_BLOCKS and abs(opened - closed) <= 1
+    inside = sum(line.endswith(("{", "}", ";")) or (blocks and line[0].isspace()) for line in lines)
+    return inside >= 0.7 * len(lines)
 
 
 def _is_fenced(head: str) -> bool:
