@@ -1,6 +1,7 @@
 """Evidence kept of folders of documentation, and how whole its pieces are.
 
-    python benchmarks/folders.py --data FOLDER [--units auto,paragraph,sentence] [--out results/folders.json]
+    python benchmarks/folders.py --data FOLDER [--units auto,paragraph,sentence] [--embedder cascade]
+        [--out results/folders.json]
 
 FOLDER holds NAME.folder.jsonl.gz, a file a line, {"id", "text"}, and NAME.folder.queries.jsonl.gz, {"id", "query",
 "groups"}: parts that are all needed, each a list of alternatives {"doc", "start", "end"}. Evidence is the mean over
@@ -64,9 +65,10 @@ def shape(result):
     return np.array([pieces, whole, len(paragraphs), sum(not balanced(t) for t in texts), len(texts)])
 
 
-def measure(path, unit):
+def measure(path, unit, embedder="static"):
     queries = read_lines(path.with_name(path.name.replace(".folder.", ".folder.queries.")))
-    index = ContextPacker(unit=unit).index([Document(d["id"], d["text"]) for d in read_lines(path)])
+    packer = ContextPacker(embedder=embedder, unit=unit)
+    index = packer.index([Document(d["id"], d["text"]) for d in read_lines(path)])
     cells, shapes, before = {b: [] for b in BUDGETS}, {b: np.zeros(5) for b in BUDGETS}, {}
     lost, taken = 0, 0.0
     for query in queries:
@@ -114,6 +116,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--units", default="auto")
+    parser.add_argument("--embedder", default="static", help="static | minilm | cascade")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = {}
@@ -121,7 +124,7 @@ if __name__ == "__main__":
         cells = {}
         for path in sorted(options.data.glob("*.folder.jsonl.gz")):
             name = path.name.split(".")[0]
-            cells[name] = measure(path, unit)
+            cells[name] = measure(path, unit, options.embedder)
             row(name, unit, [cells[name]])
         row("all", unit, list(cells.values()))
         results[unit] = cells

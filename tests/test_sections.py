@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldpack import ContextPacker, Document
+from fieldpack import ContextPacker, Document, EmbeddingService
 from fieldpack.corpus.build import CorpusReader, shipped_static
 from fieldpack.corpus.news import asks_for_news, is_news
 from fieldpack.corpus.sections import FEWEST_SECTIONS, PIECE_CHARS, Similar, StemIndex
 from fieldpack.packing.problem import SENTENCE_SETTINGS
+from fieldpack.relevance.rerank import LONGEST, PIECES, PieceReader, piece_texts
+from fieldpack.relevance.shortlist import all_candidates
 from fieldpack.text.segment import segment
 from fieldpack.types import KINDS
+from fieldpack.words import split
 
 COLOURS = ("amber", "azure", "beige", "coral", "cream", "ebony", "ivory", "khaki", "lemon", "lilac", "mauve", "olive")
 
@@ -190,3 +193,63 @@ def test_the_default_fills_the_budget_of_a_folder_and_another_value_ends_the_pac
     assert result.text == ContextPacker().pack(query, documents, budget, enough=1.0).text
     early = ContextPacker(enough=0.2).pack(query, documents, budget)
     assert early.tokens < result.tokens and early.enough.ended
+
+
+def cascade_that_likes(wanted: str) -> tuple[ContextPacker, list[list[str]]]:
+    """A cascade whose second model finds the query in the texts that hold some words, and what it was given to read."""
+    read: list[list[str]] = []
+
+    def embed(texts: list[str]) -> np.ndarray:
+        read.append(list(texts))
+        alike = [i == 0 or wanted in text for i, text in enumerate(texts)]
+        return np.array([[1.0, 0.0] if a else [0.0, 1.0] for a in alike], np.float32)
+
+    return ContextPacker(embedder=EmbeddingService("cascade", second=embed)), read
+
+
+def test_the_second_model_of_a_cascade_reads_whole_pieces_of_a_folder_and_decides() -> None:
+    documents, query, wanted = folder(), "how is the valve closed?", "It is opened 4 turns to the left"
+    packer, read = cascade_that_likes(wanted)
+    result, usual = packer.pack(query, documents, 300), ContextPacker().pack(query, documents, 300)
+    texts = [text for call in read for text in call[1:]]
+    assert [call[0] for call in read] == [query] and len(texts) == PIECES
+    for path, text in (text.split(". ", 1) for text in texts):
+        assert any(text in d.text and set(path.split()) <= set(split(d.id + d.text)) for d in documents)
+    assert sum("Grease the thread" in text and "Close it slowly" in text for text in texts) > PIECES / 2
+    rows = result.corpus.texts()
+    liked = [i for i, text in enumerate(rows) if text.startswith(wanted)]
+    others = [i for i, text in enumerate(rows) if text.startswith("It is opened 5 turns")]
+
+    def lead(logit: np.ndarray) -> float:
+        return float(logit[liked].max() - logit[others].max())
+
+    assert lead(result.scored.relevance.logit) > lead(usual.scored.relevance.logit) + 1
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_the_second_model_did_not_read_stays_below_what_it_read(seed: int) -> None:
+    corpus = ContextPacker().read(folder())
+    assert corpus.sections is not None
+    candidates = all_candidates(corpus)
+    score = np.random.default_rng(seed).normal(size=len(candidates.paragraphs)).astype(np.float32)
+    packer, read = cascade_that_likes("azure valve")
+    assert packer.reranking_model is not None
+    out = PieceReader(packer.reranking_model, "the query")(candidates, score)
+    pieces = np.flatnonzero(
+        [t in read[0] for t in piece_texts(corpus, corpus.sections, np.arange(len(corpus.sections.piece_starts)))]
+    )
+    was_read = np.isin(corpus.sections.piece, pieces)
+    best = np.maximum.reduceat(score, corpus.sections.piece_starts)
+    assert set(pieces.tolist()) <= set(np.argsort(-best)[:PIECES].tolist())
+    assert out[~was_read].max() <= out[was_read].min()
+    assert (out[~was_read] <= score[~was_read]).all()
+    added = out[was_read] - score[was_read]
+    assert len(set(np.round(added, 3).tolist())) <= 2  # a piece is liked or not
+
+
+def test_a_long_piece_is_read_from_its_beginning() -> None:
+    text = "# Long\n\n## The valve\n\n" + "The valve is closed with care and " * 200 + "love.\n"
+    long = Document("docs/long.md", text)
+    packer, read = cascade_that_likes("love")
+    packer.pack("how is the valve closed?", [*folder(), long], 300)
+    assert max(len(text.split(". ", 1)[-1]) for call in read for text in call) == LONGEST

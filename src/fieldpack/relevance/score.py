@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,8 @@ _ANNOUNCED, _CODE = 1.0, KINDS.index("code")
 """Log odds that code may be behind the sentence that announces it."""
 _FLOOR = -12.0
 """Log odds of what was ranked out before its features were read."""
+Reread = Callable[[Candidates, FloatArray], FloatArray]
+"""The scores (g,) of paragraphs in sections, from those by the cheap signals: a second model read the best of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +75,21 @@ class Setup:
 
 
 def score(
-    queries: Sequence[Query], corpus: Corpus, setup: Setup, dense: Sequence[FloatArray] | None = None
+    queries: Sequence[Query],
+    corpus: Corpus,
+    setup: Setup,
+    dense: Sequence[FloatArray] | None = None,
+    reread: Sequence[Reread] = (),
 ) -> Relevance:
     """The relevance of the rows of `corpus`. dense: for each query (g,) cosines of a sentence embedder to the
-    paragraphs. Raises nothing: a query without words gives every row the same odds."""
+    paragraphs. reread: for each query a second model, where documents have sections. Raises nothing: a query without
+    words gives every row the same odds."""
     of_sections = [section_signals(q, corpus) for q in queries]
     candidates = [
         _candidates(q, corpus, signals, None if dense is None else dense[k])
         for k, (q, signals) in enumerate(zip(queries, of_sections, strict=True))
     ]
-    return score_candidates(queries, candidates, of_sections, setup, dense)
+    return score_candidates(queries, candidates, of_sections, setup, dense, reread)
 
 
 def _candidates(
@@ -100,12 +107,14 @@ def score_candidates(
     of_sections: Sequence[SectionSignals | None],
     setup: Setup,
     dense: Sequence[FloatArray] | None = None,
+    reread: Sequence[Reread] = (),
 ) -> Relevance:
     """`score` where the candidates of each query, and what it finds in the sections, are known; rows that are none get
     the least log odds."""
     each = []
     for k, (query, some, signals) in enumerate(zip(queries, candidates, of_sections, strict=True)):
-        part = _score_query(query, some, signals, setup, None if dense is None else dense[k][some.paragraphs])
+        cosines = None if dense is None else dense[k][some.paragraphs]
+        part = _score_query(query, some, signals, setup, cosines, reread[k] if reread else None)
         each.append(_over_all_rows(part, some, setup.unit))
     weight = np.concatenate([e.word_weight for e in each])
     return Relevance(
@@ -120,7 +129,12 @@ def score_candidates(
 
 
 def _score_query(
-    query: Query, candidates: Candidates, of_sections: SectionSignals | None, setup: Setup, dense: FloatArray | None
+    query: Query,
+    candidates: Candidates,
+    of_sections: SectionSignals | None,
+    setup: Setup,
+    dense: FloatArray | None,
+    reread: Reread | None,
 ) -> Relevance:
     """Relevance of the candidates' rows alone. dense (g,): of the candidates."""
     signals = signals_of(candidates, query)
@@ -134,6 +148,7 @@ def _score_query(
         raw = raw | features.raw
         layer, of_sentences = setup.scorer.section, setup.scorer.section_sentence
         score = layer.score(features.table)
+        score = score if reread is None else reread(candidates, score)
     if setup.unit == "sentence":
         sentence = sentence_features(signals, score)
         raw = {k: v[candidates.group] for k, v in raw.items()} | sentence.raw
