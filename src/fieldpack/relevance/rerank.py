@@ -48,7 +48,8 @@ def rerank(
     """Relevance by the cheap signals, and over it that of the first paragraphs with the vectors of a second model.
     dense: cosines (g,) for each query that the first reading has already."""
     if corpus.sections is not None:
-        return score(queries, corpus, setup, dense, [PieceReader(second.model, text) for text in second.texts])
+        reread = [PieceReader(second.model, text) for text in second.texts]
+        return score(queries, corpus, replace(setup, reread=reread), dense)
     first = score(queries, corpus, replace(setup, unit="paragraph"), dense)
     paragraphs = np.sort(np.argsort(-first.logit, kind="stable")[: candidates(len(first.logit))])
     vectors = _embed(second, corpus, paragraphs)

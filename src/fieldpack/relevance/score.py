@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -67,29 +67,26 @@ def relevance_of_nothing() -> Relevance:
 @dataclass(frozen=True, eq=False)
 class Setup:
     """How queries are scored. scorer: the weights. weights: of each query, in (0, 1], what its evidence is worth; ()
-    for 1 each. unit: the rows that are scored."""
+    for 1 each. unit: the rows that are scored. reread: for each query a second model, which documents in sections are
+    read with; () for none."""
 
     scorer: Scorer
     unit: Unit
     weights: Sequence[float] = ()
+    reread: Sequence[Reread] = ()
 
 
 def score(
-    queries: Sequence[Query],
-    corpus: Corpus,
-    setup: Setup,
-    dense: Sequence[FloatArray] | None = None,
-    reread: Sequence[Reread] = (),
+    queries: Sequence[Query], corpus: Corpus, setup: Setup, dense: Sequence[FloatArray] | None = None
 ) -> Relevance:
     """The relevance of the rows of `corpus`. dense: for each query (g,) cosines of a sentence embedder to the
-    paragraphs. reread: for each query a second model, where documents have sections. Raises nothing: a query without
-    words gives every row the same odds."""
+    paragraphs. Raises nothing: a query without words gives every row the same odds."""
     of_sections = [section_signals(q, corpus) for q in queries]
     candidates = [
         _candidates(q, corpus, signals, None if dense is None else dense[k])
         for k, (q, signals) in enumerate(zip(queries, of_sections, strict=True))
     ]
-    return score_candidates(queries, candidates, of_sections, setup, dense, reread)
+    return score_candidates(queries, candidates, of_sections, setup, dense)
 
 
 def _candidates(
@@ -107,14 +104,13 @@ def score_candidates(
     of_sections: Sequence[SectionSignals | None],
     setup: Setup,
     dense: Sequence[FloatArray] | None = None,
-    reread: Sequence[Reread] = (),
 ) -> Relevance:
     """`score` where the candidates of each query, and what it finds in the sections, are known; rows that are none get
     the least log odds."""
     each = []
     for k, (query, some, signals) in enumerate(zip(queries, candidates, of_sections, strict=True)):
         cosines = None if dense is None else dense[k][some.paragraphs]
-        part = _score_query(query, some, signals, setup, cosines, reread[k] if reread else None)
+        part = _score_query(query, some, signals, replace(setup, reread=setup.reread[k : k + 1]), cosines)
         each.append(_over_all_rows(part, some, setup.unit))
     weight = np.concatenate([e.word_weight for e in each])
     return Relevance(
@@ -129,14 +125,9 @@ def score_candidates(
 
 
 def _score_query(
-    query: Query,
-    candidates: Candidates,
-    of_sections: SectionSignals | None,
-    setup: Setup,
-    dense: FloatArray | None,
-    reread: Reread | None,
+    query: Query, candidates: Candidates, of_sections: SectionSignals | None, setup: Setup, dense: FloatArray | None
 ) -> Relevance:
-    """Relevance of the candidates' rows alone. dense (g,): of the candidates."""
+    """Relevance of the candidates' rows alone. dense (g,): of the candidates. The setup is that of this query."""
     signals = signals_of(candidates, query)
     layer = setup.scorer.paragraph if dense is None else setup.scorer.dense
     features = paragraph_features(signals, dense)
@@ -148,7 +139,8 @@ def _score_query(
         raw = raw | features.raw
         layer, of_sentences = setup.scorer.section, setup.scorer.section_sentence
         score = layer.score(features.table)
-        score = score if reread is None else reread(candidates, score)
+        for reread in setup.reread:
+            score = reread(candidates, score)
     if setup.unit == "sentence":
         sentence = sentence_features(signals, score)
         raw = {k: v[candidates.group] for k, v in raw.items()} | sentence.raw
