@@ -611,6 +611,16 @@ class TestCode:
             assert own == method.replace("{n}", str(n)).strip(), own
             assert r.chain(f"M{n}") == [head]
 
+    def test_definitions_are_cut_at_every_depth(self) -> None:
+        method = "        int m{n}() {{\n          a();\n          b();\n        }}\n"
+        methods = "".join(method.format(n=n) for n in range(12))
+        r = Read(
+            "package p {\n  class A {\n    class B {\n      class C {\n" + methods + "      }\n    }\n  }\n}\n",
+            "a.scala",
+        )
+        assert r.show(r.of("m7()")) == method.format(n=7).strip()
+        assert r.chain("m7()") == ["class C {", "class B {", "class A {", "package p {"]
+
     def test_code_without_a_name_is_told_by_its_blocks(self) -> None:
         types = "".join(f"type T{n} {{\n  id: ID!\n  name: String\n}}\n" for n in range(12))
         r = Read(types)

@@ -138,7 +138,7 @@ class _Cutter:
             inner = self._definitions(a, b, calls=head < 0)
             if inner:
                 for c, d in zip([a, *inner], [*inner, b], strict=True):
-                    self.cut(c, d, head, depth + 1)
+                    self.cut(c, d, head, depth)
                 continue
             statements = alike(self.text, self.lines, a, b)
             if statements:
