@@ -184,13 +184,15 @@ class TestFolders:
         assert skips(outcome) == {
             "d/.hidden": "hidden",
             "d/.git": "hidden",
-            "d/node_modules": "of packages",
-            "d/env2": "of packages",
+            "d/node_modules": "package or cache folders",
+            "d/env2": "package or cache folders",
             "d/photo.png": "binary",
             "d/blob": "binary",
             "d/odd": "unreadable",
         }
-        assert outcome.summary() == ("read 3 files; skipped 7: 2 hidden, 2 of packages, 2 binary, 1 unreadable")
+        assert outcome.summary() == (
+            "read 3 files; skipped 7: 2 hidden, 2 package or cache folders, 2 binary, 1 unreadable"
+        )
         assert len(outcome.lines()) == 7 and "skipped d/blob: d/blob is a binary file" in outcome.lines()[4]
 
     def test_one_bad_file_of_any_sort_never_stops_a_folder(self) -> None:

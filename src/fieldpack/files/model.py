@@ -22,7 +22,7 @@ EMPTY_RECORD = "without a text"
 HIDDEN = "hidden"
 IGNORED = "ignored by .gitignore"
 LINK = "linked"
-PACKAGES = "of packages"
+PACKAGES = "package or cache folders"
 SPECIAL = "not regular"
 UNREADABLE = "unreadable"
 

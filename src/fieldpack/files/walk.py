@@ -82,7 +82,7 @@ def _enters(root: str, name: str, everything: bool, ignored: _Ignored, left_out:
     elif name in _STORES or (name.startswith(".") and not everything):
         left_out(shown, model.HIDDEN, "hidden or version-control folder")
     elif not everything and (name in _PACKAGE_FOLDERS or os.path.isfile(os.path.join(path, "pyvenv.cfg"))):
-        left_out(shown, model.PACKAGES, "package folder (--all reads it)")
+        left_out(shown, model.PACKAGES, "package or cache folder (--all reads it)")
     elif ignored.matches(path, is_folder=True):
         left_out(shown, model.IGNORED, "ignored by .gitignore (--all reads it)")
     else:
