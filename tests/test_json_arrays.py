@@ -75,6 +75,13 @@ def test_truncated_json_too(text: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.usefixtures("any_length")
+def test_json_cut_inside_an_escape_ends_with_it() -> None:
+    text = '{"rows": [{"id": 1, "name": "' + "x" * 120 + "\\"
+    assert columns(text) == by_token(text)
+    assert columns(text)[0][-ATOM_WIDTH + 1] == len(text) and len(columns(text)[0]) == 3 * ATOM_WIDTH
+
+
+@pytest.mark.usefixtures("any_length")
 @given(json_texts(), st.data())
 def test_broken_json_is_covered_in_order(text: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
@@ -97,3 +104,11 @@ def test_json_as_machines_write_it_is_read_with_arrays() -> None:
         json.dumps(records_)[:-9],
     ):
         assert json_arrays.read_arrays(Builder(text), 0, len(text))
+
+
+def test_long_gaps_are_read_as_token_by_token() -> None:
+    for gap in (" " * 5000, "\n" * 5000, "\u3000" * 5000):
+        last = gap if gap.startswith("\n") else ""  # a bracket far behind a value on its line is for the token reader
+        text = f'[{"1, " * 500}{gap}2,{gap}{{{gap}"b": "{"x" * 200}",{gap}"c": 1{last}}},{gap}[1, {{"d": 1}}]{last}]'
+        assert json_arrays.read_arrays(Builder(text), 0, len(text))
+        assert columns(text) == by_token(text)

@@ -82,9 +82,8 @@ class _Tokens:
         opens, closes = marks.step > 0, marks.step < 0
         start, stop = marks.starts(), np.minimum(marks.at + 1, marks.length)
         small = opens & (stop[marks.partner] - start <= SMALL)
-        require(
-            not (opens & ~small & (marks.partner == np.arange(len(opens)) + 1) & ~marks.content[marks.partner]).any()
-        )
+        empty = opens & (marks.partner == np.arange(len(opens)) + 1) & ~marks.content[marks.partner]
+        require(not (empty & ~small).any())
         change = small.astype(np.int8)
         change[marks.partner[small]] -= 1
         cover = np.cumsum(change, dtype=np.int64)

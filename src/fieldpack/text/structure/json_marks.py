@@ -65,9 +65,7 @@ class Marks:
         at = np.append(at, np.full(missing, len(text)))
         depth = np.cumsum(step, dtype=np.int64)
         require(at[0] == 0 and at[-1] >= len(text) - 1 and depth[:-1].min() > 0 and depth.max() < DEEPEST)
-        before = np.minimum(np.append(0, at[:-1] + 1), len(text))
-        while (blank := _SPACE[codes[before]]).any():
-            before += blank
+        before = _next_ink(codes, np.minimum(np.append(0, at[:-1] + 1), len(text)))
         closed = np.append(False, step[:-1] < 0)
         require(not ((before < at) & closed).any() and not ((before == at) & ~closed & (step == 0)).any())
         partner = _partners(step, depth)
@@ -97,8 +95,10 @@ class Marks:
     def ends(self, marks: IntArray) -> IntArray:
         """Where the text before each of some marks ends."""
         end = self.at[marks]
-        while (blank := _SPACE[self.codes[end - 1]]).any():
-            end -= blank
+        blank = np.flatnonzero(_SPACE[self.codes[end - 1]])
+        if len(blank):
+            ink = np.flatnonzero(~_SPACE[self.codes])
+            end[blank] = ink[np.searchsorted(ink, end[blank]) - 1] + 1
         return end
 
     def line_between(self, low: IntArray, high: IntArray) -> BoolArray:
@@ -115,6 +115,16 @@ def _codes(text: str) -> npt.NDArray[np.uint8]:
     other = np.flatnonzero(wide >= _OTHER)
     codes[other[np.isin(wide[other], _WIDE_SPACES)]] = ord(" ")
     return codes
+
+
+def _next_ink(codes: npt.NDArray[np.uint8], places: IntArray) -> IntArray:
+    """The next place from each of some on that is no white space."""
+    out: IntArray = places + _SPACE[codes[places]]  # one blank is what most writers put
+    blank = np.flatnonzero(_SPACE[codes[out]])
+    if len(blank):
+        ink = np.flatnonzero(~_SPACE[codes])
+        out[blank] = ink[np.searchsorted(ink, out[blank])]
+    return out
 
 
 def _outside_strings(codes: npt.NDArray[np.uint8]) -> IntArray:

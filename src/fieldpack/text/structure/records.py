@@ -16,7 +16,7 @@ from fieldpack.text.structure.json_marks import DEEPEST
 from fieldpack.text.structure.lines import read_lines
 from fieldpack.text.structure.model import ATOMIC, KEY, MARK, TABLE, UNIT
 
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\\Z)?+'
 _COMMA = r"(?:\s*+,)?+"  # belongs to what stands before it
 _VALUE = rf"(?P<open>[{{\[])|(?P<value>{_STRING}(?:\s*+:)?+|[^\s{{}}\[\],:\"]++){_COMMA}"
 _KEY = rf"(?P<key>{_STRING}\s*+:\s*+)?"
