@@ -58,9 +58,8 @@ def title_runs(documents: Sequence[Document]) -> IntArray:
 
 def line_rows(documents: Sequence[Document], sentences: Segments, in_sections: bool) -> BoolArray:
     """(n,) sentences that are rows, records, entries or lines of a file of lines: all of a document that holds little
-    else, and of other documents the tables. The items of a list in prose are none. Documentation in
-    sections has files of lines only where a file has no headings: a manual page is half lists, and the section layer
-    reads them better."""
+    else, and of other documents the tables. The items of a list in prose are none. Documentation in sections has files
+    of lines only where a file has no headings: a manual page is half lists, and the section layer reads them better."""
     kind, document, count = sentences.kind, sentences.doc, len(documents)
     size = np.bincount(document, minlength=count)
     table, listed, code = (np.bincount(document[kind == one], minlength=count) for one in (_TABLE, _LIST, _CODE))

@@ -93,8 +93,8 @@ _ORDINATED = _words(
 _OPENERS = "([{\"'“‘«‹„¿¡「『（《*_"
 _NUMBER = re.compile(r"\d+|[ivxlc]{1,5}")
 _DOUBLED = re.compile(r"([A-Z])\1$")  # "EE. UU.", "RR. HH."
-# Nothing is cut inside brackets, titles and short quotations of scripts without spaces. Bounded, so linear.
 _INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?![`\s])[^`]{1,160}+(?<!\s)\1(?!`)")  # also the text of an RST role
+# Nothing is cut inside brackets, titles and short quotations of scripts without spaces. Bounded, so linear.
 _ENCLOSED = re.compile(
     r"《[^《》]{1,120}》|〈[^〈〉]{1,120}〉|（[^（）]{1,200}）|【[^【】]{1,120}】|〔[^〔〕]{1,120}〕|「[^「」]{1,120}」|『[^『』]{1,120}』"
     r"|“[^“”]{1,120}”"

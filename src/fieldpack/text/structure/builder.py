@@ -241,14 +241,10 @@ class Builder:
         """The kind of an atom."""
         return self._atoms[atom * ATOM_WIDTH + 2]
 
-    def drop(self, atoms: int) -> None:
-        """Takes back all atoms from number `atoms` on."""
-        del self._atoms[atoms * ATOM_WIDTH :]
-        self.count = atoms
-
     def undo(self, atoms: int) -> None:
         """Takes back the innermost block and all blocks in it, and all atoms from number `atoms` on."""
-        self.drop(atoms)
+        del self._atoms[atoms * ATOM_WIDTH :]
+        self.count = atoms
         del self._blocks[self._stack.pop() * BLOCK_WIDTH :]
 
     def lead(self, start: int, *, always: bool = False, strict: bool = False) -> int:

@@ -19,6 +19,8 @@ _FEWEST = 3
 
 def is_dockerfile(head: str) -> bool:
     """Whether the first instruction of a text is FROM or ARG, and two and more others follow."""
+    if "FROM " not in head:  # most texts
+        return False
     lines = [line for line in head.split("\n") if line.strip() and not line.lstrip().startswith("#")]
     if not lines or not lines[0].startswith(("FROM ", "ARG ")):
         return False

@@ -139,8 +139,7 @@ class _Reader:
         level = self.levels.pop()
         small = end - level.start <= min(SMALL, self.builder.max_chars)
         if small or (level.mixed and level.children and end - level.start <= _LONGEST_PROSE):
-            self.builder.close()
-            self.builder.drop(level.tag)
+            self.builder.undo(level.tag)
             start, end = trim(self.text, level.start, end)
             if small:
                 self._atom(start, end)
